@@ -1,0 +1,101 @@
+//! Preparing a database and its pool.
+
+mod database;
+pub mod lambda;
+mod properties;
+
+pub use database::{Database, DatabaseError};
+pub use properties::{InvalidProperty, Properties};
+
+use rds_admission::pool::{InvalidSize, PoolName, PoolSize};
+use rds_admission::store::{Store, StoreError};
+use rds_admission::telemetry::chain;
+use rds_admission::time::Deadline;
+use serde_json::json;
+use thiserror::Error;
+
+use crate::cloudformation::{Outcome, Request, RequestType};
+
+/// Prepares databases and pools.
+#[derive(Debug)]
+pub struct Init<S> {
+    store: S,
+    database: Database,
+}
+
+/// Why something could not be prepared. Which phase failed is in the text that CloudFormation
+/// shows.
+#[derive(Debug, Error)]
+pub enum InitError {
+    /// The template passes something that makes no sense.
+    #[error("properties")]
+    Properties(#[from] InvalidProperty),
+    /// The database could not be reached, or failed.
+    #[error("database")]
+    Database(#[from] DatabaseError),
+    /// The numbers leave no slot.
+    #[error("size")]
+    Size(#[from] InvalidSize),
+    /// The server takes fewer connections than the pool was sized for: it would be exhausted.
+    #[error("the server takes {server} connections, but the pool is sized for {sized_for}")]
+    DoesNotFit {
+        /// `@@max_connections`.
+        server: u32,
+        /// The template's `MaxConnections`.
+        sized_for: u32,
+    },
+    /// The pool could not be written.
+    #[error("table")]
+    Store(#[from] StoreError),
+}
+
+impl<S: Store> Init<S> {
+    /// Prepares pools in `store` for `database`.
+    pub fn new(store: S, database: Database) -> Self {
+        Self { store, database }
+    }
+
+    /// Does what `request` asks for, before `deadline`.
+    pub async fn handle(&self, request: &Request, deadline: Deadline) -> Outcome {
+        let done = match request.request_type {
+            RequestType::Delete => self.remove(request.resource_id()).await,
+            RequestType::Create | RequestType::Update => self.prepare(request, deadline).await,
+        };
+        done.unwrap_or_else(|error| Outcome::failed(request, chain(&error)))
+    }
+
+    async fn prepare(&self, request: &Request, deadline: Deadline) -> Result<Outcome, InitError> {
+        let properties = Properties::parse(&request.resource_properties)?;
+        // Only a new stack gets the sample's rows: somebody may have deleted them since.
+        let seed = request.request_type == RequestType::Create;
+        let server = self.database.prepare(deadline, seed).await?;
+        let sized_for = properties.max_connections.map_or(server, std::num::NonZeroU32::get);
+        if server < sized_for {
+            return Err(InitError::DoesNotFit { server, sized_for });
+        }
+        let size = PoolSize::divide(
+            sized_for,
+            properties.reserved_connections,
+            properties.priority_slots,
+        )?;
+        self.store.define(&properties.pool, size).await?;
+        Ok(Outcome {
+            physical_resource_id: properties.pool.to_string(),
+            result: Ok(json!({
+                "MaxConnections": size.max_connections(),
+                "StandardLimit": size.standard_limit(),
+                "ServerMaxConnections": server,
+                "LargestItemBytes": size.item_bytes(&properties.pool),
+            })),
+        })
+    }
+
+    /// Removes a pool, unless leases are out: their holders still have to give them back.
+    async fn remove(&self, id: String) -> Result<Outcome, InitError> {
+        let removed = match id.parse::<PoolName>() {
+            Ok(pool) if id != Outcome::NOT_CREATED => self.store.remove_unused(&pool).await?,
+            _ => false,
+        };
+        Ok(Outcome { physical_resource_id: id, result: Ok(json!({ "Removed": removed })) })
+    }
+}

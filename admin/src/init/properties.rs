@@ -1,0 +1,97 @@
+//! The custom resource's properties. CloudFormation passes every value as a string.
+
+use std::num::NonZeroU32;
+
+use rds_admission::pool::PoolName;
+use serde_json::Value;
+use thiserror::Error;
+
+/// A property that is missing or makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{name} {problem}")]
+pub struct InvalidProperty {
+    name: &'static str,
+    problem: String,
+}
+
+/// What the template asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Properties {
+    /// The pool to define.
+    pub pool: PoolName,
+    /// The connections of the server that the pool is sized for; `None`: as many as it takes.
+    pub max_connections: Option<NonZeroU32>,
+    /// Connections that stay outside the pool.
+    pub reserved_connections: u32,
+    /// Slots kept for class `priority`.
+    pub priority_slots: u32,
+}
+
+impl Properties {
+    /// Reads the properties of a request.
+    ///
+    /// # Errors
+    /// [`InvalidProperty`] names the first one that is wrong.
+    pub fn parse(properties: &Value) -> Result<Self, InvalidProperty> {
+        const POOL: &str = "PoolName";
+        let name = properties.get(POOL).and_then(Value::as_str).ok_or_else(|| missing(POOL))?;
+        let invalid = |error| InvalidProperty { name: POOL, problem: format!("{error}") };
+        Ok(Self {
+            pool: name.parse().map_err(invalid)?,
+            max_connections: NonZeroU32::new(number(properties, "MaxConnections")?),
+            reserved_connections: number(properties, "ReservedConnections")?,
+            priority_slots: number(properties, "PrioritySlots")?,
+        })
+    }
+}
+
+fn missing(name: &'static str) -> InvalidProperty {
+    InvalidProperty { name, problem: "is missing".to_owned() }
+}
+
+fn number(properties: &Value, name: &'static str) -> Result<u32, InvalidProperty> {
+    let number = match properties.get(name).ok_or_else(|| missing(name))? {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(number) => number.as_u64().and_then(|number| number.try_into().ok()),
+        _ => None,
+    };
+    let problem = || "must be a whole number".to_owned();
+    number.ok_or_else(|| InvalidProperty { name, problem: problem() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn properties() -> Value {
+        json!({
+            "ServiceToken": "arn", "PoolName": "Prod_MySQL", "MaxConnections": "66",
+            "ReservedConnections": "4", "PrioritySlots": 2,
+        })
+    }
+
+    #[test]
+    fn strings_and_numbers_are_read() {
+        let read = Properties::parse(&properties()).expect("properties");
+        assert_eq!(read.max_connections, NonZeroU32::new(66));
+        assert_eq!((read.reserved_connections, read.priority_slots), (4, 2));
+        let mut ask = properties();
+        ask["MaxConnections"] = json!("0");
+        assert_eq!(Properties::parse(&ask).expect("properties").max_connections, None);
+    }
+
+    #[test]
+    fn the_property_that_is_wrong_is_named() {
+        for name in ["PoolName", "MaxConnections", "ReservedConnections", "PrioritySlots"] {
+            for value in [json!(null), json!(""), json!("-1"), json!(-1), json!("a b"), json!([])] {
+                let mut wrong = properties();
+                wrong[name] = value;
+                assert_eq!(Properties::parse(&wrong).expect_err("wrong").name, name, "{wrong}");
+            }
+            let mut gone = properties();
+            gone.as_object_mut().expect("an object").remove(name);
+            assert_eq!(Properties::parse(&gone), Err(missing(name)));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The counter behind the Lambda Runtime API.
+
+use std::time::{Duration, Instant};
+
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use rds_admission::store::Store;
+use rds_admission::telemetry::chain;
+use rds_admission::time::Clock;
+use rds_admission::wire::Request;
+use serde_json::Value;
+
+use crate::{Answered, Counter, CounterError};
+
+/// How long one request to the table may take before it is tried again, and all tries together:
+/// DynamoDB answers in milliseconds, and the function's own timeout is 5 seconds.
+const ATTEMPT: Duration = Duration::from_secs(1);
+const OPERATION: Duration = Duration::from_secs(3);
+
+/// The table's client settings: short timeouts, so that a lost request is tried again while the
+/// caller still waits.
+#[must_use]
+pub fn table_config(aws: &SdkConfig) -> aws_sdk_dynamodb::Config {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(ATTEMPT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(OPERATION)
+        .build();
+    aws_sdk_dynamodb::config::Builder::from(aws).timeout_config(timeouts).build()
+}
+
+/// Serves invocations until Lambda ends the instance.
+///
+/// # Errors
+/// When the Runtime API can't be reached.
+pub async fn run<S: Store, C: Clock>(counter: Counter<S, C>) -> Result<(), Error> {
+    let counter = &counter;
+    // Boxed: the nested futures of the SDK are deeper than the compiler follows by default.
+    lambda_runtime::run(service_fn(move |event| Box::pin(invocation(counter, event)))).await
+}
+
+/// One invocation, and the one line that is logged of it.
+async fn invocation<S: Store, C: Clock>(
+    counter: &Counter<S, C>,
+    event: LambdaEvent<Value>,
+) -> Result<Value, Diagnostic> {
+    let begun = Instant::now();
+    let request = Request::parse(&event.payload);
+    let answer = match &request {
+        Ok(request) => counter.answer(request).await,
+        Err(invalid) => Err(CounterError::InvalidRequest(invalid.clone())),
+    };
+    let request_id = event.context.request_id.as_str();
+    let pool = request.as_ref().map_or("", |request| request.pool().as_str());
+    let op = request.as_ref().map_or("invalid", Request::op);
+    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    match answer {
+        Ok(Answered { payload, outcome, taken_over, in_use }) => {
+            tracing::info!(request_id, pool, op, outcome, taken_over, in_use, micros, "decision");
+            Ok(payload)
+        }
+        Err(error) => {
+            let (error_type, cause) = (error.error_type(), chain(&error));
+            tracing::error!(request_id, pool, op, outcome = error_type, cause, micros, "decision");
+            Err(Diagnostic { error_type: error_type.to_owned(), error_message: error.to_string() })
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! What a client sees.
+
+use std::time::Duration;
+
+use lambda_http::http::{HeaderMap, StatusCode, header};
+use lambda_http::{Body, Response};
+use rds_admission::client::{AdmissionError, Admitted};
+use rds_admission::wire::{Reason, Refused};
+use serde::Serialize;
+
+use crate::Failure;
+
+/// The pause asked of a client when it is not known how long the trouble lasts.
+const RETRY_AFTER_TROUBLE: Duration = Duration::from_secs(2);
+
+/// Where the problem types of this service hang. RFC 9457 wants an absolute URI and does not need it
+/// to lead anywhere; `.example` never does (RFC 2606).
+const PROBLEMS: &str = "https://rds-admission.example/problems/";
+
+/// How a request comes out.
+#[derive(Debug, PartialEq)]
+pub enum Answer {
+    /// The employees were counted.
+    Counted(u64),
+    /// They were not.
+    Problem(Problem),
+}
+
+/// Why a request has no result. None of these tells a password, a host or a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// No slot.
+    Rejected(Refused),
+    /// Nobody could be asked for a slot: then there is none.
+    AdmissionUnavailable,
+    /// The server has no connection left although a slot was free: somebody connects past the
+    /// controller.
+    ConnectionRefusedByServer,
+    /// There are no credentials.
+    SecretUnavailable,
+    /// The database did not let in.
+    DatabaseRefused,
+    /// The database could not be reached, or failed.
+    DatabaseFailed,
+    /// The time was up.
+    OutOfTime,
+    /// No such path.
+    NotFound,
+    /// No such method.
+    MethodNotAllowed,
+}
+
+impl Problem {
+    /// The last segment of the problem's type, which also stands in the log.
+    #[must_use]
+    pub fn slug(&self) -> &'static str {
+        match self {
+            Self::Rejected(Refused { reason: Reason::Full, .. }) => "no-slot",
+            Self::Rejected(Refused { reason: Reason::Throttled, .. }) => "throttled",
+            Self::Rejected(Refused { reason: Reason::Draining, .. }) => "draining",
+            Self::AdmissionUnavailable => "admission-unavailable",
+            Self::ConnectionRefusedByServer => "connection-refused-by-server",
+            Self::SecretUnavailable => "secret-unavailable",
+            Self::DatabaseRefused => "database-refused",
+            Self::DatabaseFailed => "database-failed",
+            Self::OutOfTime => "out-of-time",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Rejected(Refused { reason: Reason::Full, .. }) => {
+                "All connection slots are in use"
+            }
+            Self::Rejected(Refused { reason: Reason::Throttled, .. }) => {
+                "Too many requests at once"
+            }
+            Self::Rejected(Refused { reason: Reason::Draining, .. }) => {
+                "The database is under maintenance"
+            }
+            Self::AdmissionUnavailable => "Connection slots can't be had at the moment",
+            Self::ConnectionRefusedByServer => {
+                "The database has no connection left in spite of a free slot"
+            }
+            Self::SecretUnavailable => "The database's credentials can't be had at the moment",
+            Self::DatabaseRefused => "The database refused the connection",
+            Self::DatabaseFailed => "The database can't be reached, or failed",
+            Self::OutOfTime => "The time for this request is up",
+            Self::NotFound => "There is nothing at this path",
+            Self::MethodNotAllowed => "Only GET is served at this path",
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Rejected(_) | Self::AdmissionUnavailable | Self::ConnectionRefusedByServer => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::SecretUnavailable | Self::DatabaseRefused | Self::DatabaseFailed => {
+                StatusCode::BAD_GATEWAY
+            }
+            Self::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Rejected(refused) => Some(refused.retry_after),
+            Self::AdmissionUnavailable | Self::ConnectionRefusedByServer => {
+                Some(RETRY_AFTER_TROUBLE)
+            }
+            _ => None,
+        }
+    }
+
+    fn of_failure(failure: &Failure) -> Self {
+        match failure {
+            Failure::Secret(_) => Self::SecretUnavailable,
+            Failure::Session(session) if session.is_too_many_connections() => {
+                Self::ConnectionRefusedByServer
+            }
+            Failure::Session(session) if session.is_refused() => Self::DatabaseRefused,
+            Failure::Session(session) if session.is_out_of_time() => Self::OutOfTime,
+            Failure::Session(_) | Failure::NoRow => Self::DatabaseFailed,
+        }
+    }
+}
+
+impl Answer {
+    /// The answer to a count.
+    #[must_use]
+    pub fn of(count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>) -> Self {
+        Self::Problem(match count {
+            Ok(Admitted { value: Ok(employees), .. }) => return Self::Counted(*employees),
+            Ok(Admitted { value: Err(failure), .. }) => Problem::of_failure(failure),
+            Err(AdmissionError::Rejected(refused)) => Problem::Rejected(refused.clone()),
+            Err(AdmissionError::Unavailable { .. }) => Problem::AdmissionUnavailable,
+            Err(AdmissionError::OutOfTime { .. }) => Problem::OutOfTime,
+        })
+    }
+
+    /// The outcome's name in logs.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::Counted(_) => "counted",
+            Self::Problem(problem) => problem.slug(),
+        }
+    }
+
+    /// The HTTP response, for a client that asked with `headers`.
+    ///
+    /// # Errors
+    /// Never in practice: every part of the response is from here.
+    pub fn response(&self, headers: &HeaderMap) -> Result<Response<Body>, lambda_http::Error> {
+        let response = Response::builder().header(header::CACHE_CONTROL, "no-store");
+        let response = match self {
+            Self::Counted(employees) if wants_json(headers) => {
+                let body = serde_json::json!({ "employees": employees }).to_string();
+                response.header(header::CONTENT_TYPE, "application/json").body(body.into())?
+            }
+            // The article's answer, to the letter.
+            Self::Counted(employees) => response
+                .header(header::CONTENT_TYPE, "text/html")
+                .body(format!("Selected {employees} items from RDS MySQL table").into())?,
+            Self::Problem(problem) => {
+                let mut response = response
+                    .status(problem.status())
+                    .header(header::CONTENT_TYPE, "application/problem+json");
+                if let Some(pause) = problem.retry_after() {
+                    response = response.header(header::RETRY_AFTER, whole_seconds(pause));
+                }
+                if *problem == Problem::MethodNotAllowed {
+                    response = response.header(header::ALLOW, "GET");
+                }
+                response.body(serde_json::to_string(&ProblemJson::from(problem))?.into())?
+            }
+        };
+        Ok(response)
+    }
+}
+
+/// The body of a problem, by RFC 9457.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProblemJson {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_use: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_connections: Option<u32>,
+}
+
+impl From<&Problem> for ProblemJson {
+    fn from(problem: &Problem) -> Self {
+        let (in_use, max_connections) = match problem {
+            Problem::Rejected(refused) => (refused.in_use, refused.max_connections),
+            _ => (None, None),
+        };
+        Self {
+            r#type: format!("{PROBLEMS}{}", problem.slug()),
+            title: problem.title(),
+            status: problem.status().as_u16(),
+            in_use,
+            max_connections,
+        }
+    }
+}
+
+/// `Retry-After` counts whole seconds (RFC 9110, 10.2.3); less than one would be none.
+fn whole_seconds(pause: Duration) -> u64 {
+    pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
+}
+
+/// Whether the client names JSON among the types it accepts. One that accepts anything, or says
+/// nothing, gets what the article's clients always got.
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_json =
+            parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+        let is_refused = parts.any(|parameter| {
+            let weight = parameter.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok());
+            weight.is_some_and(|q| q <= 0.0)
+        });
+        is_json && !is_refused
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepting(accept: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::ACCEPT, accept.parse().expect("a header"))])
+    }
+
+    fn text(response: &Response<Body>) -> &str {
+        let Body::Text(text) = response.body() else { panic!("not text: {response:?}") };
+        text
+    }
+
+    fn full(retry_after_ms: u64) -> Problem {
+        Problem::Rejected(Refused {
+            reason: Reason::Full,
+            retry_after: Duration::from_millis(retry_after_ms),
+            in_use: Some(60),
+            max_connections: Some(62),
+        })
+    }
+
+    #[test]
+    fn the_articles_answer_is_kept_to_the_letter() {
+        for accept in [HeaderMap::new(), accepting("*/*"), accepting("text/html,application/xml")] {
+            let response = Answer::Counted(3).response(&accept).expect("a response");
+            assert_eq!(response.status(), StatusCode::OK);
+            assert_eq!(response.headers()[header::CONTENT_TYPE], "text/html");
+            assert_eq!(text(&response), "Selected 3 items from RDS MySQL table");
+        }
+    }
+
+    #[test]
+    fn json_is_for_those_who_ask() {
+        for accept in ["application/json", "text/html, Application/JSON;q=0.5"] {
+            let response = Answer::Counted(3).response(&accepting(accept)).expect("a response");
+            assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+            assert_eq!(text(&response), r#"{"employees":3}"#);
+        }
+        let refused = Answer::Counted(3).response(&accepting("application/json;q=0")).expect("one");
+        assert_eq!(refused.headers()[header::CONTENT_TYPE], "text/html");
+    }
+
+    #[test]
+    fn a_rejection_says_when_to_come_back_and_how_full_it_is() {
+        let response = Answer::Problem(full(250)).response(&HeaderMap::new()).expect("a response");
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let body: serde_json::Value = serde_json::from_str(text(&response)).expect("JSON");
+        let expected = serde_json::json!({
+            "type": "https://rds-admission.example/problems/no-slot",
+            "title": "All connection slots are in use",
+            "status": 503, "inUse": 60, "maxConnections": 62,
+        });
+        assert_eq!(body, expected);
+        let later = Answer::Problem(full(1_001)).response(&HeaderMap::new()).expect("a response");
+        assert_eq!(later.headers()[header::RETRY_AFTER], "2");
+    }
+
+    #[test]
+    fn every_problem_has_its_status_and_a_pause_where_another_try_helps() {
+        let cases = [
+            (full(1), 503, true),
+            (Problem::AdmissionUnavailable, 503, true),
+            (Problem::ConnectionRefusedByServer, 503, true),
+            (Problem::SecretUnavailable, 502, false),
+            (Problem::DatabaseRefused, 502, false),
+            (Problem::DatabaseFailed, 502, false),
+            (Problem::OutOfTime, 504, false),
+            (Problem::NotFound, 404, false),
+            (Problem::MethodNotAllowed, 405, false),
+        ];
+        for (problem, status, pause) in cases {
+            let response =
+                Answer::Problem(problem.clone()).response(&HeaderMap::new()).expect("one");
+            assert_eq!(response.status(), status, "{problem:?}");
+            assert_eq!(response.headers().contains_key(header::RETRY_AFTER), pause, "{problem:?}");
+        }
+    }
+}

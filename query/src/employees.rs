@@ -1,0 +1,88 @@
+//! Counting the employees, with a slot in hand.
+
+use std::time::Duration;
+
+use rds_admission::client::{Admission, AdmissionError, Admitted, Counter, Slot};
+use rds_admission::secret::{SecretCache, SecretError};
+use rds_admission::session::{Session, SessionError, SessionOptions};
+use rds_admission::time::Deadline;
+use thiserror::Error;
+
+/// The table is created by the stack's `init` function.
+const COUNT: &str = "SELECT COUNT(*) FROM Employees";
+
+/// The employees in the database.
+#[derive(Debug)]
+pub struct Employees<C> {
+    admission: Admission<C>,
+    secret: SecretCache,
+    options: SessionOptions,
+    hold: Duration,
+}
+
+/// Why they could not be counted although there was a slot.
+#[derive(Debug, Error)]
+pub enum Failure {
+    /// There are no credentials.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// There is no connection, or no result.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The table is empty of answers: a `COUNT(*)` without a row.
+    #[error("the count came without a row")]
+    NoRow,
+}
+
+impl<C: Counter + 'static> Employees<C> {
+    /// The employees in the database that `secret` leads to, as far as `admission` lets in.
+    pub fn new(admission: Admission<C>, secret: SecretCache, options: SessionOptions) -> Self {
+        Self { admission, secret, options, hold: Duration::ZERO }
+    }
+
+    /// The same, with the connection held for `hold` by a statement that sleeps on the server: it
+    /// stands for a slow query.
+    #[must_use]
+    pub fn holding(self, hold: Duration) -> Self {
+        Self { hold, ..self }
+    }
+
+    /// Counts the employees under a slot, which is back before this returns.
+    ///
+    /// # Errors
+    /// [`AdmissionError`] when there was no slot, or no time.
+    pub async fn count(
+        &self,
+        deadline: Deadline,
+    ) -> Result<Admitted<Result<u64, Failure>>, AdmissionError> {
+        self.admission.with_slot(deadline, async |slot| self.count_under(slot).await).await
+    }
+
+    async fn count_under(&self, slot: Slot) -> Result<u64, Failure> {
+        let mut session = self.connect(&slot).await?;
+        let counted = self.count_in(&mut session).await;
+        // Whether closing worked shows in what becomes of the slot; the count is right either way.
+        let _ = session.close().await;
+        counted
+    }
+
+    /// A password that is refused may have been changed since it was read: it is read once more.
+    async fn connect(&self, slot: &Slot) -> Result<Session, Failure> {
+        let credentials = self.secret.get().await?;
+        match Session::open(slot, &self.options, &credentials).await {
+            Err(refused) if refused.is_access_denied() => {
+                let fresh = self.secret.refresh(&credentials).await?;
+                Ok(Session::open(slot, &self.options, &fresh).await?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    async fn count_in(&self, session: &mut Session) -> Result<u64, Failure> {
+        if !self.hold.is_zero() {
+            let sleep = format!("SELECT SLEEP({:.3})", self.hold.as_secs_f64());
+            session.query_first::<u8>(&sleep).await?;
+        }
+        session.query_first(COUNT).await?.ok_or(Failure::NoRow)
+    }
+}

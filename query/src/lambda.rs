@@ -1,0 +1,175 @@
+//! The query behind API Gateway.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Error, Request, RequestExt, Response, service_fn};
+use rds_admission::client::{AdmissionError, Admitted, Counter, GivenBack, Held};
+use rds_admission::telemetry::chain;
+use rds_admission::time::{Deadline, Seconds};
+use thiserror::Error as ThisError;
+
+use crate::answer::{Answer, Problem};
+use crate::{Employees, Failure, Route};
+
+/// The counter's own timeout is 5 seconds: an invoke that takes longer is lost.
+const COUNTER_ATTEMPT: Duration = Duration::from_secs(6);
+const SECRET_ATTEMPT: Duration = Duration::from_secs(3);
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// How long a request may hold the database by `HOLD_SECONDS`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hold(Duration);
+
+/// A text that is no [`Hold`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
+#[error("must be a number of seconds from 0 to {}", MAX_HOLD.0)]
+pub struct InvalidHold;
+
+/// What API Gateway waits at the most
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>).
+const MAX_HOLD: Seconds = Seconds(29);
+
+impl FromStr for Hold {
+    type Err = InvalidHold;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHold> {
+        let hold = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        hold.filter(|hold| *hold <= Duration::from(MAX_HOLD)).map(Self).ok_or(InvalidHold)
+    }
+}
+
+impl From<Hold> for Duration {
+    fn from(hold: Hold) -> Self {
+        hold.0
+    }
+}
+
+/// The client that invokes the counter.
+#[must_use]
+pub fn counter_client(aws: &SdkConfig) -> aws_sdk_lambda::Client {
+    let config =
+        aws_sdk_lambda::config::Builder::from(aws).timeout_config(timeouts(COUNTER_ATTEMPT));
+    aws_sdk_lambda::Client::from_conf(config.build())
+}
+
+/// The client that reads the secret.
+#[must_use]
+pub fn secret_client(aws: &SdkConfig) -> aws_sdk_secretsmanager::Client {
+    let config =
+        aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts(SECRET_ATTEMPT));
+    aws_sdk_secretsmanager::Client::from_conf(config.build())
+}
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(2 * attempt)
+        .build()
+}
+
+/// Serves invocations until Lambda ends the instance.
+///
+/// # Errors
+/// When the Runtime API can't be reached.
+pub async fn run<C: Counter + 'static>(employees: Employees<C>) -> Result<(), Error> {
+    let employees = &employees;
+    // Boxed: the nested futures of the SDKs are deeper than the compiler follows by default.
+    lambda_http::run(service_fn(move |request| Box::pin(invocation(employees, request)))).await
+}
+
+/// One invocation, and the one line that is logged of it.
+async fn invocation<C: Counter + 'static>(
+    employees: &Employees<C>,
+    request: Request,
+) -> Result<Response<Body>, Error> {
+    let context = request.lambda_context();
+    let request_id = context.request_id.as_str();
+    let count = match Route::of(request.method(), path(&request)) {
+        Route::Employees => employees.count(Deadline::at_epoch_ms(context.deadline)).await,
+        Route::NotFound => return no_such(request_id, Problem::NotFound, &request),
+        Route::MethodNotAllowed => return no_such(request_id, Problem::MethodNotAllowed, &request),
+    };
+    let answer = Answer::of(&count);
+    log(request_id, answer.outcome(), &count);
+    answer.response(request.headers())
+}
+
+/// The path without the stage. REST events carry it so; HTTP API events put the stage before it.
+fn path(request: &Request) -> &str {
+    let path = request.raw_http_path();
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            let stage = context.stage.as_deref().filter(|stage| *stage != "$default");
+            let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+            rest.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
+        }
+        _ => path,
+    }
+}
+
+fn no_such(request_id: &str, problem: Problem, request: &Request) -> Result<Response<Body>, Error> {
+    tracing::info!(request_id, outcome = problem.slug(), "request");
+    Answer::Problem(problem).response(request.headers())
+}
+
+fn log(
+    request_id: &str,
+    outcome: &'static str,
+    count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
+) {
+    let (held, cause) = match count {
+        Ok(Admitted { value: Ok(_), held }) => (Some(held), None),
+        Ok(Admitted { value: Err(failure), held }) => (Some(held), Some(chain(failure))),
+        Err(AdmissionError::OutOfTime { phase, held }) => {
+            (held.as_ref(), Some(format!("out of time in phase {phase:?}")))
+        }
+        Err(AdmissionError::Rejected(_)) => (None, None),
+        Err(error @ AdmissionError::Unavailable { .. }) => (None, Some(chain(error))),
+    };
+    let Some(Held { lease, acquire, work, release, given_back, in_use, max_connections }) = held
+    else {
+        tracing::info!(request_id, outcome, cause, "request");
+        return;
+    };
+    let lost = match given_back {
+        GivenBack::Failed(Some(error)) => Some(chain(error)),
+        _ => None,
+    };
+    tracing::info!(
+        request_id,
+        outcome,
+        cause,
+        lease = lease.as_str(),
+        acquire_ms = millis(*acquire),
+        work_ms = millis(*work),
+        release_ms = millis(*release),
+        given_back = given_back.as_str(),
+        release_failure = lost,
+        in_use,
+        max_connections,
+        "request"
+    );
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_is_a_number_of_seconds_within_what_a_client_waits() {
+        assert_eq!("0".parse(), Ok(Hold(Duration::ZERO)));
+        assert_eq!("2.5".parse(), Ok(Hold(Duration::from_millis(2_500))));
+        for text in ["", "-1", "29.1", "x", "NaN", "inf", "1e99"] {
+            assert_eq!(text.parse::<Hold>(), Err(InvalidHold), "{text}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The Lambda behind `GET /employees`, and behind `GET /`, the article's path.
+//!
+//! [`Employees`] is what it does: a slot first, then the secret, then one `SELECT COUNT(*)`.
+//! [`answer`] is what a client sees of it. [`lambda`] puts both behind API Gateway.
+
+pub mod answer;
+mod employees;
+pub mod lambda;
+mod route;
+
+pub use employees::{Employees, Failure};
+pub use route::Route;

@@ -1,0 +1,112 @@
+//! Speaking to the counter.
+
+use std::future::Future;
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::invoke::InvokeError;
+use aws_sdk_lambda::primitives::Blob;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::wire::Request;
+
+/// Why the counter gave no answer.
+#[derive(Debug, Error)]
+pub enum CounterError {
+    /// Lambda runs as many counters as it may.
+    #[error("the counter is throttled by Lambda")]
+    Throttled {
+        /// What Lambda said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The counter could not be reached. Whether it decided something is not known.
+    #[error("the counter could not be invoked")]
+    Invoke {
+        /// What the invoke, or the way to it, said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The counter ran, and failed or refused the request.
+    #[error("the counter answered with error {error_type}: {message}")]
+    Failed {
+        /// Its type, one of [`wire::error_type`](crate::wire::error_type) or Lambda's own.
+        error_type: String,
+        /// What it says.
+        message: String,
+    },
+    /// The counter's answer can't be read.
+    #[error("the counter's answer can't be read")]
+    Answer {
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// Whoever decides.
+pub trait Counter: Send + Sync {
+    /// Puts a request and returns the answer's payload.
+    ///
+    /// # Errors
+    /// [`CounterError`].
+    fn call(&self, request: &Request) -> impl Future<Output = Result<Value, CounterError>> + Send;
+
+    /// Puts a request and reads the answer.
+    ///
+    /// # Errors
+    /// [`CounterError`].
+    fn ask<A: DeserializeOwned>(
+        &self,
+        request: &Request,
+    ) -> impl Future<Output = Result<A, CounterError>> + Send {
+        async {
+            let answer = self.call(request).await?;
+            serde_json::from_value(answer).map_err(|source| CounterError::Answer { source })
+        }
+    }
+}
+
+/// The counter Lambda, invoked by its name or ARN.
+#[derive(Debug, Clone)]
+pub struct LambdaCounter {
+    client: Client,
+    function: String,
+}
+
+/// What Lambda returns in place of an answer when a function fails.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FunctionError {
+    #[serde(default)]
+    error_type: String,
+    #[serde(default)]
+    error_message: String,
+}
+
+impl LambdaCounter {
+    /// The counter that is the function `function`.
+    pub fn new(client: Client, function: impl Into<String>) -> Self {
+        Self { client, function: function.into() }
+    }
+}
+
+impl Counter for LambdaCounter {
+    async fn call(&self, request: &Request) -> Result<Value, CounterError> {
+        let payload = Blob::new(request.payload().to_string());
+        let sent = self.client.invoke().function_name(&self.function).payload(payload).send().await;
+        let answered = sent.map_err(|error| match error.as_service_error() {
+            Some(InvokeError::TooManyRequestsException(_)) => {
+                CounterError::Throttled { source: Box::new(error) }
+            }
+            _ => CounterError::Invoke { source: Box::new(error) },
+        })?;
+        let payload = answered.payload().map(AsRef::as_ref).unwrap_or_default();
+        let unreadable = |source| CounterError::Answer { source };
+        if answered.function_error().is_some() {
+            let error: FunctionError = serde_json::from_slice(payload).map_err(unreadable)?;
+            let (error_type, message) = (error.error_type, error.error_message);
+            return Err(CounterError::Failed { error_type, message });
+        }
+        serde_json::from_slice(payload).map_err(unreadable)
+    }
+}

@@ -1,0 +1,120 @@
+//! Giving a slot back, on every way out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Counter, CounterError, Slot};
+use crate::pool::{LeaseId, PoolName};
+use crate::time::Deadline;
+use crate::wire::{ReleaseAnswer, Request};
+
+/// The pause before a failed release is tried again; doubled at each try.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// What became of a slot at the end.
+#[derive(Debug)]
+pub enum GivenBack {
+    /// It is back.
+    Released,
+    /// It was back, or somebody else's, already.
+    AlreadyBack,
+    /// A connection under it is not known to be gone: the lease is left to expire, which the server's
+    /// own limits make the connection not outlive.
+    LeftToLapse,
+    /// The counter could not be told in the time that was left: the lease expires by itself.
+    Failed(Option<CounterError>),
+}
+
+impl GivenBack {
+    /// The outcome's name in logs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::AlreadyBack => "already_back",
+            Self::LeftToLapse => "left_to_lapse",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// A lease that may be out and has to come back. Dropped in the middle, it gives the slot back in the
+/// background.
+pub(crate) struct GiveBack<C: Counter + 'static> {
+    counter: Arc<C>,
+    request: Request,
+    slot: Option<Slot>,
+    deadline: Deadline,
+    armed: bool,
+}
+
+impl<C: Counter + 'static> GiveBack<C> {
+    pub(crate) fn new(counter: Arc<C>, pool: PoolName, lease: LeaseId, deadline: Deadline) -> Self {
+        Self {
+            counter,
+            request: Request::Release { pool, lease },
+            slot: None,
+            deadline,
+            armed: true,
+        }
+    }
+
+    /// The slot is granted: from now on its connections matter.
+    pub(crate) fn granted(&mut self, slot: Slot) {
+        self.slot = Some(slot);
+    }
+
+    /// It is certain that no lease is out.
+    pub(crate) fn not_needed(mut self) {
+        self.armed = false;
+    }
+
+    /// Waits until the connections are gone and gives the slot back, within the deadline.
+    pub(crate) async fn now(mut self) -> GivenBack {
+        if let Some(slot) = &self.slot
+            && !slot.connections_gone(self.deadline.left()).await
+        {
+            self.armed = false;
+            return GivenBack::LeftToLapse;
+        }
+        let given_back = release(&*self.counter, &self.request, self.deadline).await;
+        self.armed = false;
+        given_back
+    }
+}
+
+impl<C: Counter + 'static> Drop for GiveBack<C> {
+    fn drop(&mut self) {
+        let unconnected = self.slot.as_ref().is_none_or(Slot::is_unconnected);
+        if !self.armed || !unconnected {
+            return;
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (counter, request, deadline) =
+                (Arc::clone(&self.counter), self.request.clone(), self.deadline);
+            runtime.spawn(async move { release(&*counter, &request, deadline).await });
+        }
+    }
+}
+
+async fn release<C: Counter>(counter: &C, request: &Request, deadline: Deadline) -> GivenBack {
+    let mut pause = FIRST_PAUSE;
+    let mut failure = None;
+    loop {
+        let left = deadline.left();
+        let Ok(answer) = tokio::time::timeout(left, counter.ask::<ReleaseAnswer>(request)).await
+        else {
+            return GivenBack::Failed(failure);
+        };
+        match answer {
+            Ok(ReleaseAnswer { released: true, .. }) => return GivenBack::Released,
+            Ok(ReleaseAnswer { released: false, .. }) => return GivenBack::AlreadyBack,
+            Err(error) => failure = Some(error),
+        }
+        if deadline.left() <= pause {
+            return GivenBack::Failed(failure);
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+}

@@ -1,0 +1,15 @@
+//! Taking a slot, from the holder's side.
+//!
+//! [`Admission::with_slot`] is the one way to get a slot: it takes it, runs a closure that holds it,
+//! and gives it back on every way out of that closure: value, error, panic, timeout, or the whole
+//! future dropped.
+
+mod counter;
+mod give_back;
+mod scope;
+mod slot;
+
+pub use counter::{Counter, CounterError, LambdaCounter};
+pub use give_back::GivenBack;
+pub use scope::{Admission, AdmissionError, Admitted, Held, Phase};
+pub use slot::{ConnectionToken, Slot};

@@ -1,0 +1,115 @@
+//! A slot in its holder's hand, and the connections that are opened under it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::pool::LeaseId;
+use crate::time::{Deadline, Moment, Seconds};
+
+/// A slot that is held. Clones are the same slot.
+#[derive(Debug, Clone)]
+pub struct Slot(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    lease: LeaseId,
+    lease_ends: Deadline,
+    work_ends: Deadline,
+    connections: watch::Sender<Connections>,
+}
+
+/// What is known of the connections opened under a slot.
+#[derive(Debug, Clone, Copy, Default)]
+struct Connections {
+    open: u32,
+    unproven: bool,
+}
+
+impl Slot {
+    /// The slot of `lease`, which was asked for at `asked` for `ttl`; work under it ends at
+    /// `work_ends`.
+    ///
+    /// The lease's life is counted from the moment it was asked for, on the holder's own clocks: the
+    /// counter can only have granted it later.
+    pub(crate) fn new(lease: LeaseId, asked: Moment, ttl: Seconds, work_ends: Deadline) -> Self {
+        let lease_ends = Deadline::after(asked, ttl.into());
+        let connections = watch::Sender::new(Connections::default());
+        Self(Arc::new(State { lease, lease_ends, work_ends, connections }))
+    }
+
+    /// Stands for one of the connections that are kept outside the pool (`ReservedConnections`): for
+    /// what looks after the database before there is a pool. It has no lease; `deadline` is when its
+    /// holder must be done.
+    #[must_use]
+    pub fn outside_the_pool(deadline: Deadline) -> Self {
+        let nobodys = LeaseId::anonymous(&mut rand::rng());
+        Self::new(nobodys, Moment::now(), Seconds::covering(deadline.left()), deadline)
+    }
+
+    /// The lease's id.
+    #[must_use]
+    pub fn lease(&self) -> LeaseId {
+        self.0.lease
+    }
+
+    /// The time until the lease is over. A holder that was frozen finds out here.
+    #[must_use]
+    pub fn lease_left(&self) -> Duration {
+        self.0.lease_ends.left()
+    }
+
+    /// The time until the work must be done.
+    #[must_use]
+    pub fn work_left(&self) -> Duration {
+        self.0.work_ends.left().min(self.lease_left())
+    }
+
+    /// Tells the slot that a connection is about to be opened. The slot is not given back before the
+    /// token says that the connection is gone; if it never says so, the lease is left to expire,
+    /// which the connection does not outlive.
+    #[must_use]
+    pub fn connecting(&self) -> ConnectionToken {
+        self.0.connections.send_modify(|connections| connections.open += 1);
+        ConnectionToken { slot: self.clone(), proven: false }
+    }
+
+    /// Waits until every connection is known to be gone: `true`; or one is known to be unproven, or
+    /// `patience` is over: `false`.
+    pub(crate) async fn connections_gone(&self, patience: Duration) -> bool {
+        let mut connections = self.0.connections.subscribe();
+        let settled = connections.wait_for(|now| now.unproven || now.open == 0);
+        let settled = tokio::time::timeout(patience, settled).await;
+        settled.is_ok_and(|now| now.is_ok_and(|now| !now.unproven))
+    }
+
+    /// Whether no connection is open now, or may be.
+    pub(crate) fn is_unconnected(&self) -> bool {
+        let now = self.0.connections.borrow();
+        now.open == 0 && !now.unproven
+    }
+}
+
+/// Stands for one connection under a slot.
+#[derive(Debug)]
+pub struct ConnectionToken {
+    slot: Slot,
+    proven: bool,
+}
+
+impl ConnectionToken {
+    /// The connection is gone, or was never made.
+    pub fn gone(mut self) {
+        self.proven = true;
+    }
+}
+
+impl Drop for ConnectionToken {
+    fn drop(&mut self) {
+        self.slot.0.connections.send_modify(|connections| {
+            connections.open -= 1;
+            connections.unproven |= !self.proven;
+        });
+    }
+}

@@ -1,0 +1,45 @@
+//! Admission control for a small RDS database, as a library.
+//!
+//! A database that takes 66 connections and a fleet of Lambdas that opens thousands meet in one place:
+//! a *pool* of *slots*, one DynamoDB item. Whoever wants a connection acquires a *lease* on a slot
+//! first, connects while it holds it, and releases it when the connection is gone. A holder that
+//! crashes loses its lease by itself, after a time that it chose.
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`pool`] | the pool's rules: pure functions of the pool's state and the time |
+//! | [`store`] | the same rules as single conditional writes on DynamoDB, and an in-memory twin |
+//! | [`wire`] | what is said to the counter Lambda, and what it answers |
+//! | [`client`] | taking a slot for the length of a closure, from any Lambda |
+//! | [`secret`] | the database's credentials, read once and again when they are refused |
+//! | [`session`] | a connection that the server itself ends before the lease does |
+//! | [`time`] | the clocks: the counter's, and a holder's that survives being frozen |
+//!
+//! ```no_run
+//! use rds_admission::client::{Admission, LambdaCounter};
+//! use rds_admission::session::Session;
+//! use rds_admission::time::Deadline;
+//! # async fn work(counter: LambdaCounter, target: rds_admission::session::Target,
+//! #     credentials: rds_admission::secret::Credentials, deadline: Deadline)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! let admission = Admission::new(counter, "Prod_MySQL".parse()?);
+//! let rows = admission
+//!     .with_slot(deadline, async |slot| {
+//!         let mut session = Session::open(&slot, &target, &credentials).await?;
+//!         let rows = session.query_first::<u64>("SELECT COUNT(*) FROM Orders").await;
+//!         session.close().await?;
+//!         rows
+//!     })
+//!     .await??;
+//! # Ok(()) }
+//! ```
+
+pub mod client;
+pub mod env;
+pub mod pool;
+pub mod secret;
+pub mod session;
+pub mod store;
+pub mod telemetry;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,169 @@
+//! Who may take a slot: pure functions of what the pool holds and of the second it is.
+
+use std::collections::BTreeMap;
+
+use super::{Class, LeaseId, PoolSize};
+use crate::time::{SKEW_ALLOWANCE, UnixSeconds};
+
+/// A pool as it stands: its size and the leases that are out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// How many slots there are, and for whom.
+    pub size: PoolSize,
+    /// The leases that are out, each with its expiry.
+    pub leases: BTreeMap<LeaseId, UnixSeconds>,
+}
+
+/// What an acquire comes to, given the pool as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AcquirePlan {
+    /// A slot is free: add the lease.
+    Add,
+    /// The lease is out already: an earlier try of the same call won.
+    Held {
+        /// When that lease expires.
+        expires_at: UnixSeconds,
+    },
+    /// All slots are out, but these leases have expired: replace them, if each still has exactly the
+    /// expiry that was seen.
+    TakeOver {
+        /// The expired leases, with the expiry that was seen. Never empty.
+        expired: BTreeMap<LeaseId, UnixSeconds>,
+    },
+    /// All slots are out.
+    Full,
+}
+
+impl Pool {
+    /// The most expired leases that one takeover replaces: what a DynamoDB expression of 4 KB holds
+    /// with room to spare
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+    pub const MAX_TAKEOVER: usize = 60;
+
+    /// An empty pool.
+    #[must_use]
+    pub fn new(size: PoolSize) -> Self {
+        Self { size, leases: BTreeMap::new() }
+    }
+
+    /// The number of leases out, expired ones included.
+    #[must_use]
+    pub fn in_use(&self) -> u32 {
+        u32::try_from(self.leases.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a lease with this expiry is over at `now`: only when no clock within the allowance can
+    /// still call it live.
+    #[must_use]
+    pub fn has_expired(expires_at: UnixSeconds, now: UnixSeconds) -> bool {
+        now >= expires_at.plus(SKEW_ALLOWANCE)
+    }
+
+    /// The leases out that have expired at `now`.
+    pub fn expired(&self, now: UnixSeconds) -> impl Iterator<Item = (LeaseId, UnixSeconds)> {
+        self.leases
+            .iter()
+            .map(|(lease, expires_at)| (*lease, *expires_at))
+            .filter(move |(_, expires_at)| Self::has_expired(*expires_at, now))
+    }
+
+    /// The anonymous lease that has been out longest.
+    #[must_use]
+    pub fn oldest_anonymous(&self) -> Option<(LeaseId, UnixSeconds)> {
+        self.leases
+            .iter()
+            .filter(|(lease, _)| lease.is_anonymous())
+            .map(|(lease, expires_at)| (*lease, *expires_at))
+            .min_by_key(|(_, expires_at)| *expires_at)
+    }
+
+    /// Decides an acquire of `lease` by a caller of `class` at `now`.
+    #[must_use]
+    pub fn plan_acquire(&self, lease: LeaseId, class: Class, now: UnixSeconds) -> AcquirePlan {
+        if let Some(&expires_at) = self.leases.get(&lease) {
+            return if Self::has_expired(expires_at, now) {
+                AcquirePlan::TakeOver { expired: BTreeMap::from([(lease, expires_at)]) }
+            } else {
+                AcquirePlan::Held { expires_at }
+            };
+        }
+        let limit = self.size.limit(class);
+        if self.in_use() < limit {
+            return AcquirePlan::Add;
+        }
+        let expired: BTreeMap<_, _> = self.expired(now).take(Self::MAX_TAKEOVER).collect();
+        let left = self.leases.len() - expired.len();
+        if !expired.is_empty() && left < limit as usize {
+            AcquirePlan::TakeOver { expired }
+        } else {
+            AcquirePlan::Full
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Seconds;
+
+    const NOW: UnixSeconds = UnixSeconds(1_000);
+
+    fn lease(n: u32) -> LeaseId {
+        format!("lease{n:03}").parse().expect("an id")
+    }
+
+    /// A pool of 3 slots, one of them for class priority, with leases of these expiries.
+    fn pool(expiries: &[u64]) -> Pool {
+        let size = PoolSize::divide(3, 0, 1).expect("a size");
+        let numbered = (0..).map(lease).zip(expiries.iter().copied().map(UnixSeconds));
+        Pool { size, leases: numbered.collect() }
+    }
+
+    #[test]
+    fn a_free_slot_is_given_to_each_class_up_to_its_limit() {
+        let plan = |pool: &Pool, class| pool.plan_acquire(lease(9), class, NOW);
+        assert_eq!(plan(&pool(&[2_000]), Class::Standard), AcquirePlan::Add);
+        assert_eq!(plan(&pool(&[2_000; 2]), Class::Standard), AcquirePlan::Full);
+        assert_eq!(plan(&pool(&[2_000; 2]), Class::Priority), AcquirePlan::Add);
+        assert_eq!(plan(&pool(&[2_000; 3]), Class::Priority), AcquirePlan::Full);
+    }
+
+    #[test]
+    fn a_lease_expires_only_after_the_skew_allowance() {
+        let at = |now| pool(&[1_000; 2]).plan_acquire(lease(9), Class::Standard, UnixSeconds(now));
+        assert_eq!(at(1_001), AcquirePlan::Full);
+        assert!(matches!(at(1_002), AcquirePlan::TakeOver { expired } if expired.len() == 2));
+    }
+
+    #[test]
+    fn a_repeated_acquire_is_the_same_one() {
+        let pool = pool(&[2_000, 2_000, 2_000]);
+        let again = pool.plan_acquire(lease(0), Class::Standard, NOW);
+        assert_eq!(again, AcquirePlan::Held { expires_at: UnixSeconds(2_000) });
+    }
+
+    #[test]
+    fn a_lease_that_came_back_after_its_own_expiry_takes_itself_over() {
+        let pool = pool(&[900, 2_000, 2_000]);
+        let again = pool.plan_acquire(lease(0), Class::Standard, NOW);
+        let expired = BTreeMap::from([(lease(0), UnixSeconds(900))]);
+        assert_eq!(again, AcquirePlan::TakeOver { expired });
+    }
+
+    #[test]
+    fn expired_leases_that_leave_the_class_above_its_limit_are_no_help() {
+        let pool = pool(&[900, 2_000, 2_000]);
+        assert_eq!(pool.plan_acquire(lease(9), Class::Standard, NOW), AcquirePlan::Full);
+    }
+
+    #[test]
+    fn the_oldest_anonymous_lease_is_the_one_that_expires_first() {
+        let mut pool = pool(&[500]);
+        assert_eq!(pool.oldest_anonymous(), None);
+        let anonymous = |id| LeaseId::from_stored(id).expect("an id");
+        pool.leases.insert(anonymous("~aaaaaaa"), NOW.plus(Seconds(2)));
+        pool.leases.insert(anonymous("~bbbbbbb"), NOW.plus(Seconds(1)));
+        let oldest = pool.oldest_anonymous().map(|(lease, _)| lease);
+        assert_eq!(oldest, Some(anonymous("~bbbbbbb")));
+    }
+}

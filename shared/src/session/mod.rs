@@ -1,0 +1,185 @@
+//! A connection that does not outlive its lease.
+//!
+//! The holder closes its connection before it gives the slot back. A holder that can't (killed,
+//! frozen, cut off) is served by the server: right after logging in, the session tells the server how
+//! long it may idle and how long a statement may take, so that the server ends it by itself before
+//! the lease expires ([`Limits`]).
+
+mod error;
+mod limits;
+mod tls;
+
+pub use error::SessionError;
+pub use limits::Limits;
+pub use tls::{InvalidTls, Tls};
+
+use std::time::Duration;
+
+use mysql_async::prelude::{FromRow, Queryable};
+use mysql_async::{Conn, Opts, OptsBuilder};
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+
+use crate::client::{ConnectionToken, Slot};
+use crate::secret::Credentials;
+use crate::time::Seconds;
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// Whether to encrypt, and whom to trust. Default: RDS's own roots.
+    pub tls: Tls,
+    /// How long connecting and logging in may take. Default: 3 seconds.
+    pub connect_timeout: Duration,
+    /// How long the connection may idle between statements before the server ends it. Default: 2
+    /// seconds.
+    pub idle: Seconds,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self { tls: Tls::default(), connect_timeout: Duration::from_secs(3), idle: Seconds(2) }
+    }
+}
+
+/// A connection under a slot.
+///
+/// Closed by [`close`](Self::close), or in the background when it is dropped; the slot waits for
+/// either. Dropped in the middle of a statement, the connection is not known to be gone, and the
+/// slot's lease is left to expire.
+#[derive(Debug)]
+pub struct Session {
+    open: Option<(Conn, ConnectionToken)>,
+    slot: Slot,
+    idle: Seconds,
+    limits: Limits,
+    busy: bool,
+}
+
+impl Session {
+    /// Connects and logs in, and has the server limit the session to its lease.
+    ///
+    /// # Errors
+    /// [`SessionError`]; no connection is then left open, or the slot knows of it.
+    pub async fn open(
+        slot: &Slot,
+        options: &SessionOptions,
+        credentials: &Credentials,
+    ) -> Result<Self, SessionError> {
+        let patience = options.connect_timeout.min(slot.work_left());
+        if Limits::within(slot, options.idle).is_none() || patience.is_zero() {
+            return Err(SessionError::LeaseOver);
+        }
+        let token = slot.connecting();
+        // When time runs out here, the token says that the connection is not known to be gone.
+        let connected = timeout(patience, Conn::new(opts(options, credentials))).await;
+        let conn = match connected.map_err(|_| SessionError::ConnectTimeout { after: patience })? {
+            Ok(conn) => conn,
+            Err(source) => {
+                token.gone();
+                return Err(SessionError::Connect { source });
+            }
+        };
+        // Whoever was frozen while connecting finds out before it uses the connection.
+        let limits = Limits::within(slot, options.idle).ok_or(SessionError::LeaseOver);
+        let mut session = Self {
+            open: Some((conn, token)),
+            slot: slot.clone(),
+            idle: options.idle,
+            limits: limits?,
+            busy: false,
+        };
+        session.tell_limits().await?;
+        Ok(session)
+    }
+
+    /// Runs a statement, or several that need no more than the time that is left.
+    ///
+    /// # Errors
+    /// [`SessionError::LeaseOver`] when there is not enough time left to begin;
+    /// [`SessionError::StatementLimit`] when the server ended the statement;
+    /// [`SessionError::Statement`] when it failed otherwise.
+    pub async fn run<T>(
+        &mut self,
+        statement: impl AsyncFnOnce(&mut Conn) -> Result<T, mysql_async::Error>,
+    ) -> Result<T, SessionError> {
+        let now = Limits::within(&self.slot, self.idle).ok_or(SessionError::LeaseOver)?;
+        if self.limits.must_shrink_to(&self.slot) {
+            self.limits = now;
+            self.tell_limits().await?;
+        }
+        let (conn, _) = self.open.as_mut().ok_or(SessionError::LeaseOver)?;
+        self.busy = true;
+        let done = statement(conn).await;
+        self.busy = false;
+        done.map_err(SessionError::of_statement)
+    }
+
+    /// Runs a query and returns its first row, if it has one.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn query_first<T>(&mut self, sql: &str) -> Result<Option<T>, SessionError>
+    where
+        T: FromRow + Send + 'static,
+    {
+        self.run(async |conn| conn.query_first(sql).await).await
+    }
+
+    /// Says good-bye to the server and closes the connection.
+    ///
+    /// # Errors
+    /// [`SessionError::Close`] when the connection broke in another way than by being closed.
+    pub async fn close(mut self) -> Result<(), SessionError> {
+        match self.open.take() {
+            Some((conn, token)) => close(conn, token).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn tell_limits(&mut self) -> Result<(), SessionError> {
+        let sql = self.limits.statement();
+        let Some((conn, _)) = self.open.as_mut() else { return Err(SessionError::LeaseOver) };
+        self.busy = true;
+        let told = conn.query_drop(sql).await;
+        self.busy = false;
+        told.map_err(|source| SessionError::Limits { source })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some((conn, token)) = self.open.take()
+            && !self.busy
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(close(conn, token));
+        }
+    }
+}
+
+async fn close(conn: Conn, token: ConnectionToken) -> Result<(), SessionError> {
+    match conn.disconnect().await {
+        Ok(()) => token.gone(),
+        Err(error) if error::was_closed_by_peer(&error) => token.gone(),
+        Err(source) => return Err(SessionError::Close { source }),
+    }
+    Ok(())
+}
+
+fn opts(options: &SessionOptions, credentials: &Credentials) -> Opts {
+    OptsBuilder::default()
+        .ip_or_hostname(&credentials.host)
+        .tcp_port(credentials.port)
+        .user(Some(&credentials.username))
+        .pass(Some(credentials.password.expose_secret()))
+        .db_name(credentials.database.as_ref())
+        .ssl_opts(options.tls.ssl_opts())
+        // A socket would lead past the address that was asked for.
+        .prefer_socket(false)
+        .stmt_cache_size(0)
+        // Told here, they need not be asked of the server, which saves a round trip.
+        .max_allowed_packet(Some(16 * 1024 * 1024))
+        .wait_timeout(Some(options.idle.0 as usize))
+        .into()
+}

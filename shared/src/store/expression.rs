@@ -1,0 +1,213 @@
+//! The conditional writes, as sentences.
+//!
+//! Each function is one transition of the pool. The condition is the guard that makes it safe under
+//! any interleaving; the update is what it does. Nothing here reads or decides.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::pool::{Class, LeaseId, PoolSize};
+use crate::time::UnixSeconds;
+
+/// A conditional write: both expressions, and what their placeholders stand for.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Write {
+    pub(crate) update: String,
+    pub(crate) condition: Option<String>,
+    pub(crate) names: HashMap<String, String>,
+    pub(crate) values: HashMap<String, AttributeValue>,
+}
+
+impl Write {
+    fn name(mut self, placeholder: &str, lease: LeaseId) -> Self {
+        self.names.insert(placeholder.to_owned(), lease.to_string());
+        self
+    }
+
+    fn number(mut self, placeholder: &str, number: impl Into<Number>) -> Self {
+        self.values.insert(placeholder.to_owned(), AttributeValue::N(number.into().0));
+        self
+    }
+}
+
+/// A number as DynamoDB takes it: in digits.
+struct Number(String);
+
+impl From<UnixSeconds> for Number {
+    fn from(seconds: UnixSeconds) -> Self {
+        Self(seconds.to_string())
+    }
+}
+
+impl From<i64> for Number {
+    fn from(number: i64) -> Self {
+        Self(number.to_string())
+    }
+}
+
+impl From<u32> for Number {
+    fn from(number: u32) -> Self {
+        i64::from(number).into()
+    }
+}
+
+/// The attribute that holds the limit of a class.
+fn limit_of(class: Class) -> &'static str {
+    match class {
+        Class::Standard => "StandardLimit",
+        Class::Priority => "MaxConnections",
+    }
+}
+
+/// Take a free slot: if the pool exists, is below the class's limit, and the lease is not out.
+pub(crate) fn add(lease: LeaseId, expires_at: UnixSeconds, class: Class) -> Write {
+    let limit = limit_of(class);
+    Write {
+        update: "SET Leases.#lease = :expiry, InUse = InUse + :one".to_owned(),
+        condition: Some(format!(
+            "attribute_exists(RDBMSName) AND InUse < {limit} AND attribute_not_exists(Leases.#lease)"
+        )),
+        ..Write::default()
+    }
+    .name("#lease", lease)
+    .number(":expiry", expires_at)
+    .number(":one", 1_u32)
+}
+
+/// Replace expired leases by a new one: if each of them still has exactly the expiry that was seen,
+/// and the pool without them is below the limit that was seen.
+///
+/// The lease itself may be among the expired.
+pub(crate) fn take_over(
+    expired: &BTreeMap<LeaseId, UnixSeconds>,
+    lease: LeaseId,
+    expires_at: UnixSeconds,
+    class: Class,
+    size: PoolSize,
+) -> Write {
+    let mut write = Write::default();
+    let mut guards = Vec::with_capacity(expired.len() + 3);
+    let mut removed = Vec::with_capacity(expired.len());
+    for (n, (old, seen)) in expired.iter().enumerate() {
+        write = write.name(&format!("#x{n}"), *old).number(&format!(":x{n}"), *seen);
+        guards.push(format!("Leases.#x{n} = :x{n}"));
+        if *old != lease {
+            removed.push(format!("Leases.#x{n}"));
+        }
+    }
+    let limit = limit_of(class);
+    let fewer = i64::try_from(removed.len()).unwrap_or(i64::MAX);
+    let mut change = -fewer;
+    if !expired.contains_key(&lease) {
+        change += 1;
+        guards.push("attribute_not_exists(Leases.#lease)".to_owned());
+        guards.push(format!("{limit} = :limit AND InUse < :bound"));
+        let bound = i64::from(size.limit(class)) + fewer;
+        write = write.number(":limit", size.limit(class)).number(":bound", bound);
+    }
+    let removal =
+        if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
+    Write {
+        update: format!("SET Leases.#lease = :expiry, InUse = InUse + :change{removal}"),
+        condition: Some(guards.join(" AND ")),
+        ..write
+    }
+    .name("#lease", lease)
+    .number(":expiry", expires_at)
+    .number(":change", change)
+}
+
+/// Give a slot back: if the lease is out.
+pub(crate) fn remove(lease: LeaseId) -> Write {
+    Write {
+        update: "REMOVE Leases.#lease SET InUse = InUse - :one".to_owned(),
+        condition: Some("attribute_exists(Leases.#lease)".to_owned()),
+        ..Write::default()
+    }
+    .name("#lease", lease)
+    .number(":one", 1_u32)
+}
+
+/// Make a lease last until `expires_at`: if it is out.
+pub(crate) fn renew(lease: LeaseId, expires_at: UnixSeconds) -> Write {
+    Write {
+        update: "SET Leases.#lease = :expiry".to_owned(),
+        condition: Some("attribute_exists(Leases.#lease)".to_owned()),
+        ..Write::default()
+    }
+    .name("#lease", lease)
+    .number(":expiry", expires_at)
+}
+
+/// Create a pool or change its size. Leases that are out are not touched.
+pub(crate) fn define(size: PoolSize) -> Write {
+    let mut write = Write {
+        update: "SET MaxConnections = :max, StandardLimit = :standard, \
+                 InUse = if_not_exists(InUse, :zero), Leases = if_not_exists(Leases, :none)"
+            .to_owned(),
+        ..Write::default()
+    }
+    .number(":max", size.max_connections())
+    .number(":standard", size.standard_limit())
+    .number(":zero", 0_u32);
+    write.values.insert(":none".to_owned(), AttributeValue::M(HashMap::new()));
+    write
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease(id: &str) -> LeaseId {
+        id.parse().expect("an id")
+    }
+
+    #[test]
+    fn a_free_slot_is_guarded_by_the_limit_of_the_class() {
+        let standard = add(lease("Zk3v9Qa1"), UnixSeconds(35), Class::Standard);
+        assert_eq!(
+            standard.condition.as_deref(),
+            Some(
+                "attribute_exists(RDBMSName) AND InUse < StandardLimit \
+                 AND attribute_not_exists(Leases.#lease)"
+            )
+        );
+        let priority = add(lease("Zk3v9Qa1"), UnixSeconds(35), Class::Priority);
+        assert!(priority.condition.is_some_and(|c| c.contains("InUse < MaxConnections")));
+    }
+
+    #[test]
+    fn a_takeover_names_every_expiry_that_was_seen() {
+        let size = PoolSize::divide(66, 4, 2).expect("a size");
+        let expired = BTreeMap::from([
+            (lease("aaaaaaaa"), UnixSeconds(10)),
+            (lease("bbbbbbbb"), UnixSeconds(11)),
+        ]);
+        let write = take_over(&expired, lease("Zk3v9Qa1"), UnixSeconds(99), Class::Standard, size);
+        assert_eq!(
+            write.update,
+            "SET Leases.#lease = :expiry, InUse = InUse + :change REMOVE Leases.#x0, Leases.#x1"
+        );
+        assert_eq!(
+            write.condition.as_deref(),
+            Some(
+                "Leases.#x0 = :x0 AND Leases.#x1 = :x1 AND attribute_not_exists(Leases.#lease) \
+                 AND StandardLimit = :limit AND InUse < :bound"
+            )
+        );
+        assert_eq!(write.values[":change"], AttributeValue::N("-1".to_owned()));
+        assert_eq!(write.values[":bound"], AttributeValue::N("62".to_owned()));
+    }
+
+    #[test]
+    fn a_lease_that_takes_itself_over_changes_no_count() {
+        let size = PoolSize::divide(66, 4, 2).expect("a size");
+        let own = lease("Zk3v9Qa1");
+        let expired = BTreeMap::from([(own, UnixSeconds(10))]);
+        let write = take_over(&expired, own, UnixSeconds(99), Class::Standard, size);
+        assert_eq!(write.update, "SET Leases.#lease = :expiry, InUse = InUse + :change");
+        assert_eq!(write.condition.as_deref(), Some("Leases.#x0 = :x0"));
+        assert_eq!(write.values[":change"], AttributeValue::N("0".to_owned()));
+    }
+}

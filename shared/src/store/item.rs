@@ -1,0 +1,123 @@
+//! Reading a pool out of its item.
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use thiserror::Error;
+
+use crate::pool::{LeaseId, Pool, PoolSize};
+use crate::time::UnixSeconds;
+
+/// What is wrong with an item that should be a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MalformedItem {
+    /// An attribute is missing, or is not what it should be.
+    #[error("attribute {0} is missing or of another type")]
+    Attribute(&'static str),
+    /// A lease's id or expiry is not one.
+    #[error("lease {0:?} is not one")]
+    Lease(String),
+    /// The count and the leases differ.
+    #[error("InUse is {in_use} but {leases} leases are out")]
+    Count {
+        /// What the count says.
+        in_use: u32,
+        /// How many leases there are.
+        leases: u32,
+    },
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The pool that an item holds.
+pub(crate) fn pool(item: &Item) -> Result<Pool, MalformedItem> {
+    let slots: NonZeroU32 = number(item, "MaxConnections")?;
+    let standard: NonZeroU32 = number(item, "StandardLimit")?;
+    let priority = slots.get().checked_sub(standard.get());
+    let size = priority.and_then(|priority| PoolSize::new(slots, priority).ok());
+    let size = size.ok_or(MalformedItem::Attribute("StandardLimit"))?;
+    let pool = Pool { size, leases: leases(item)? };
+    let in_use = in_use(item)?;
+    if in_use == pool.in_use() {
+        Ok(pool)
+    } else {
+        Err(MalformedItem::Count { in_use, leases: pool.in_use() })
+    }
+}
+
+/// The number of leases out, from an item or from the part of it that an update returned.
+pub(crate) fn in_use(item: &Item) -> Result<u32, MalformedItem> {
+    number(item, "InUse")
+}
+
+/// The number of slots.
+pub(crate) fn max_connections(item: &Item) -> Result<u32, MalformedItem> {
+    number(item, "MaxConnections")
+}
+
+fn number<N: FromStr>(item: &Item, attribute: &'static str) -> Result<N, MalformedItem> {
+    let value = item.get(attribute).and_then(|value| value.as_n().ok());
+    value.and_then(|n| n.parse().ok()).ok_or(MalformedItem::Attribute(attribute))
+}
+
+fn leases(item: &Item) -> Result<BTreeMap<LeaseId, UnixSeconds>, MalformedItem> {
+    let leases = item.get("Leases").and_then(|value| value.as_m().ok());
+    let leases = leases.ok_or(MalformedItem::Attribute("Leases"))?;
+    leases
+        .iter()
+        .map(|(id, expiry)| {
+            let expires_at = expiry.as_n().ok().and_then(|n| n.parse().ok()).map(UnixSeconds);
+            let lease = LeaseId::from_stored(id).ok();
+            lease.zip(expires_at).ok_or_else(|| MalformedItem::Lease(id.clone()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn n(number: &str) -> AttributeValue {
+        AttributeValue::N(number.to_owned())
+    }
+
+    fn item() -> Item {
+        let leases = HashMap::from([("Zk3v9Qa1".to_owned(), n("35"))]);
+        HashMap::from([
+            ("RDBMSName".to_owned(), AttributeValue::S("Prod_MySQL".to_owned())),
+            ("MaxConnections".to_owned(), n("62")),
+            ("StandardLimit".to_owned(), n("60")),
+            ("InUse".to_owned(), n("1")),
+            ("Leases".to_owned(), AttributeValue::M(leases)),
+        ])
+    }
+
+    #[test]
+    fn an_item_is_read() {
+        let pool = pool(&item()).expect("a pool");
+        assert_eq!((pool.size.max_connections(), pool.size.standard_limit()), (62, 60));
+        assert_eq!(pool.leases.values().copied().collect::<Vec<_>>(), [UnixSeconds(35)]);
+    }
+
+    #[test]
+    fn what_is_damaged_is_named() {
+        for attribute in ["MaxConnections", "StandardLimit", "InUse", "Leases"] {
+            let mut damaged = item();
+            damaged.remove(attribute);
+            assert_eq!(pool(&damaged), Err(MalformedItem::Attribute(attribute)));
+            damaged.insert(attribute.to_owned(), AttributeValue::S("x".to_owned()));
+            assert_eq!(pool(&damaged), Err(MalformedItem::Attribute(attribute)));
+        }
+        let mut miscounted = item();
+        miscounted.insert("InUse".to_owned(), n("2"));
+        assert_eq!(pool(&miscounted), Err(MalformedItem::Count { in_use: 2, leases: 1 }));
+        let mut nameless = item();
+        nameless.insert(
+            "Leases".to_owned(),
+            AttributeValue::M(HashMap::from([("x".to_owned(), n("1"))])),
+        );
+        assert_eq!(pool(&nameless), Err(MalformedItem::Lease("x".to_owned())));
+    }
+}

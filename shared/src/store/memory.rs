@@ -1,0 +1,108 @@
+//! The store without a table: the same rules on a map, for tests and simulations.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Acquired, Released, Renewed, Store, StoreError};
+use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize};
+use crate::time::{Clock, Seconds};
+
+/// Pools in memory. Behaves as [`DynamoStore`](super::DynamoStore) does when it is alone.
+#[derive(Debug)]
+pub struct MemoryStore<C> {
+    clock: C,
+    pools: Mutex<HashMap<PoolName, Pool>>,
+}
+
+impl<C: Clock> MemoryStore<C> {
+    /// An empty store that judges leases by `clock`.
+    pub fn new(clock: C) -> Self {
+        Self { clock, pools: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PoolName, Pool>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, pool: &PoolName, act: impl FnOnce(&mut Pool) -> T) -> Result<T, StoreError> {
+        let mut pools = self.lock();
+        pools.get_mut(pool).map(act).ok_or_else(|| StoreError::UnknownPool(pool.clone()))
+    }
+}
+
+impl<C: Clock> Store for MemoryStore<C> {
+    async fn acquire(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+        ttl: Seconds,
+        class: Class,
+    ) -> Result<Acquired, StoreError> {
+        self.with(pool, |pool| {
+            let max_connections = pool.size.max_connections();
+            let (expires_at, taken_over) = match pool.plan_acquire(lease, class, self.clock.now()) {
+                AcquirePlan::Full => {
+                    return Acquired::Full { in_use: pool.in_use(), max_connections };
+                }
+                AcquirePlan::Held { expires_at } => (expires_at, 0),
+                AcquirePlan::Add => (self.clock.expiry(ttl), 0),
+                AcquirePlan::TakeOver { expired } => {
+                    pool.leases.retain(|lease, _| !expired.contains_key(lease));
+                    (self.clock.expiry(ttl), u32::try_from(expired.len()).unwrap_or(u32::MAX))
+                }
+            };
+            pool.leases.insert(lease, expires_at);
+            Acquired::Granted { expires_at, taken_over, in_use: pool.in_use(), max_connections }
+        })
+    }
+
+    async fn release(&self, pool: &PoolName, lease: LeaseId) -> Result<Released, StoreError> {
+        self.with(pool, |pool| {
+            let released = pool.leases.remove(&lease).is_some();
+            Released { released, in_use: pool.in_use() }
+        })
+    }
+
+    async fn release_oldest_anonymous(&self, pool: &PoolName) -> Result<Released, StoreError> {
+        self.with(pool, |pool| {
+            let oldest = pool.oldest_anonymous();
+            let released = oldest.is_some_and(|(lease, _)| pool.leases.remove(&lease).is_some());
+            Released { released, in_use: pool.in_use() }
+        })
+    }
+
+    async fn renew(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+        ttl: Seconds,
+    ) -> Result<Renewed, StoreError> {
+        let expires_at = self.clock.expiry(ttl);
+        self.with(pool, |pool| match pool.leases.get_mut(&lease) {
+            Some(expiry) => {
+                *expiry = expires_at;
+                Renewed::Until(expires_at)
+            }
+            None => Renewed::Lost,
+        })
+    }
+
+    async fn read(&self, pool: &PoolName) -> Result<Pool, StoreError> {
+        self.with(pool, |pool| pool.clone())
+    }
+
+    async fn define(&self, pool: &PoolName, size: PoolSize) -> Result<(), StoreError> {
+        let mut pools = self.lock();
+        pools.entry(pool.clone()).or_insert_with(|| Pool::new(size)).size = size;
+        Ok(())
+    }
+
+    async fn remove_unused(&self, pool: &PoolName) -> Result<bool, StoreError> {
+        let mut pools = self.lock();
+        if pools.get(pool).is_some_and(|pool| pool.in_use() > 0) {
+            return Ok(false);
+        }
+        pools.remove(pool);
+        Ok(true)
+    }
+}

@@ -1,0 +1,168 @@
+//! Where pools live. Every decision is one conditional write of one item.
+
+mod dynamo;
+mod expression;
+mod item;
+mod memory;
+
+pub use dynamo::DynamoStore;
+pub use item::MalformedItem;
+pub use memory::MemoryStore;
+
+use std::future::Future;
+
+use thiserror::Error;
+
+use crate::pool::{Class, LeaseId, Pool, PoolName, PoolSize};
+use crate::time::{Seconds, UnixSeconds};
+
+/// What came of an acquire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acquired {
+    /// The lease is out.
+    Granted {
+        /// When it expires, by the counter's clock.
+        expires_at: UnixSeconds,
+        /// Expired leases that were replaced to make room for it.
+        taken_over: u32,
+        /// Leases out now.
+        in_use: u32,
+        /// Slots of the pool.
+        max_connections: u32,
+    },
+    /// No slot is free for the caller's class.
+    Full {
+        /// Leases out now.
+        in_use: u32,
+        /// Slots of the pool.
+        max_connections: u32,
+    },
+}
+
+/// What came of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Released {
+    /// Whether this call gave the slot back; `false` when it was back already.
+    pub released: bool,
+    /// Leases out now.
+    pub in_use: u32,
+}
+
+/// What came of a renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewed {
+    /// The lease lives on.
+    Until(UnixSeconds),
+    /// Somebody has taken the slot over: the holder must drop its connection at once.
+    Lost,
+}
+
+/// Why a store could not answer. Nothing was decided, except where a request was lost on its way
+/// back; a repeated call finds out.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The table holds no such pool.
+    #[error("no pool {0:?} in the table")]
+    UnknownPool(PoolName),
+    /// The item is there but is not a pool.
+    #[error("the item of pool {pool} is damaged")]
+    Malformed {
+        /// The pool whose item it is.
+        pool: PoolName,
+        /// What is wrong with it.
+        source: MalformedItem,
+    },
+    /// The table could not be reached, or refused.
+    #[error("{phase} of pool {pool} failed in the table")]
+    Table {
+        /// What was being done: `acquire`, `release`, …
+        phase: &'static str,
+        /// To which pool.
+        pool: PoolName,
+        /// What the table, or the way to it, said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Others changed the pool at every try.
+    #[error("{phase} of pool {pool} lost {tries} races in a row")]
+    Contended {
+        /// What was being done.
+        phase: &'static str,
+        /// To which pool.
+        pool: PoolName,
+        /// How often it was tried.
+        tries: u32,
+    },
+}
+
+/// A table of pools.
+///
+/// Every call may be repeated without harm: a lease's id is the key under which it is known to have
+/// happened.
+pub trait Store: Send + Sync {
+    /// Takes a slot of `pool` for `ttl`, under the id `lease`.
+    ///
+    /// # Errors
+    /// [`StoreError`]; no lease may then be presumed.
+    fn acquire(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+        ttl: Seconds,
+        class: Class,
+    ) -> impl Future<Output = Result<Acquired, StoreError>> + Send;
+
+    /// Gives the slot of `lease` back.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the lease may still be out.
+    fn release(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+    ) -> impl Future<Output = Result<Released, StoreError>> + Send;
+
+    /// Gives back the anonymous slot that has been out longest, for a caller that can't name its own.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the lease may still be out.
+    fn release_oldest_anonymous(
+        &self,
+        pool: &PoolName,
+    ) -> impl Future<Output = Result<Released, StoreError>> + Send;
+
+    /// Makes `lease` last for `ttl` from now.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the lease then lasts as long as before.
+    fn renew(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+        ttl: Seconds,
+    ) -> impl Future<Output = Result<Renewed, StoreError>> + Send;
+
+    /// Reads a pool as it stands.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn read(&self, pool: &PoolName) -> impl Future<Output = Result<Pool, StoreError>> + Send;
+
+    /// Creates a pool, or gives it another size. Leases that are out stay out.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the pool is then as it was.
+    fn define(
+        &self,
+        pool: &PoolName,
+        size: PoolSize,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Removes a pool that has no lease out. Returns whether it is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the pool is then as it was.
+    fn remove_unused(
+        &self,
+        pool: &PoolName,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}

@@ -1,0 +1,243 @@
+//! Clocks, and the units that leases are counted in.
+//!
+//! Two different questions are asked of time. The counter asks "which second is it?", compares the
+//! answer with expiries that other counters wrote, and needs a wall clock ([`Clock`]). A holder asks
+//! "how long ago did I ask for this lease?", and must not be fooled by a virtual machine that was
+//! paused in between ([`Moment`]).
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// How far the clocks of two counter instances may differ, in seconds, before a live lease could be
+/// taken for an expired one.
+///
+/// AWS keeps the clocks of Lambda's hosts in step with the Amazon Time Sync Service, whose error is
+/// below a millisecond; two seconds also cover a leap second that is not smeared.
+pub const SKEW_ALLOWANCE: Seconds = Seconds(2);
+
+/// A length of time in whole seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seconds(pub u32);
+
+impl Seconds {
+    /// The shortest whole number of seconds that is not shorter than `duration`.
+    #[must_use]
+    pub fn covering(duration: Duration) -> Self {
+        let up = u64::from(duration.subsec_nanos() > 0);
+        Self(u32::try_from(duration.as_secs() + up).unwrap_or(u32::MAX))
+    }
+}
+
+impl From<Seconds> for Duration {
+    fn from(seconds: Seconds) -> Self {
+        Duration::from_secs(seconds.0.into())
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0)
+    }
+}
+
+/// A point in time: whole seconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixSeconds(pub u64);
+
+impl UnixSeconds {
+    /// This point, `later` seconds on.
+    #[must_use]
+    pub fn plus(self, later: Seconds) -> Self {
+        Self(self.0.saturating_add(later.0.into()))
+    }
+}
+
+impl fmt::Display for UnixSeconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The wall clock that leases are judged by.
+pub trait Clock: Send + Sync {
+    /// The time since the epoch, at the clock's full resolution.
+    fn since_epoch(&self) -> Duration;
+
+    /// The second that has begun. Whether a lease has expired is judged by this one: a lease is
+    /// never called expired early.
+    fn now(&self) -> UnixSeconds {
+        UnixSeconds(self.since_epoch().as_secs())
+    }
+
+    /// The expiry of a lease of length `ttl` that starts now. The started second is rounded up, so
+    /// that a lease is never shorter than what was asked for.
+    fn expiry(&self, ttl: Seconds) -> UnixSeconds {
+        UnixSeconds(Seconds::covering_epoch(self.since_epoch())).plus(ttl)
+    }
+}
+
+impl Seconds {
+    fn covering_epoch(since_epoch: Duration) -> u64 {
+        since_epoch.as_secs() + u64::from(since_epoch.subsec_nanos() > 0)
+    }
+}
+
+/// The operating system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn since_epoch(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+/// A clock that stands still until it is told to move: for tests of what happens "20 seconds later".
+#[derive(Debug)]
+pub struct FakeClock(AtomicU64);
+
+impl FakeClock {
+    /// A clock that shows `start`.
+    #[must_use]
+    pub fn at(start: UnixSeconds) -> Self {
+        Self(AtomicU64::new(start.0))
+    }
+
+    /// Moves the clock forward by `seconds`.
+    pub fn advance(&self, seconds: Seconds) {
+        self.0.fetch_add(seconds.0.into(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for FakeClock {
+    fn since_epoch(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    fn since_epoch(&self) -> Duration {
+        (**self).since_epoch()
+    }
+}
+
+/// A moment on both of a process's clocks, to measure how long ago it was.
+///
+/// While a Lambda instance is frozen its monotonic clock may stand still and its wall clock jump when
+/// it wakes; a wall clock may also be set back. Whichever clock has moved further is believed, so
+/// that a pause can only make a lease look older than it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    /// This moment.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { monotonic: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// The time that has passed since, by the clock that has moved further.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        let wall = self.wall.elapsed().unwrap_or_default();
+        self.monotonic.elapsed().max(wall)
+    }
+}
+
+/// When a holder must be done: for a Lambda, the end of its invocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    from: Moment,
+    left: Duration,
+}
+
+impl Deadline {
+    /// A deadline `left` from now.
+    #[must_use]
+    pub fn within(left: Duration) -> Self {
+        Self::after(Moment::now(), left)
+    }
+
+    /// The deadline `left` after `from`.
+    #[must_use]
+    pub fn after(from: Moment, left: Duration) -> Self {
+        Self { from, left }
+    }
+
+    /// The deadline that Lambda states in `Lambda-Runtime-Deadline-Ms`: milliseconds since the epoch.
+    ///
+    /// See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+    #[must_use]
+    pub fn at_epoch_ms(deadline: u64) -> Self {
+        Self::within(Duration::from_millis(deadline).saturating_sub(SystemClock.since_epoch()))
+    }
+
+    /// The same deadline, `margin` earlier.
+    #[must_use]
+    pub fn earlier_by(self, margin: Duration) -> Self {
+        Self { left: self.left.saturating_sub(margin), ..self }
+    }
+
+    /// The time left; zero when it is over.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.left.saturating_sub(self.from.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct At(Duration);
+    impl Clock for At {
+        fn since_epoch(&self) -> Duration {
+            self.0
+        }
+    }
+
+    #[test]
+    fn a_lease_is_never_shorter_than_asked_nor_called_expired_early() {
+        let clock = At(Duration::from_millis(10_400));
+        assert_eq!(clock.now(), UnixSeconds(10));
+        assert_eq!(clock.expiry(Seconds(5)), UnixSeconds(16));
+        let on_the_second = At(Duration::from_secs(10));
+        assert_eq!(on_the_second.expiry(Seconds(5)), UnixSeconds(15));
+    }
+
+    #[test]
+    fn seconds_cover_a_duration() {
+        assert_eq!(Seconds::covering(Duration::from_millis(1)), Seconds(1));
+        assert_eq!(Seconds::covering(Duration::from_secs(2)), Seconds(2));
+        assert_eq!(Seconds::covering(Duration::MAX), Seconds(u32::MAX));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_runs_down_and_stays_at_zero() {
+        let deadline = Deadline::within(Duration::from_secs(10));
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert_eq!(deadline.left(), Duration::from_secs(6));
+        assert_eq!(deadline.earlier_by(Duration::from_secs(1)).left(), Duration::from_secs(5));
+        tokio::time::advance(Duration::from_secs(7)).await;
+        assert_eq!(deadline.left(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_frozen_monotonic_clock_does_not_hide_a_pause() {
+        let paused =
+            Moment { monotonic: Instant::now(), wall: SystemTime::now() - Duration::from_secs(60) };
+        assert!(paused.elapsed() >= Duration::from_secs(60));
+        let set_back =
+            Moment { monotonic: Instant::now(), wall: SystemTime::now() + Duration::from_secs(60) };
+        assert!(set_back.elapsed() < Duration::from_secs(60));
+    }
+}

@@ -1,0 +1,215 @@
+//! Answers of the lease protocol.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pool::LeaseId;
+use crate::time::UnixSeconds;
+
+/// The answer to an acquire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Flat", into = "Flat")]
+pub enum AcquireAnswer {
+    /// `"granted": true`.
+    Granted(Granted),
+    /// `"granted": false`.
+    Refused(Refused),
+}
+
+/// A lease that is out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// Its id.
+    pub lease: LeaseId,
+    /// When it expires, by the counter's clock.
+    pub expires_at: UnixSeconds,
+    /// Leases out now.
+    pub in_use: u32,
+    /// Slots of the pool.
+    pub max_connections: u32,
+}
+
+/// A refusal that was decided: try again later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub reason: Reason,
+    /// When another try makes sense.
+    pub retry_after: Duration,
+    /// Leases out now, where the decision looked.
+    pub in_use: Option<u32>,
+    /// Slots of the pool, where the decision looked.
+    pub max_connections: Option<u32>,
+}
+
+/// Why a slot was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// All slots of the caller's class are out.
+    Full,
+    /// More was asked in a second than the counter decides.
+    Throttled,
+    /// The pool is being emptied.
+    Draining,
+}
+
+impl Reason {
+    /// The reason as it stands on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Throttled => "throttled",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// The answer as it stands on the wire: one object whose fields depend on `granted`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Flat {
+    granted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<LeaseId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<UnixSeconds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_use: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_connections: Option<u32>,
+}
+
+impl From<AcquireAnswer> for Flat {
+    fn from(answer: AcquireAnswer) -> Self {
+        match answer {
+            AcquireAnswer::Granted(granted) => Self {
+                granted: true,
+                lease: Some(granted.lease),
+                expires_at: Some(granted.expires_at),
+                reason: None,
+                retry_after_ms: None,
+                in_use: Some(granted.in_use),
+                max_connections: Some(granted.max_connections),
+            },
+            AcquireAnswer::Refused(refused) => Self {
+                granted: false,
+                lease: None,
+                expires_at: None,
+                reason: Some(refused.reason),
+                retry_after_ms: Some(
+                    u64::try_from(refused.retry_after.as_millis()).unwrap_or(u64::MAX),
+                ),
+                in_use: refused.in_use,
+                max_connections: refused.max_connections,
+            },
+        }
+    }
+}
+
+impl TryFrom<Flat> for AcquireAnswer {
+    type Error = &'static str;
+
+    fn try_from(flat: Flat) -> Result<Self, &'static str> {
+        Ok(if flat.granted {
+            Self::Granted(Granted {
+                lease: flat.lease.ok_or("lease is missing")?,
+                expires_at: flat.expires_at.ok_or("expiresAt is missing")?,
+                in_use: flat.in_use.ok_or("inUse is missing")?,
+                max_connections: flat.max_connections.ok_or("maxConnections is missing")?,
+            })
+        } else {
+            Self::Refused(Refused {
+                reason: flat.reason.ok_or("reason is missing")?,
+                retry_after: Duration::from_millis(
+                    flat.retry_after_ms.ok_or("retryAfterMs is missing")?,
+                ),
+                in_use: flat.in_use,
+                max_connections: flat.max_connections,
+            })
+        })
+    }
+}
+
+/// The answer to a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseAnswer {
+    /// Whether this call gave the slot back; false when it was back already.
+    pub released: bool,
+    /// Leases out now.
+    pub in_use: u32,
+}
+
+/// The answer to a renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RenewAnswer {
+    /// Whether the lease lives on. If not, the holder must drop its connection at once.
+    pub renewed: bool,
+    /// When it expires then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<UnixSeconds>,
+}
+
+/// The answer to a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusAnswer {
+    /// Leases out, expired ones included.
+    pub in_use: u32,
+    /// Slots of the pool.
+    pub max_connections: u32,
+    /// Slots that class `standard` may take.
+    pub standard_limit: u32,
+    /// Leases out that have expired, and that the next caller who needs one takes over.
+    pub expired: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn answers_look_as_the_protocol_says() {
+        let granted = AcquireAnswer::Granted(Granted {
+            lease: "Zk3v9Qa1".parse().expect("an id"),
+            expires_at: UnixSeconds(1_764_000_000),
+            in_use: 17,
+            max_connections: 62,
+        });
+        let text = json!({
+            "granted": true, "lease": "Zk3v9Qa1", "expiresAt": 1_764_000_000, "inUse": 17,
+            "maxConnections": 62,
+        });
+        assert_eq!(serde_json::to_value(&granted).expect("JSON"), text);
+        assert_eq!(serde_json::from_value::<AcquireAnswer>(text).expect("an answer"), granted);
+
+        let refused = AcquireAnswer::Refused(Refused {
+            reason: Reason::Full,
+            retry_after: Duration::from_millis(250),
+            in_use: Some(60),
+            max_connections: Some(62),
+        });
+        let text = json!({
+            "granted": false, "reason": "full", "retryAfterMs": 250, "inUse": 60,
+            "maxConnections": 62,
+        });
+        assert_eq!(serde_json::to_value(&refused).expect("JSON"), text);
+        assert_eq!(serde_json::from_value::<AcquireAnswer>(text).expect("an answer"), refused);
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        for half in [json!({"granted": true}), json!({"granted": false}), json!({}), json!(true)] {
+            assert!(serde_json::from_value::<AcquireAnswer>(half).is_err());
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Requests: parsed strictly, so that what is misspelt is refused and not guessed at.
+
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+
+use crate::pool::{Class, LeaseId, MAX_LEASE, PoolName};
+use crate::time::Seconds;
+
+/// A payload that is not a request.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{field}: {problem}")]
+pub struct InvalidRequest {
+    /// The field that is wrong or missing.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl InvalidRequest {
+    fn new(field: &str, problem: impl Into<String>) -> Self {
+        Self { field: shortened(field), problem: problem.into() }
+    }
+}
+
+/// A field's name as it may stand in an answer: a caller's text is not repeated at any length.
+fn shortened(field: &str) -> String {
+    const LONGEST: usize = 64;
+    if field.chars().count() <= LONGEST {
+        return field.to_owned();
+    }
+    field.chars().take(LONGEST).chain("…".chars()).collect()
+}
+
+/// A request to the counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// The article's `incrementCounter: true`: a slot for a caller without a lease.
+    Take {
+        /// Of which pool.
+        pool: PoolName,
+    },
+    /// The article's `incrementCounter: false`: such a slot comes back.
+    GiveBack {
+        /// To which pool.
+        pool: PoolName,
+    },
+    /// A slot under a lease of the caller's choosing.
+    Acquire {
+        /// Of which pool.
+        pool: PoolName,
+        /// The id that the lease shall have.
+        lease: LeaseId,
+        /// How long the lease shall last.
+        ttl: Seconds,
+        /// Who asks.
+        class: Class,
+    },
+    /// The slot comes back.
+    Release {
+        /// To which pool.
+        pool: PoolName,
+        /// Whose slot.
+        lease: LeaseId,
+    },
+    /// The lease shall last longer.
+    Renew {
+        /// Of which pool.
+        pool: PoolName,
+        /// Which lease.
+        lease: LeaseId,
+        /// For how long from now.
+        ttl: Seconds,
+    },
+    /// How the pool stands.
+    Status {
+        /// Which pool.
+        pool: PoolName,
+    },
+}
+
+impl Request {
+    /// Reads the payload of an invoke.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`] names the first field that is missing, of the wrong type, out of range or
+    /// not known.
+    pub fn parse(payload: &Value) -> Result<Self, InvalidRequest> {
+        let Value::Object(fields) = payload else {
+            return Err(InvalidRequest::new("payload", "must be a JSON object"));
+        };
+        match (fields.get("op"), fields.get("incrementCounter")) {
+            (Some(_), Some(_)) => {
+                Err(InvalidRequest::new("incrementCounter", "must not stand beside op"))
+            }
+            (Some(op), None) => Self::parse_op(op, fields),
+            (None, Some(flag)) => Self::parse_article(flag, fields),
+            (None, None) => {
+                Err(InvalidRequest::new("op", "is missing (and so is incrementCounter)"))
+            }
+        }
+    }
+
+    /// The pool that the request is about.
+    #[must_use]
+    pub fn pool(&self) -> &PoolName {
+        match self {
+            Self::Take { pool }
+            | Self::GiveBack { pool }
+            | Self::Acquire { pool, .. }
+            | Self::Release { pool, .. }
+            | Self::Renew { pool, .. }
+            | Self::Status { pool } => pool,
+        }
+    }
+
+    /// The request's name in logs.
+    #[must_use]
+    pub fn op(&self) -> &'static str {
+        match self {
+            Self::Take { .. } => "take",
+            Self::GiveBack { .. } => "give_back",
+            Self::Acquire { .. } => "acquire",
+            Self::Release { .. } => "release",
+            Self::Renew { .. } => "renew",
+            Self::Status { .. } => "status",
+        }
+    }
+
+    /// The payload that says this request.
+    #[must_use]
+    pub fn payload(&self) -> Value {
+        match self {
+            Self::Take { pool } => json!({"incrementCounter": true, "RDBMSName": pool}),
+            Self::GiveBack { pool } => json!({"incrementCounter": false, "RDBMSName": pool}),
+            Self::Acquire { pool, lease, ttl, class } => json!({
+                "op": "acquire", "RDBMSName": pool, "lease": lease.as_str(), "ttlSeconds": ttl,
+                "class": class,
+            }),
+            Self::Release { pool, lease } => {
+                json!({"op": "release", "RDBMSName": pool, "lease": lease.as_str()})
+            }
+            Self::Renew { pool, lease, ttl } => json!({
+                "op": "renew", "RDBMSName": pool, "lease": lease.as_str(), "ttlSeconds": ttl,
+            }),
+            Self::Status { pool } => json!({"op": "status", "RDBMSName": pool}),
+        }
+    }
+
+    /// The article's callers may send further fields: its sample does not look at them.
+    fn parse_article(flag: &Value, fields: &Map<String, Value>) -> Result<Self, InvalidRequest> {
+        let increment = match flag {
+            Value::Bool(flag) => Some(*flag),
+            Value::String(word) if word.eq_ignore_ascii_case("true") => Some(true),
+            Value::String(word) if word.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
+        };
+        let problem = "must be true or false, or one of those words as a string";
+        let increment =
+            increment.ok_or_else(|| InvalidRequest::new("incrementCounter", problem))?;
+        let pool = pool(fields)?;
+        Ok(if increment { Self::Take { pool } } else { Self::GiveBack { pool } })
+    }
+
+    fn parse_op(op: &Value, fields: &Map<String, Value>) -> Result<Self, InvalidRequest> {
+        let (allowed, parse): (&[&str], fn(_) -> _) = match op.as_str() {
+            Some("acquire") => (&["lease", "ttlSeconds", "class"], |fields| {
+                Ok(Self::Acquire {
+                    pool: pool(fields)?,
+                    lease: lease(fields)?,
+                    ttl: ttl(fields)?,
+                    class: class(fields)?,
+                })
+            }),
+            Some("release") => (&["lease"], |fields| {
+                Ok(Self::Release { pool: pool(fields)?, lease: lease(fields)? })
+            }),
+            Some("renew") => (&["lease", "ttlSeconds"], |fields| {
+                Ok(Self::Renew { pool: pool(fields)?, lease: lease(fields)?, ttl: ttl(fields)? })
+            }),
+            Some("status") => (&[], |fields| Ok(Self::Status { pool: pool(fields)? })),
+            _ => {
+                let problem = "must be \"acquire\", \"release\", \"renew\" or \"status\"";
+                return Err(InvalidRequest::new("op", problem));
+            }
+        };
+        let known = |field: &&String| {
+            ["op", "RDBMSName"].contains(&field.as_str()) || allowed.contains(&field.as_str())
+        };
+        if let Some(unknown) = fields.keys().find(|field| !known(field)) {
+            return Err(InvalidRequest::new(unknown, "is not a field of this request"));
+        }
+        parse(fields)
+    }
+}
+
+fn text<'f>(
+    fields: &'f Map<String, Value>,
+    field: &'static str,
+) -> Result<Option<&'f str>, InvalidRequest> {
+    match fields.get(field) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(InvalidRequest::new(field, "must be a string")),
+    }
+}
+
+fn required<'f>(
+    fields: &'f Map<String, Value>,
+    field: &'static str,
+) -> Result<&'f str, InvalidRequest> {
+    text(fields, field)?.ok_or_else(|| InvalidRequest::new(field, "is missing"))
+}
+
+fn pool(fields: &Map<String, Value>) -> Result<PoolName, InvalidRequest> {
+    const FIELD: &str = "RDBMSName";
+    required(fields, FIELD)?.parse().map_err(|e| InvalidRequest::new(FIELD, format!("{e}")))
+}
+
+fn lease(fields: &Map<String, Value>) -> Result<LeaseId, InvalidRequest> {
+    const FIELD: &str = "lease";
+    required(fields, FIELD)?.parse().map_err(|e| InvalidRequest::new(FIELD, format!("{e}")))
+}
+
+fn class(fields: &Map<String, Value>) -> Result<Class, InvalidRequest> {
+    const FIELD: &str = "class";
+    let class = text(fields, FIELD)?.map(str::parse).transpose();
+    class.map(Option::unwrap_or_default).map_err(|e| InvalidRequest::new(FIELD, format!("{e}")))
+}
+
+fn ttl(fields: &Map<String, Value>) -> Result<Seconds, InvalidRequest> {
+    const FIELD: &str = "ttlSeconds";
+    let value = fields.get(FIELD).ok_or_else(|| InvalidRequest::new(FIELD, "is missing"))?;
+    let seconds = value.as_u64().and_then(|n| u32::try_from(n).ok()).map(Seconds);
+    let in_range = seconds.filter(|ttl| (Seconds(1)..=MAX_LEASE).contains(ttl));
+    let problem = || format!("must be a whole number from 1 to {}", MAX_LEASE.0);
+    in_range.ok_or_else(|| InvalidRequest::new(FIELD, problem()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(payload: &Value) -> String {
+        Request::parse(payload).expect_err("it is refused").field
+    }
+
+    #[test]
+    fn the_articles_flag_is_taken_as_boolean_and_as_word_in_any_case() {
+        let pool: PoolName = "Prod_MySQL".parse().expect("a name");
+        for flag in [json!(true), json!("True"), json!("true"), json!("TRUE")] {
+            let payload = json!({"incrementCounter": flag, "RDBMSName": "Prod_MySQL", "note": 1});
+            assert_eq!(Request::parse(&payload), Ok(Request::Take { pool: pool.clone() }));
+        }
+        for flag in [json!(false), json!("False"), json!("false")] {
+            let payload = json!({"incrementCounter": flag, "RDBMSName": "Prod_MySQL"});
+            assert_eq!(Request::parse(&payload), Ok(Request::GiveBack { pool: pool.clone() }));
+        }
+        for flag in [json!(1), json!(0), json!(null), json!("yes"), json!("")] {
+            let payload = json!({"incrementCounter": flag, "RDBMSName": "Prod_MySQL"});
+            assert_eq!(refused(&payload), "incrementCounter");
+        }
+    }
+
+    #[test]
+    fn every_request_is_read_as_it_was_said() {
+        let pool: PoolName = "Prod_MySQL".parse().expect("a name");
+        let lease: LeaseId = "Zk3v9Qa1".parse().expect("an id");
+        let ttl = Seconds(35);
+        let requests = [
+            Request::Take { pool: pool.clone() },
+            Request::GiveBack { pool: pool.clone() },
+            Request::Acquire { pool: pool.clone(), lease, ttl, class: Class::Priority },
+            Request::Release { pool: pool.clone(), lease },
+            Request::Renew { pool: pool.clone(), lease, ttl },
+            Request::Status { pool },
+        ];
+        for request in requests {
+            assert_eq!(Request::parse(&request.payload()), Ok(request));
+        }
+    }
+
+    #[test]
+    fn the_class_is_standard_unless_it_is_said() {
+        let payload =
+            json!({"op": "acquire", "RDBMSName": "p", "lease": "Zk3v9Qa1", "ttlSeconds": 1});
+        let class = Request::parse(&payload).map(|request| match request {
+            Request::Acquire { class, .. } => Some(class),
+            _ => None,
+        });
+        assert_eq!(class, Ok(Some(Class::Standard)));
+    }
+
+    #[test]
+    fn the_field_that_is_wrong_is_named() {
+        let right = json!({
+            "op": "acquire", "RDBMSName": "p", "lease": "Zk3v9Qa1", "ttlSeconds": 35,
+            "class": "standard",
+        });
+        assert!(Request::parse(&right).is_ok());
+        let wrong = [
+            ("op", json!("grab")),
+            ("op", json!(7)),
+            ("RDBMSName", json!(7)),
+            ("RDBMSName", json!("")),
+            ("RDBMSName", json!("x".repeat(100_000))),
+            ("lease", json!(["Zk3v9Qa1"])),
+            ("lease", json!("~k3v9Qa1")),
+            ("ttlSeconds", json!(0)),
+            ("ttlSeconds", json!(-5)),
+            ("ttlSeconds", json!(961)),
+            ("ttlSeconds", json!(1e300)),
+            ("ttlSeconds", json!(35.5)),
+            ("ttlSeconds", json!("35")),
+            ("class", json!("vip")),
+            ("class", json!(null)),
+            ("ttl", json!(35)),
+            ("incrementCounter", json!(true)),
+        ];
+        for (field, value) in wrong {
+            let mut payload = right.clone();
+            payload[field] = value;
+            assert_eq!(refused(&payload), field, "{payload}");
+        }
+        for field in ["op", "RDBMSName", "lease", "ttlSeconds"] {
+            let mut payload = right.clone();
+            payload.as_object_mut().expect("an object").remove(field);
+            assert_eq!(refused(&payload), field);
+        }
+        for payload in [json!(null), json!([]), json!("x"), json!(1)] {
+            assert_eq!(refused(&payload), "payload");
+        }
+    }
+
+    #[test]
+    fn a_long_field_is_not_repeated_at_length() {
+        let mut payload = json!({"op": "status", "RDBMSName": "p"});
+        payload["é".repeat(10_000)] = json!(1);
+        assert_eq!(refused(&payload).chars().count(), 65);
+    }
+}
