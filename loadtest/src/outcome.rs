@@ -1,0 +1,284 @@
+//! What one answer means: admitted, rejected or broken.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::{
+    StatusCode,
+    header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
+};
+use serde::Deserialize;
+
+/// Problem types that say the controller kept the caller from the database, as it should.
+const REJECTIONS: [&str; 3] = ["no-slot", "throttled", "draining"];
+/// The problem type that says the server answered 1040, "Too many connections".
+const REFUSED: &str = "connection-refused-by-server";
+/// Characters kept of a text that came from the other side.
+const EXCERPT: usize = 160;
+/// Characters kept of such a text in a reason, which a table shows.
+const SHORT: usize = 60;
+
+/// What one request came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A slot was had, and the rows were counted.
+    Admitted,
+    /// The controller said no, and when to come back.
+    Rejected,
+    /// Anything else.
+    Broken(Broken),
+}
+
+/// An answer that was neither a count nor a proper rejection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Status and problem type, or how the request failed: the key it is counted under.
+    pub reason: String,
+    /// What the other side said, for one who looks into it.
+    pub detail: String,
+    /// Whether the database's server had refused the connection (error 1040).
+    pub refused_by_server: bool,
+}
+
+/// An outcome, and how long the other side asked the caller to stay away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What the request came to.
+    pub outcome: Outcome,
+    /// The answer's `Retry-After`, if it was a 503.
+    pub retry_after: Option<Duration>,
+}
+
+/// The members of an RFC 9457 problem that matter here.
+#[derive(Default, Deserialize)]
+struct Problem {
+    #[serde(default)]
+    r#type: String,
+    #[serde(default)]
+    title: String,
+}
+
+/// Judges an answer. `now` is what a `Retry-After` with a date is measured from.
+#[must_use]
+pub fn judge(status: StatusCode, headers: &HeaderMap, body: &str, now: SystemTime) -> Judgement {
+    if status == StatusCode::OK {
+        let outcome = match selected(body) {
+            Some(_) => Outcome::Admitted,
+            None => Outcome::Broken(Broken {
+                reason: "200 without the count".into(),
+                detail: excerpt(body, EXCERPT),
+                refused_by_server: false,
+            }),
+        };
+        return Judgement { outcome, retry_after: None };
+    }
+    let retry_after =
+        if status == StatusCode::SERVICE_UNAVAILABLE { retry_after(headers, now) } else { None };
+    let problem = problem(headers, body);
+    let kind = problem.as_ref().map_or("", kind);
+    let outcome = if retry_after.is_some() && REJECTIONS.contains(&kind) {
+        Outcome::Rejected
+    } else {
+        Outcome::Broken(Broken {
+            reason: reason(status, problem.as_ref(), retry_after.is_none()),
+            detail: excerpt(body, EXCERPT),
+            refused_by_server: kind == REFUSED,
+        })
+    };
+    Judgement { outcome, retry_after }
+}
+
+/// Judges a request that got no answer.
+#[must_use]
+pub fn no_answer(reason: &str, detail: &str) -> Judgement {
+    Judgement {
+        outcome: Outcome::Broken(Broken {
+            reason: reason.into(),
+            detail: excerpt(detail, EXCERPT),
+            refused_by_server: false,
+        }),
+        retry_after: None,
+    }
+}
+
+/// The number in `Selected N items from RDS MySQL table`.
+fn selected(body: &str) -> Option<u64> {
+    let number =
+        body.trim().strip_prefix("Selected ")?.strip_suffix(" items from RDS MySQL table")?;
+    // `parse` alone would take a sign.
+    number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())?
+}
+
+/// `Retry-After`, in either of the forms of RFC 9110: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// The problem in a body that says it is one.
+fn problem(headers: &HeaderMap, body: &str) -> Option<Problem> {
+    let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim();
+    if media_type.eq_ignore_ascii_case("application/problem+json") {
+        serde_json::from_str(body).ok()
+    } else {
+        None
+    }
+}
+
+/// The last segment of the problem's type, which is a URI.
+fn kind(problem: &Problem) -> &str {
+    problem.r#type.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+}
+
+/// The key under which a broken answer is counted.
+fn reason(status: StatusCode, problem: Option<&Problem>, without_retry_after: bool) -> String {
+    let what = match problem {
+        Some(problem) if !kind(problem).is_empty() => excerpt(kind(problem), SHORT),
+        Some(problem) if !problem.title.is_empty() => excerpt(&problem.title, SHORT),
+        Some(_) => "problem without a type".into(),
+        None => "without a problem".into(),
+    };
+    if status == StatusCode::SERVICE_UNAVAILABLE && without_retry_after {
+        format!("{} {what}, no Retry-After", status.as_u16())
+    } else {
+        format!("{} {what}", status.as_u16())
+    }
+}
+
+/// The beginning of a text from the other side, on one line and without control characters,
+/// which a terminal would obey.
+fn excerpt(text: &str, most: usize) -> String {
+    let clean: String =
+        text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(most + 1).collect();
+    if clean.chars().count() > most {
+        clean.chars().take(most).chain(['…']).collect()
+    } else {
+        clean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(reqwest::header::HeaderName, &str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (n.clone(), HeaderValue::from_str(v).unwrap())).collect()
+    }
+
+    fn answer(status: u16, kind: &str, retry_after: Option<&str>) -> Judgement {
+        let mut pairs = vec![(CONTENT_TYPE, "application/problem+json")];
+        pairs.extend(retry_after.map(|value| (RETRY_AFTER, value)));
+        let body = format!(r#"{{"type":"https://a.example/problems/{kind}","title":"T"}}"#);
+        let status = StatusCode::from_u16(status).unwrap();
+        judge(status, &headers(&pairs), &body, SystemTime::UNIX_EPOCH)
+    }
+
+    fn broken(judgement: &Judgement) -> &Broken {
+        match &judgement.outcome {
+            Outcome::Broken(broken) => broken,
+            other => panic!("not broken: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_controllers_rejections_are_expected() {
+        for kind in REJECTIONS {
+            let judgement = answer(503, kind, Some("2"));
+            assert_eq!(judgement.outcome, Outcome::Rejected, "{kind}");
+            assert_eq!(judgement.retry_after, Some(Duration::from_secs(2)));
+        }
+    }
+
+    #[test]
+    fn a_503_for_another_reason_is_broken_and_its_retry_after_still_counts() {
+        for kind in ["admission-unavailable", "connection-refused-by-server"] {
+            let judgement = answer(503, kind, Some("1"));
+            assert_eq!(broken(&judgement).reason, format!("503 {kind}"));
+            assert_eq!(broken(&judgement).refused_by_server, kind == REFUSED);
+            assert_eq!(judgement.retry_after, Some(Duration::from_secs(1)));
+        }
+    }
+
+    #[test]
+    fn a_rejection_must_say_when_to_come_back() {
+        assert_eq!(broken(&answer(503, "no-slot", None)).reason, "503 no-slot, no Retry-After");
+        assert_eq!(
+            broken(&answer(503, "no-slot", Some("soon"))).reason,
+            "503 no-slot, no Retry-After"
+        );
+    }
+
+    #[test]
+    fn a_rejection_must_be_a_503() {
+        assert_eq!(broken(&answer(429, "throttled", Some("1"))).reason, "429 throttled");
+    }
+
+    #[test]
+    fn retry_after_may_be_a_date() {
+        let judgement = answer(503, "no-slot", Some("Thu, 01 Jan 1970 00:00:07 GMT"));
+        assert_eq!(judgement.retry_after, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn a_200_must_hold_the_count() {
+        for body in [
+            "false",
+            "",
+            "Selected  items from RDS MySQL table",
+            "Selected +3 items from RDS MySQL table",
+        ] {
+            let judgement = judge(StatusCode::OK, &HeaderMap::new(), body, SystemTime::UNIX_EPOCH);
+            assert_eq!(broken(&judgement).reason, "200 without the count", "{body}");
+        }
+    }
+
+    #[test]
+    fn a_problem_is_one_only_by_its_media_type() {
+        let pairs = headers(&[(RETRY_AFTER, "1"), (CONTENT_TYPE, "application/json")]);
+        let body = r#"{"type":"https://a.example/problems/no-slot"}"#;
+        let judgement =
+            judge(StatusCode::SERVICE_UNAVAILABLE, &pairs, body, SystemTime::UNIX_EPOCH);
+        assert_eq!(broken(&judgement).reason, "503 without a problem");
+    }
+
+    proptest! {
+        #[test]
+        fn any_count_is_admitted(rows: u64) {
+            let body = format!("Selected {rows} items from RDS MySQL table\n");
+            let judgement = judge(StatusCode::OK, &HeaderMap::new(), &body, SystemTime::UNIX_EPOCH);
+            prop_assert_eq!(judgement.outcome, Outcome::Admitted);
+        }
+
+        #[test]
+        fn whatever_comes_is_judged_and_can_be_shown(
+            status in 100_u16..1000,
+            retry_after in prop::option::of("[ -~]{0,30}"),
+            problem: bool,
+            body in any::<String>().prop_map(|title| {
+                serde_json::json!({"type": title, "title": title}).to_string()
+            }),
+        ) {
+            let mut pairs = Vec::new();
+            pairs.extend(retry_after.as_deref().map(|value| (RETRY_AFTER, value)));
+            if problem {
+                pairs.push((CONTENT_TYPE, "application/problem+json"));
+            }
+            let status = StatusCode::from_u16(status).unwrap();
+            let judgement = judge(status, &headers(&pairs), &body, SystemTime::UNIX_EPOCH);
+            if let Outcome::Broken(broken) = judgement.outcome {
+                prop_assert!(broken.reason.chars().count() <= SHORT + 30);
+                prop_assert!(broken.detail.chars().count() <= EXCERPT + 1);
+                prop_assert!(!broken.reason.chars().any(char::is_control));
+            } else {
+                prop_assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+                prop_assert!(judgement.retry_after.is_some());
+            }
+        }
+    }
+}

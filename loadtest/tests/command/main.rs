@@ -1,0 +1,5 @@
+//! The command as a user runs it.
+
+mod contract;
+mod database;
+mod support;

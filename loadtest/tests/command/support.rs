@@ -1,0 +1,127 @@
+//! A stand-in for the deployment, and the real command run against it.
+
+use std::{net::SocketAddr, path::Path, process::Output, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+    },
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use loadtest::report::Report;
+use mysql_async::{Conn, Opts, prelude::Queryable};
+use tokio::{net::TcpListener, process::Command, sync::Semaphore, task::JoinHandle};
+
+/// A service on a free port; it ends when dropped.
+pub(crate) struct Service {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Service {
+    /// Serves a router.
+    pub(crate) async fn start(router: Router) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { address, task }
+    }
+
+    /// One that keeps to the contract below the path `/some/base/path`: so many slots, each held
+    /// for so long, and a 503 for everybody else.
+    pub(crate) async fn with_slots(slots: usize, hold: Duration) -> Self {
+        let slots = Arc::new(Semaphore::new(slots));
+        let employees = move || {
+            let slots = slots.clone();
+            async move {
+                let Ok(_slot) = slots.try_acquire() else {
+                    return problem(503, "no-slot");
+                };
+                tokio::time::sleep(hold).await;
+                "Selected 3 items from RDS MySQL table".into_response()
+            }
+        };
+        Self::start(Router::new().route("/some/base/path/employees", get(employees))).await
+    }
+
+    /// One that always gives the same answer.
+    pub(crate) async fn with_problem(status: u16, kind: &'static str) -> Self {
+        let employees = move || async move { problem(status, kind) };
+        Self::start(Router::new().route("/employees", get(employees))).await
+    }
+
+    /// One that opens a connection to a real database for each request, holds it for 300 ms, and
+    /// keeps no more of them open than it has slots.
+    pub(crate) async fn with_database(slots: usize, opts: Opts) -> Self {
+        let slots = Arc::new(Semaphore::new(slots));
+        let employees = move || {
+            let (slots, opts) = (slots.clone(), opts.clone());
+            async move {
+                let Ok(_slot) = slots.try_acquire() else {
+                    return problem(503, "no-slot");
+                };
+                match hold(opts).await {
+                    Ok(()) => "Selected 3 items from RDS MySQL table".into_response(),
+                    Err(mysql_async::Error::Server(error)) if error.code == 1040 => {
+                        problem(503, "connection-refused-by-server")
+                    }
+                    Err(_) => problem(502, "database-failed"),
+                }
+            }
+        };
+        Self::start(Router::new().route("/employees", get(employees))).await
+    }
+
+    /// The base URL.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A connection that is opened, used and closed.
+async fn hold(opts: Opts) -> mysql_async::Result<()> {
+    let mut conn = Conn::new(opts).await?;
+    conn.query_drop("DO SLEEP(0.3)").await?;
+    conn.disconnect().await
+}
+
+/// A problem as the query function words it. 503s say when to come back.
+fn problem(status: u16, kind: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap();
+    let body = format!(r#"{{"type":"https://a.example/problems/{kind}","title":"{kind}"}}"#);
+    let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], body).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, "1".parse().unwrap());
+    }
+    response
+}
+
+/// Runs the command with these arguments.
+pub(crate) async fn loadtest(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_loadtest"))
+        .args(arguments)
+        .env_remove("LOADTEST_DATABASE")
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap()
+}
+
+/// What it printed, for assertions and their messages.
+pub(crate) fn printed(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// The JSON report it wrote.
+pub(crate) fn report(path: &Path) -> Report {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}

@@ -1,0 +1,159 @@
+//! All instances: which are free, which work, which function is at its limit.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::catalog::Function;
+use super::instance::{Instance, InstanceState};
+
+/// One line of the list of instances.
+#[derive(Clone, Debug, Serialize)]
+pub struct InstanceInfo {
+    /// Its id, which is also the name of its log and its log stream.
+    pub id: String,
+    /// The function it runs.
+    pub function: String,
+    /// Its process id.
+    pub pid: u32,
+    /// What it is doing.
+    pub state: InstanceState,
+}
+
+#[derive(Default)]
+struct Inner {
+    instances: HashMap<String, Arc<Instance>>,
+    functions: HashMap<String, Pool>,
+}
+
+#[derive(Default)]
+struct Pool {
+    /// Free instances, the most recently used last.
+    idle: Vec<(Arc<Instance>, Instant)>,
+    in_flight: usize,
+}
+
+/// The instances of all functions.
+#[derive(Default)]
+pub(super) struct Fleet {
+    inner: Mutex<Inner>,
+}
+
+/// One unit of a function's concurrency. Given back when dropped.
+pub(super) struct Claim {
+    fleet: Arc<Fleet>,
+    function: String,
+}
+
+impl Fleet {
+    /// Takes one unit of the function's concurrency, if there is one left.
+    pub(super) fn claim(self: &Arc<Self>, function: &Function) -> Option<Claim> {
+        let name = function.record.name();
+        let limit = function.record.reserved_concurrency();
+        let mut inner = self.lock();
+        let pool = inner.functions.entry(name.to_owned()).or_default();
+        if limit.is_some_and(|limit| pool.in_flight >= limit) {
+            return None;
+        }
+        pool.in_flight += 1;
+        Some(Claim { fleet: Arc::clone(self), function: name.to_owned() })
+    }
+
+    /// A free instance of this revision of the function, the most recently used one. Instances
+    /// of other revisions are ended.
+    pub(super) fn take_idle(&self, function: &Function) -> Option<Arc<Instance>> {
+        let mut inner = self.lock();
+        let idle = &mut inner.functions.get_mut(function.record.name())?.idle;
+        idle.retain(|(instance, _)| {
+            let current = instance.function.record.revision() == function.record.revision();
+            if !current {
+                instance.kill();
+            }
+            current && instance.is_alive()
+        });
+        idle.pop().map(|(instance, _)| instance)
+    }
+
+    /// Puts an instance back that is free again.
+    pub(super) fn put_idle(&self, instance: Arc<Instance>) {
+        let mut inner = self.lock();
+        let name = instance.function.record.name().to_owned();
+        let pool = inner.functions.entry(name).or_default();
+        pool.idle.push((instance, Instant::now()));
+    }
+
+    /// Adds an instance, from its start to its end.
+    pub(super) fn add(self: &Arc<Self>, instance: &Arc<Instance>) {
+        self.lock().instances.insert(instance.id.clone(), Arc::clone(instance));
+        let (fleet, instance) = (Arc::clone(self), Arc::clone(instance));
+        tokio::spawn(async move {
+            instance.gone().await;
+            fleet.lock().instances.remove(&instance.id);
+        });
+    }
+
+    /// The living instance with this id.
+    pub(super) fn find(&self, id: &str) -> Option<Arc<Instance>> {
+        self.lock().instances.get(id).cloned()
+    }
+
+    /// Ends instances that have been free for longer than `limit`.
+    pub(super) fn end_idle(&self, limit: Duration) {
+        for pool in self.lock().functions.values_mut() {
+            pool.idle.retain(|(instance, since)| {
+                let keep = since.elapsed() < limit;
+                if !keep {
+                    instance.kill();
+                }
+                keep && instance.is_alive()
+            });
+        }
+    }
+
+    /// All living instances, by function and age of the log's name.
+    pub(super) fn list(&self) -> Vec<InstanceInfo> {
+        let mut list: Vec<_> = self
+            .lock()
+            .instances
+            .values()
+            .map(|instance| InstanceInfo {
+                id: instance.id.clone(),
+                function: instance.function.record.name().to_owned(),
+                pid: instance.pid,
+                state: instance.state(),
+            })
+            .collect();
+        list.sort_by(|a, b| (&a.function, a.pid).cmp(&(&b.function, b.pid)));
+        list
+    }
+
+    /// Kills all instances.
+    pub(super) fn kill_all(&self) {
+        for instance in self.lock().instances.values() {
+            instance.kill();
+        }
+    }
+
+    /// Waits until all instances there are now are gone.
+    pub(super) async fn gone(&self) {
+        let instances: Vec<_> = self.lock().instances.values().cloned().collect();
+        for instance in instances {
+            instance.gone().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(pool) = self.fleet.lock().functions.get_mut(&self.function) {
+            pool.in_flight -= 1;
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The execution host: takes an event for a function, finds or starts an instance, returns what
+//! becomes of it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use axum::body::Bytes;
+use uuid::Uuid;
+
+use super::catalog::{Catalog, Function};
+use super::environment::Settings;
+use super::fleet::{Fleet, InstanceInfo};
+use super::instance::{Instance, Invocation, Ran};
+use super::outcome::{Outcome, Refusal};
+use crate::aws::Aws;
+
+/// How long a free instance is kept.
+const IDLE_LIMIT: Duration = Duration::from_mins(5);
+/// How often free instances are looked after.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// What a host is started with.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// The API that knows the functions (MiniStack).
+    pub lambda_api: String,
+    /// The API that the functions are to call (the front door).
+    pub aws_endpoint: String,
+    /// The URL that the instances' Runtime APIs lie below, each at its id.
+    pub runtime_api: String,
+    /// A folder for the functions' code.
+    pub code: PathBuf,
+    /// A folder for the instances' logs.
+    pub logs: PathBuf,
+}
+
+/// An event for a function.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The payload, JSON.
+    pub payload: Bytes,
+    /// The X-Ray trace that the call belongs to.
+    pub trace_id: Option<String>,
+}
+
+/// Runs functions as AWS Lambda does. Cheap to clone; all clones are the same host.
+#[derive(Clone)]
+pub struct Host {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    catalog: Arc<Catalog>,
+    fleet: Arc<Fleet>,
+    settings: Settings,
+    logs: PathBuf,
+    closed: AtomicBool,
+}
+
+impl Host {
+    /// A host without any instance yet.
+    ///
+    /// # Errors
+    /// When the folders can't be created.
+    pub fn new(options: HostOptions) -> Result<Self> {
+        for folder in [&options.code, &options.logs] {
+            fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        }
+        let code = fs::canonicalize(&options.code).context("resolving the code's folder")?;
+        let fleet = Arc::new(Fleet::default());
+        tokio::spawn(sweep(Arc::downgrade(&fleet)));
+        Ok(Self {
+            shared: Arc::new(Shared {
+                catalog: Arc::new(Catalog::new(Aws::new(options.lambda_api), code)),
+                fleet,
+                settings: Settings {
+                    runtime_api: options.runtime_api,
+                    aws_endpoint: options.aws_endpoint,
+                },
+                logs: options.logs,
+                closed: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// Runs `function` with `event`. As on AWS, the invocation goes on when the caller of this
+    /// goes away.
+    ///
+    /// # Errors
+    /// When the invocation did not take place. A function that fails is an [`Outcome`].
+    pub async fn invoke(&self, function: &str, event: Event) -> Result<Outcome, Refusal> {
+        let (shared, function) = (Arc::clone(&self.shared), function.to_owned());
+        tokio::spawn(async move { shared.invoke(&function, event).await })
+            .await
+            .unwrap_or_else(|error| Err(Refusal::Host(error.into())))
+    }
+
+    /// Whether there is such a function, as far as can be told now.
+    pub async fn knows(&self, function: &str) -> bool {
+        matches!(self.shared.catalog.get(function).await, Ok(Some(_)))
+    }
+
+    /// All living instances.
+    #[must_use]
+    pub fn instances(&self) -> Vec<InstanceInfo> {
+        self.shared.fleet.list()
+    }
+
+    /// Starts nothing any more, kills all instances and waits until they are gone.
+    pub async fn close(&self) {
+        self.abandon();
+        self.shared.fleet.gone().await;
+    }
+
+    /// Starts nothing any more and kills all instances, without waiting.
+    pub fn abandon(&self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.shared.fleet.kill_all();
+    }
+
+    pub(super) fn instance(&self, id: &str) -> Option<Arc<Instance>> {
+        self.shared.fleet.find(id)
+    }
+}
+
+impl Shared {
+    async fn invoke(&self, name: &str, event: Event) -> Result<Outcome, Refusal> {
+        let function =
+            self.catalog.get(name).await.map_err(Refusal::Host)?.ok_or(Refusal::UnknownFunction)?;
+        let _claim = self.fleet.claim(&function).ok_or(Refusal::Throttled)?;
+        let invocation = Arc::new(Invocation {
+            request_id: Uuid::new_v4().to_string(),
+            payload: event.payload,
+            trace_id: event.trace_id,
+        });
+        // A free instance may die before it takes the invocation: on to the next one then.
+        while let Some(instance) = self.fleet.take_idle(&function) {
+            if let Ran::Done(outcome) = self.run(instance, &invocation).await {
+                return Ok(outcome);
+            }
+        }
+        let instance = self.start(function).map_err(Refusal::Host)?;
+        match self.run(instance, &invocation).await {
+            Ran::Done(outcome) => Ok(outcome),
+            Ran::NotTaken(status) => Ok(Outcome::exited(&invocation.request_id, &status)),
+        }
+    }
+
+    async fn run(&self, instance: Arc<Instance>, invocation: &Arc<Invocation>) -> Ran {
+        let ran = instance.run(invocation).await;
+        if instance.is_reusable() {
+            self.fleet.put_idle(instance);
+        }
+        ran
+    }
+
+    fn start(&self, function: Arc<Function>) -> Result<Arc<Instance>> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(anyhow!("the host is closing"));
+        }
+        let id = Uuid::new_v4().simple().to_string();
+        let logs = self.logs.join(function.record.name());
+        fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
+        let log = logs.join(format!("{id}.log"));
+        let instance = Instance::start(id, function, &self.settings, &log)?;
+        self.fleet.add(&instance);
+        if self.closed.load(Ordering::SeqCst) {
+            instance.kill();
+        }
+        Ok(instance)
+    }
+}
+
+async fn sweep(fleet: std::sync::Weak<Fleet>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        let Some(fleet) = fleet.upgrade() else { return };
+        fleet.end_idle(IDLE_LIMIT);
+    }
+}

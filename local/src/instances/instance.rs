@@ -1,0 +1,262 @@
+//! One execution environment: a process that asks for invocations, one at a time.
+
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use axum::body::Bytes;
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::catalog::Function;
+use super::environment;
+use super::outcome::Outcome;
+use crate::process::{Daemon, log_to};
+
+/// How long a new process may take until it asks for its first invocation. Lambda gives 10 s;
+/// a laptop that starts a hundred at once needs more.
+const INIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// An event on its way to a function.
+pub(super) struct Invocation {
+    pub(super) request_id: String,
+    pub(super) payload: Bytes,
+    pub(super) trace_id: Option<String>,
+}
+
+/// An invocation handed to the process that asked for it.
+pub(super) struct HandOver {
+    pub(super) invocation: Arc<Invocation>,
+    pub(super) deadline_ms: u128,
+}
+
+/// What an instance is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InstanceState {
+    /// The process has not asked for an invocation yet.
+    Starting,
+    /// It waits for an invocation.
+    Idle,
+    /// It is in an invocation.
+    Busy,
+}
+
+/// How [`Instance::run`] went.
+pub(super) enum Ran {
+    Done(Outcome),
+    /// The process ended before it took the invocation, which may go to another one. The text
+    /// is the process's exit status.
+    NotTaken(String),
+}
+
+struct Assignment {
+    invocation: Arc<Invocation>,
+    taken: oneshot::Sender<Instant>,
+    outcome: oneshot::Sender<Outcome>,
+}
+
+struct Current {
+    request_id: String,
+    outcome: oneshot::Sender<Outcome>,
+}
+
+struct Progress {
+    state: InstanceState,
+    current: Option<Current>,
+    init_error: Option<Bytes>,
+    /// The process is being killed and gets no more work.
+    doomed: bool,
+}
+
+pub(super) struct Instance {
+    pub(super) id: String,
+    pub(super) function: Arc<Function>,
+    pub(super) pid: u32,
+    assignments: mpsc::Sender<Assignment>,
+    inbox: tokio::sync::Mutex<mpsc::Receiver<Assignment>>,
+    progress: Mutex<Progress>,
+    ended: watch::Receiver<Option<String>>,
+    kill: Arc<tokio::sync::Notify>,
+}
+
+impl Instance {
+    /// Starts the process. It finds its Runtime API below `runtime_api` + `/` + `id`.
+    pub(super) fn start(
+        id: String,
+        function: Arc<Function>,
+        settings: &environment::Settings,
+        log: &Path,
+    ) -> Result<Arc<Self>> {
+        let mut command = environment::command(&id, &function, settings);
+        log_to(&mut command, log)?;
+        let daemon = Daemon::spawn("a function", &mut command)?;
+        let (assignments, inbox) = mpsc::channel(1);
+        let (report, ended) = watch::channel(None);
+        let kill = Arc::new(tokio::sync::Notify::new());
+        let instance = Arc::new(Self {
+            id,
+            function,
+            pid: daemon.pid().unwrap_or_default(),
+            assignments,
+            inbox: tokio::sync::Mutex::new(inbox),
+            progress: Mutex::new(Progress {
+                state: InstanceState::Starting,
+                current: None,
+                init_error: None,
+                doomed: false,
+            }),
+            ended,
+            kill: Arc::clone(&kill),
+        });
+        tokio::spawn(watch_over(daemon, kill, report));
+        Ok(instance)
+    }
+
+    /// Gives the process an invocation and waits for its end: an answer, the process's death,
+    /// or its deadline, at which the process is killed.
+    pub(super) async fn run(&self, invocation: &Arc<Invocation>) -> Ran {
+        let (taken, mut was_taken) = oneshot::channel();
+        let (outcome, mut result) = oneshot::channel();
+        let assignment = Assignment { invocation: Arc::clone(invocation), taken, outcome };
+        // The inbox lives as long as this instance, and has room: one invocation at a time.
+        let _ = self.assignments.send(assignment).await;
+        let mut ended = self.ended.clone();
+        let taken_at = tokio::select! {
+            biased;
+            Ok(at) = &mut was_taken => at,
+            status = exit_status(&mut ended) => return self.died_before_taking(status),
+            () = tokio::time::sleep(INIT_LIMIT) => {
+                self.kill();
+                return Ran::Done(Outcome::not_ready(&invocation.request_id, INIT_LIMIT));
+            }
+        };
+        let timeout = self.function.record.timeout();
+        Ran::Done(tokio::select! {
+            biased;
+            Ok(outcome) = &mut result => outcome,
+            status = exit_status(&mut ended) => Outcome::exited(&invocation.request_id, &status),
+            () = tokio::time::sleep_until(taken_at + timeout) => {
+                self.kill();
+                Outcome::timed_out(&invocation.request_id, timeout)
+            }
+        })
+    }
+
+    fn died_before_taking(&self, status: String) -> Ran {
+        match self.progress().init_error.take() {
+            Some(error) => Ran::Done(Outcome::Failure(error)),
+            None => Ran::NotTaken(status),
+        }
+    }
+
+    /// The process asks for work: waits until there is some.
+    pub(super) async fn next(&self) -> Option<HandOver> {
+        {
+            let mut progress = self.progress();
+            if progress.state == InstanceState::Starting {
+                progress.state = InstanceState::Idle;
+            }
+        }
+        let mut inbox = self.inbox.lock().await;
+        let assignment = inbox.recv().await?;
+        let deadline = SystemTime::now() + self.function.record.timeout();
+        {
+            let mut progress = self.progress();
+            progress.state = InstanceState::Busy;
+            progress.current = Some(Current {
+                request_id: assignment.invocation.request_id.clone(),
+                outcome: assignment.outcome,
+            });
+        }
+        // The caller of an invocation waits in `run` for as long as there is one.
+        let _ = assignment.taken.send(Instant::now());
+        Some(HandOver {
+            invocation: assignment.invocation,
+            deadline_ms: deadline.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis()),
+        })
+    }
+
+    /// The process ends its invocation. False when that is not the one it is in.
+    pub(super) fn finish(&self, request_id: &str, outcome: Outcome) -> bool {
+        let mut progress = self.progress();
+        let Some(current) = progress.current.take_if(|current| current.request_id == request_id)
+        else {
+            return false;
+        };
+        progress.state = InstanceState::Idle;
+        // After a timeout nobody listens any more; the process is being killed then.
+        let _ = current.outcome.send(outcome);
+        true
+    }
+
+    /// The process could not get ready, and says why before it ends.
+    pub(super) fn init_failed(&self, error: Bytes) {
+        self.progress().init_error = Some(error);
+    }
+
+    pub(super) fn state(&self) -> InstanceState {
+        self.progress().state
+    }
+
+    /// Whether it may serve another invocation: alive, and not in one that ran out of time.
+    pub(super) fn is_reusable(&self) -> bool {
+        self.is_alive() && self.state() == InstanceState::Idle
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.ended.borrow().is_none() && !self.progress().doomed
+    }
+
+    /// Kills the process as Lambda does: at once.
+    pub(super) fn kill(&self) {
+        self.progress().doomed = true;
+        self.kill.notify_one();
+    }
+
+    /// Waits until the process is gone.
+    pub(super) async fn gone(&self) {
+        exit_status(&mut self.ended.clone()).await;
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Owns the process until it ends, by itself or by `kill`, and reports how.
+async fn watch_over(
+    mut daemon: Daemon,
+    kill: Arc<tokio::sync::Notify>,
+    report: watch::Sender<Option<String>>,
+) {
+    let status = tokio::select! {
+        status = daemon.wait() => status,
+        () = kill.notified() => {
+            daemon.kill();
+            daemon.wait().await
+        }
+    };
+    let text = status.map_or_else(|error| format!("{error:#}"), describe);
+    let _ = report.send(Some(text));
+}
+
+async fn exit_status(ended: &mut watch::Receiver<Option<String>>) -> String {
+    match ended.wait_for(Option::is_some).await {
+        Ok(status) => status.clone().unwrap_or_default(),
+        Err(_) => "lost".to_owned(),
+    }
+}
+
+/// In Lambda's words: `exit status 1`, `signal: killed`.
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(nix::libc::SIGKILL)) => "signal: killed".to_owned(),
+        (None, signal) => format!("signal: {}", signal.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,111 @@
+//! The two servers inside this process: the execution host and the front door.
+
+use std::net::Ipv4Addr;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::StackOptions;
+use crate::front::Front;
+use crate::instances::{self, Host, HostOptions, RUNTIME_PATH};
+
+/// Both servers, bound to their ports before what depends on them is started.
+pub(super) struct Servers {
+    host_address: String,
+    aws_endpoint: String,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    listeners: Vec<TcpListener>,
+    host: Option<Host>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Servers {
+    /// Binds both to free loopback ports.
+    pub(super) async fn bind() -> Result<Self> {
+        let (host, front) = (listener().await?, listener().await?);
+        Ok(Self {
+            host_address: address(&host)?,
+            aws_endpoint: format!("http://{}", address(&front)?),
+            running: Mutex::new(Running { listeners: vec![host, front], ..Running::default() }),
+        })
+    }
+
+    /// Starts serving. MiniStack is at the URL `ministack`.
+    pub(super) fn serve(&self, options: &StackOptions, ministack: &str) -> Result<Front> {
+        let host = Host::new(HostOptions {
+            lambda_api: ministack.to_owned(),
+            aws_endpoint: self.aws_endpoint.clone(),
+            runtime_api: format!("http://{}{RUNTIME_PATH}", self.host_address),
+            code: options.dir.join("code"),
+            logs: options.logs(),
+        })?;
+        let front = Front::new(host.clone(), ministack);
+        let routers = [instances::router(host.clone()), front.router()];
+        let mut running = self.running();
+        running.host = Some(host);
+        let listeners = std::mem::take(&mut running.listeners);
+        for (listener, router) in listeners.into_iter().zip(routers) {
+            running.tasks.push(tokio::spawn(serve(listener, router)));
+        }
+        Ok(front)
+    }
+
+    /// The URL that takes a function's events.
+    pub(super) fn invoke_url(&self, function: &str) -> String {
+        format!("http://{}/invoke/{function}", self.host_address)
+    }
+
+    /// The front door's URL.
+    pub(super) fn aws_endpoint(&self) -> &str {
+        &self.aws_endpoint
+    }
+
+    /// Ends all functions, then both servers.
+    pub(super) async fn close(&self) {
+        let host = self.running().host.take();
+        if let Some(host) = host {
+            host.close().await;
+        }
+        self.abort();
+    }
+
+    fn abort(&self) {
+        for task in self.running().tasks.drain(..) {
+            task.abort();
+        }
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        if let Some(host) = &self.running().host {
+            host.abandon();
+        }
+        self.abort();
+    }
+}
+
+async fn listener() -> Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("binding a loopback port")
+}
+
+fn address(listener: &TcpListener) -> Result<String> {
+    let address = listener.local_addr().context("asking for a bound port")?;
+    Ok(address.to_string())
+}
+
+async fn serve(listener: TcpListener, router: Router) {
+    // Never ends by itself: axum goes on after failed connections.
+    let _ = axum::serve(listener, router).await;
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Replaces rds-global-bundle.pem with the roots that AWS publishes, less the expired ones.
+# usage: refresh.sh [URL of a PEM file]
+set -euo pipefail
+
+url=${1:-https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem}
+bundle=$(dirname "$0")/rds-global-bundle.pem
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+curl --fail --silent --show-error --location --output "$work/published.pem" "$url"
+awk -v dir="$work" '
+    /-----BEGIN CERTIFICATE-----/ { file = sprintf("%s/%04d.crt", dir, ++count) }
+    file { print > file }
+    /-----END CERTIFICATE-----/ { close(file); file = "" }
+' "$work/published.pem"
+
+kept=0 expired=0
+for certificate in "$work"/*.crt; do
+    # A line that is no certificate stops the script here, with the old bundle in place.
+    openssl x509 -in "$certificate" -noout
+    if openssl x509 -in "$certificate" -noout -checkend 0 >/dev/null; then
+        # The PEM block alone, in openssl's own layout.
+        openssl x509 -in "$certificate" >>"$work/bundle.pem"
+        kept=$((kept + 1))
+    else
+        expired=$((expired + 1))
+    fi
+done
+
+cat "$work/bundle.pem" >"$bundle"
+echo "$bundle: $kept certificates ($expired expired ones left out)"
