@@ -97,7 +97,7 @@ pub struct Broken {
     pub class: Class,
     /// How many for which reason, the most frequent first.
     pub reasons: Vec<Reason>,
-    /// The first few.
+    /// The first of each of the first few reasons.
     pub examples: Vec<Example>,
 }
 

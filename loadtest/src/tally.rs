@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 
 use crate::outcome::{Broken, Outcome};
 
-/// Answers kept word for word.
+/// Answers kept word for word, each for another reason.
 const EXAMPLES: usize = 5;
 /// Reasons kept apart; a host that makes up new ones must not fill the memory.
 const REASONS: usize = 30;
@@ -51,7 +51,7 @@ pub struct Totals {
     pub broken: Histogram<u64>,
     /// Broken answers by reason.
     pub reasons: BTreeMap<String, u64>,
-    /// The first few broken answers.
+    /// The first broken answers for the first few reasons.
     pub examples: Vec<Broken>,
     /// Answers that reported the server's 1040.
     pub refused: u64,
@@ -161,7 +161,8 @@ impl Inner {
         let known = self.reasons.contains_key(&broken.reason);
         let key = if known || self.reasons.len() < REASONS { &broken.reason } else { FURTHER };
         *self.reasons.entry(key.to_owned()).or_default() += 1;
-        if self.examples.len() < EXAMPLES {
+        let shown = self.examples.iter().any(|example| example.reason == broken.reason);
+        if !shown && self.examples.len() < EXAMPLES {
             self.examples.push(broken.clone());
         }
     }

@@ -17,20 +17,19 @@
 //!
 //! ```no_run
 //! use rds_admission::client::{Admission, LambdaCounter};
-//! use rds_admission::session::Session;
+//! use rds_admission::session::{Session, SessionOptions};
 //! use rds_admission::time::Deadline;
-//! # async fn work(counter: LambdaCounter, target: rds_admission::session::Target,
-//! #     credentials: rds_admission::secret::Credentials, deadline: Deadline)
-//! # -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn work(counter: LambdaCounter, credentials: rds_admission::secret::Credentials,
+//! #     deadline: Deadline) -> Result<(), Box<dyn std::error::Error>> {
 //! let admission = Admission::new(counter, "Prod_MySQL".parse()?);
-//! let rows = admission
+//! let options = SessionOptions::default();
+//! let admitted = admission
 //!     .with_slot(deadline, async |slot| {
-//!         let mut session = Session::open(&slot, &target, &credentials).await?;
-//!         let rows = session.query_first::<u64>("SELECT COUNT(*) FROM Orders").await;
-//!         session.close().await?;
-//!         rows
+//!         let mut session = Session::open(&slot, &options, &credentials).await?;
+//!         session.query_first::<u64>("SELECT COUNT(*) FROM Orders").await
 //!     })
-//!     .await??;
+//!     .await?; // no slot: nothing ran
+//! let rows = admitted.value?; // what the closure returned; the slot is back
 //! # Ok(()) }
 //! ```
 

@@ -28,8 +28,7 @@ impl Seconds {
     /// The shortest whole number of seconds that is not shorter than `duration`.
     #[must_use]
     pub fn covering(duration: Duration) -> Self {
-        let up = u64::from(duration.subsec_nanos() > 0);
-        Self(u32::try_from(duration.as_secs() + up).unwrap_or(u32::MAX))
+        Self(u32::try_from(whole_seconds(duration)).unwrap_or(u32::MAX))
     }
 }
 
@@ -78,14 +77,12 @@ pub trait Clock: Send + Sync {
     /// The expiry of a lease of length `ttl` that starts now. The started second is rounded up, so
     /// that a lease is never shorter than what was asked for.
     fn expiry(&self, ttl: Seconds) -> UnixSeconds {
-        UnixSeconds(Seconds::covering_epoch(self.since_epoch())).plus(ttl)
+        UnixSeconds(whole_seconds(self.since_epoch())).plus(ttl)
     }
 }
 
-impl Seconds {
-    fn covering_epoch(since_epoch: Duration) -> u64 {
-        since_epoch.as_secs() + u64::from(since_epoch.subsec_nanos() > 0)
-    }
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
 /// The operating system's clock.

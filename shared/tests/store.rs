@@ -60,18 +60,21 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
         tokio::spawn(async move {
             let mut dice = StdRng::seed_from_u64(seed);
             let mut mine: Vec<LeaseId> = Vec::new();
-            for _ in 0..OPERATIONS {
+            for operation in 0..OPERATIONS {
                 let known = (!mine.is_empty()).then(|| dice.random_range(0..mine.len()));
                 match (dice.random_range(0..10), known) {
                     (0..=4, _) | (_, None) => {
                         let new = LeaseId::random(&mut dice);
                         let ttl = Seconds(dice.random_range(1..20));
                         let class = if dice.random() { Class::Standard } else { Class::Priority };
-                        let acquired =
-                            store.acquire(&pool(), new, ttl, class).await.expect("an answer");
-                        if let Acquired::Granted { in_use, max_connections, .. } = acquired {
-                            assert!(in_use <= max_connections);
-                            mine.push(new);
+                        match store.acquire(&pool(), new, ttl, class).await {
+                            Ok(Acquired::Granted { in_use, max_connections, .. }) => {
+                                assert!(in_use <= max_connections);
+                                mine.push(new);
+                            }
+                            // Lost to other takeovers too often is refused, as full is.
+                            Ok(Acquired::Full { .. }) | Err(StoreError::Contended { .. }) => {}
+                            Err(error) => panic!("{error:?}"),
                         }
                     }
                     (5..=7, Some(n)) => {
@@ -82,9 +85,11 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
                     }
                     _ => clock.advance(Seconds(1)),
                 }
-                // Reading refuses an item whose count is not the number of its leases.
-                let seen = store.read(&pool()).await.expect("a sound pool");
-                assert!(seen.in_use() <= seen.size.max_connections());
+                if operation % 10 == 0 {
+                    // Reading refuses an item whose count is not the number of its leases.
+                    let seen = store.read(&pool()).await.expect("a sound pool");
+                    assert!(seen.in_use() <= seen.size.max_connections());
+                }
             }
             mine
         })

@@ -67,7 +67,7 @@ async fn packages(sam: &Sam) -> Result<Vec<(String, PathBuf)>> {
     ensure!(
         output.status.success(),
         "cargo metadata failed: {}",
-        String::from_utf8_lossy(&output.stderr)
+        String::from_utf8_lossy(&output.stderr).trim()
     );
     let metadata: Metadata =
         serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;

@@ -73,10 +73,11 @@ impl Call {
     /// Runs it; `None` when the host does not know the function.
     pub(super) async fn run(&self, host: &Host) -> Option<Response> {
         let event = Event {
-            payload: match self.payload.is_empty() {
-                // Lambda's own reading of no payload.
-                true => Bytes::from_static(b"{}"),
-                false => self.payload.clone(),
+            // Lambda reads no payload as an empty object.
+            payload: if self.payload.is_empty() {
+                Bytes::from_static(b"{}")
+            } else {
+                self.payload.clone()
             },
             trace_id: trace_id(&self.parts.headers),
         };

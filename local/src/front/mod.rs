@@ -73,14 +73,12 @@ impl Front {
             Ok(call) => call,
             Err(refusal) => return refusal,
         };
-        match call.run(&self.host).await {
-            Some(answer) => answer,
-            // Not one of ours: MiniStack says so in Lambda's words.
-            None => {
-                let (parts, payload) = call.into_request();
-                self.upstream.send(parts, payload).await
-            }
+        if let Some(answer) = call.run(&self.host).await {
+            return answer;
         }
+        // Not one of ours: MiniStack says so in Lambda's words.
+        let (parts, payload) = call.into_request();
+        self.upstream.send(parts, payload).await
     }
 }
 

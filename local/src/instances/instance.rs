@@ -18,7 +18,7 @@ use crate::process::{Daemon, log_to};
 
 /// How long a new process may take until it asks for its first invocation. Lambda gives 10 s;
 /// a laptop that starts a hundred at once needs more.
-const INIT_LIMIT: Duration = Duration::from_secs(60);
+const INIT_LIMIT: Duration = Duration::from_mins(1);
 
 /// An event on its way to a function.
 pub(super) struct Invocation {

@@ -44,6 +44,8 @@ impl Layout {
             "{} holds a server's data already",
             layout.data().display()
         );
+        fs::create_dir_all(layout.tmp())
+            .with_context(|| format!("creating {}", layout.tmp().display()))?;
         layout.install().await?;
         layout.write_accounts(options, admin, observer)?;
         Ok(layout)
@@ -61,6 +63,11 @@ impl Layout {
         self.dir.join("data")
     }
 
+    /// Servers that share one fall over each other's temporary tables.
+    fn tmp(&self) -> PathBuf {
+        self.dir.join("tmp")
+    }
+
     fn accounts(&self) -> PathBuf {
         self.dir.join("accounts.sql")
     }
@@ -68,6 +75,7 @@ impl Layout {
     async fn install(&self) -> Result<()> {
         let mut command = tethered("mariadb-install-db");
         command
+            .env("TMPDIR", self.tmp())
             .arg("--no-defaults")
             .arg(option("datadir", &self.data()))
             .args(["--skip-test-db", "--auth-root-authentication-method=socket"])
@@ -125,6 +133,7 @@ impl Layout {
             .arg("--no-defaults")
             .arg(option("datadir", &self.data()))
             .arg(option("socket", &self.socket()))
+            .arg(option("tmpdir", &self.tmp()))
             .arg(option("pid-file", &self.dir.join("mariadbd.pid")))
             .arg(option("init-file", &self.accounts()))
             .arg(format!("--port={port}"))

@@ -83,16 +83,16 @@ impl Progress {
     /// Begins a step. It counts as failed unless [`Step::done`] is called.
     #[must_use]
     pub fn step(&self, step: impl Into<String>) -> Step {
-        let step = step.into();
-        self.say(&Event::Began { step: step.clone() });
-        Step { progress: self.clone(), step, began: Instant::now(), is_done: false }
+        let name = step.into();
+        self.say(&Event::Began { step: name.clone() });
+        Step { progress: self.clone(), name, began: Instant::now(), is_done: false }
     }
 }
 
 /// A step that is going on.
 pub struct Step {
     progress: Progress,
-    step: String,
+    name: String,
     began: Instant,
     is_done: bool,
 }
@@ -100,21 +100,21 @@ pub struct Step {
 impl Step {
     /// Says what the step is at.
     pub fn note(&self, note: impl Into<String>) {
-        self.progress.say(&Event::Note { step: self.step.clone(), note: note.into() });
+        self.progress.say(&Event::Note { step: self.name.clone(), note: note.into() });
     }
 
     /// Ends the step well.
     pub fn done(mut self) {
         self.is_done = true;
         let elapsed: Duration = self.began.elapsed();
-        self.progress.say(&Event::Done { step: self.step.clone(), seconds: elapsed.as_secs_f64() });
+        self.progress.say(&Event::Done { step: self.name.clone(), seconds: elapsed.as_secs_f64() });
     }
 }
 
 impl Drop for Step {
     fn drop(&mut self) {
         if !self.is_done {
-            self.progress.say(&Event::Failed { step: self.step.clone() });
+            self.progress.say(&Event::Failed { step: self.name.clone() });
         }
     }
 }

@@ -13,6 +13,7 @@ pub use error::SessionError;
 pub use limits::Limits;
 pub use tls::{InvalidTls, Tls};
 
+use std::fmt;
 use std::time::Duration;
 
 use mysql_async::prelude::{FromRow, Queryable};
@@ -47,7 +48,6 @@ impl Default for SessionOptions {
 /// Closed by [`close`](Self::close), or in the background when it is dropped; the slot waits for
 /// either. Dropped in the middle of a statement, the connection is not known to be gone, and the
 /// slot's lease is left to expire.
-#[derive(Debug)]
 pub struct Session {
     open: Option<(Conn, ConnectionToken)>,
     slot: Slot,
@@ -144,6 +144,17 @@ impl Session {
         let told = conn.query_drop(sql).await;
         self.busy = false;
         told.map_err(|source| SessionError::Limits { source })
+    }
+}
+
+/// The connection's own `Debug` would show the password.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("lease", &self.slot.lease())
+            .field("limits", &self.limits)
+            .field("busy", &self.busy)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,161 @@
+//! The scope gives the slot back on every way out.
+
+mod support;
+
+use std::future::pending;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::FutureExt;
+use rds_admission::client::{Admission, AdmissionError, GivenBack, Phase};
+use rds_admission::pool::Class;
+use rds_admission::time::Deadline;
+use rds_admission::wire::Reason;
+use support::counter::InMemory;
+
+fn admission(counter: &InMemory) -> Admission<InMemory> {
+    Admission::new(counter.clone(), support::pool())
+}
+
+fn soon() -> Deadline {
+    Deadline::within(Duration::from_secs(10))
+}
+
+#[tokio::test]
+async fn a_value_comes_with_how_the_slot_was_held() {
+    let counter = InMemory::new().await;
+    let admitted = admission(&counter)
+        .with_slot(soon(), async |slot| (slot.lease(), counter.in_use().await))
+        .await
+        .expect("a slot");
+    assert_eq!(admitted.value, (admitted.held.lease, 1));
+    assert!(matches!(admitted.held.given_back, GivenBack::Released));
+    assert_eq!((admitted.held.in_use, admitted.held.max_connections), (1, 62));
+    assert_eq!(counter.in_use().await, 0);
+}
+
+#[tokio::test]
+async fn an_error_is_a_value() {
+    let counter = InMemory::new().await;
+    let failed = admission(&counter).with_slot(soon(), async |_| Err::<(), _>("no")).await;
+    assert_eq!(failed.expect("a slot").value, Err("no"));
+    assert_eq!(counter.in_use().await, 0);
+}
+
+#[tokio::test]
+async fn a_panic_goes_on_after_the_slot_is_back() {
+    let counter = InMemory::new().await;
+    let admission = admission(&counter);
+    let work = admission.with_slot(soon(), async |_| -> () { panic!("on purpose") });
+    let panicked = std::panic::AssertUnwindSafe(work).catch_unwind().await;
+    assert_eq!(panicked.expect_err("a panic").downcast_ref(), Some(&"on purpose"));
+    assert_eq!(counter.in_use().await, 0);
+}
+
+#[tokio::test]
+async fn work_that_takes_too_long_is_dropped_and_its_slot_is_back_before_the_deadline() {
+    let counter = InMemory::new().await;
+    let deadline = Deadline::within(Duration::from_millis(1_200));
+    let late = admission(&counter).with_slot(deadline, async |_| pending::<()>().await).await;
+    let Err(AdmissionError::OutOfTime { phase: Phase::Work, held: Some(held) }) = late else {
+        panic!("{late:?}")
+    };
+    assert!(matches!(held.given_back, GivenBack::Released));
+    assert!(!deadline.left().is_zero());
+    assert_eq!(counter.in_use().await, 0);
+}
+
+#[tokio::test]
+async fn a_scope_that_is_dropped_gives_its_slot_back_behind_itself() {
+    let counter = InMemory::new().await;
+    {
+        let admission = admission(&counter);
+        let mut scope =
+            std::pin::pin!(admission.with_slot(soon(), async |_| pending::<()>().await));
+        while counter.in_use().await == 0 {
+            assert!(scope.as_mut().now_or_never().is_none());
+        }
+    }
+    counter.settles_at(0).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_known_to_be_gone_leaves_the_lease_to_lapse() {
+    let counter = InMemory::new().await;
+    let held = admission(&counter)
+        .with_slot(soon(), async |slot| drop(slot.connecting()))
+        .await
+        .expect("a slot")
+        .held;
+    assert!(matches!(held.given_back, GivenBack::LeftToLapse));
+    assert_eq!(counter.in_use().await, 1);
+}
+
+#[tokio::test]
+async fn the_slot_waits_for_a_connection_that_is_closed_in_the_background() {
+    let counter = InMemory::new().await;
+    let held = admission(&counter)
+        .with_slot(soon(), async |slot| {
+            let token = slot.connecting();
+            let counter = counter.clone();
+            tokio::spawn(async move {
+                tokio::task::yield_now().await;
+                assert_eq!(counter.in_use().await, 1);
+                token.gone();
+            });
+        })
+        .await
+        .expect("a slot")
+        .held;
+    assert!(matches!(held.given_back, GivenBack::Released));
+    assert_eq!(counter.in_use().await, 0);
+}
+
+#[tokio::test]
+async fn a_release_that_fails_is_tried_again() {
+    let counter = InMemory::new().await;
+    counter.failing_releases.store(3, Ordering::SeqCst);
+    let held = admission(&counter).with_slot(soon(), async |_| ()).await.expect("a slot").held;
+    assert!(matches!(held.given_back, GivenBack::Released));
+    assert_eq!(counter.in_use().await, 0);
+}
+
+#[tokio::test]
+async fn a_release_that_never_works_is_left_to_the_lease_and_the_value_is_kept() {
+    let counter = InMemory::new().await;
+    counter.failing_releases.store(u32::MAX, Ordering::SeqCst);
+    let deadline = Deadline::within(Duration::from_millis(1_500));
+    let admitted = admission(&counter).with_slot(deadline, async |_| 7).await.expect("a slot");
+    assert_eq!(admitted.value, 7);
+    assert!(matches!(admitted.held.given_back, GivenBack::Failed(Some(_))));
+}
+
+#[tokio::test]
+async fn a_grant_whose_answer_was_lost_is_given_back_and_nothing_runs() {
+    let counter = InMemory::new().await;
+    counter.lost_grants.store(1, Ordering::SeqCst);
+    let lost = admission(&counter).with_slot(soon(), async |_| panic!("without a slot")).await;
+    assert!(matches!(lost, Err(AdmissionError::Unavailable { .. })));
+    counter.settles_at(0).await;
+}
+
+#[tokio::test]
+async fn without_a_slot_nothing_runs_and_the_caller_learns_when_to_come_back() {
+    let counter = InMemory::new().await;
+    let admission = admission(&counter);
+    let mut scopes = Vec::new();
+    for held in 0..60 {
+        let mut scope = Box::pin(admission.with_slot(soon(), async |_| pending::<()>().await));
+        assert!(scope.as_mut().now_or_never().is_none());
+        scopes.push(scope);
+        assert_eq!(counter.in_use().await, held + 1);
+    }
+    let refused = admission.with_slot(soon(), async |_| panic!("without a slot")).await;
+    let Err(AdmissionError::Rejected(refused)) = refused else { panic!("{refused:?}") };
+    assert_eq!((refused.reason, refused.in_use), (Reason::Full, Some(60)));
+
+    let priority = Admission::new(counter.clone(), support::pool()).with_class(Class::Priority);
+    assert!(priority.with_slot(soon(), async |_| ()).await.is_ok());
+    drop(scopes);
+    counter.settles_at(0).await;
+}

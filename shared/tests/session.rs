@@ -1,0 +1,288 @@
+//! The session against a real MariaDB: it does not outlive its lease, and the slot waits for it.
+
+mod support;
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use local::mariadb::ServerTls;
+use local::{MariaDb, MariaDbOptions};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use rds_admission::client::{Admission, GivenBack, Slot};
+use rds_admission::secret::Credentials;
+use rds_admission::session::{Session, SessionError, SessionOptions, Tls};
+use rds_admission::telemetry::chain;
+use rds_admission::time::{Deadline, Seconds};
+use support::counter::InMemory;
+use tempfile::TempDir;
+
+/// A server in a folder of its own.
+struct Server {
+    mariadb: MariaDb,
+    folder: TempDir,
+}
+
+impl Server {
+    async fn start(change: impl FnOnce(MariaDbOptions, &TempDir) -> MariaDbOptions) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = change(MariaDbOptions::new(folder.path().join("mariadb")), &folder);
+        let mariadb = MariaDb::start(options).await.expect("a server");
+        Self { mariadb, folder }
+    }
+
+    async fn plain() -> Self {
+        Self::start(|options, _| options).await
+    }
+
+    fn credentials(&self) -> Credentials {
+        let admin = self.mariadb.admin();
+        Credentials {
+            username: admin.user().to_owned(),
+            password: admin.password().to_owned().into(),
+            host: "127.0.0.1".to_owned(),
+            port: self.mariadb.port(),
+            database: Some(self.mariadb.database().to_owned()),
+        }
+    }
+
+    async fn observer(&self) -> Conn {
+        Conn::new(self.mariadb.observer_opts()).await.expect("an observer")
+    }
+
+    /// The connections of the service that the server knows of.
+    async fn connections(&self, observer: &mut Conn) -> u64 {
+        let count = format!(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{}'",
+            self.mariadb.admin().user()
+        );
+        observer.query_first(count).await.expect("an answer").expect("a row")
+    }
+
+    /// Waits until the server has no connection of the service any more.
+    async fn is_left_alone(&self) {
+        let mut observer = self.observer().await;
+        let alone = async {
+            while self.connections(&mut observer).await > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), alone).await.expect("the connections end");
+    }
+}
+
+fn plain() -> SessionOptions {
+    SessionOptions { tls: Tls::Off, ..SessionOptions::default() }
+}
+
+fn slot(seconds: u64) -> Slot {
+    Slot::outside_the_pool(Deadline::within(Duration::from_secs(seconds)))
+}
+
+#[tokio::test]
+async fn the_server_knows_the_limits() {
+    let server = Server::plain().await;
+    let mut session =
+        Session::open(&slot(30), &plain(), &server.credentials()).await.expect("a session");
+    let (idle, read, write, statement) = session
+        .query_first::<(u32, u32, u32, f64)>(
+            "SELECT @@wait_timeout, @@net_read_timeout, @@net_write_timeout, @@max_statement_time",
+        )
+        .await
+        .expect("an answer")
+        .expect("a row");
+    assert_eq!((idle, read, write), (2, 2, 2));
+    // Twice the idle limit before the end of the lease.
+    assert!((25.0..=26.0).contains(&statement), "{statement}");
+    session.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn the_limits_shrink_as_the_lease_runs_out() {
+    let server = Server::plain().await;
+    let options = SessionOptions { idle: Seconds(1), ..plain() };
+    let mut session =
+        Session::open(&slot(8), &options, &server.credentials()).await.expect("a session");
+    let limit = "SELECT @@max_statement_time";
+    let first: f64 = session.query_first(limit).await.expect("an answer").expect("a row");
+    session.query_first::<u8>("SELECT SLEEP(1)").await.expect("an answer");
+    let later: f64 = session.query_first(limit).await.expect("an answer").expect("a row");
+    assert!(later <= first - 1.0, "{first} then {later}");
+}
+
+#[tokio::test]
+async fn the_server_ends_a_session_that_says_nothing() {
+    let server = Server::plain().await;
+    let options = SessionOptions { idle: Seconds(1), ..plain() };
+    let mut session =
+        Session::open(&slot(30), &options, &server.credentials()).await.expect("a session");
+    // The holder still has its end of the connection, as a frozen one would.
+    server.is_left_alone().await;
+    let dead = session.query_first::<u8>("SELECT 1").await;
+    let refused = |error: &SessionError| {
+        matches!(error, SessionError::Statement { .. } | SessionError::Limits { .. })
+    };
+    assert!(dead.as_ref().is_err_and(refused), "{dead:?}");
+    session.close().await.expect("closed by the server counts as closed");
+}
+
+#[tokio::test]
+async fn the_server_ends_a_statement_in_time_and_the_connection_can_be_closed() {
+    let server = Server::plain().await;
+    let counter = InMemory::new().await;
+    let admission = Admission::new(counter.clone(), support::pool());
+    let deadline = Deadline::within(Duration::from_secs(3));
+    let admitted = admission
+        .with_slot(deadline, async |slot| {
+            let mut session =
+                Session::open(&slot, &plain(), &server.credentials()).await.expect("a session");
+            session.query_first::<u8>("SELECT SLEEP(60)").await
+        })
+        .await
+        .expect("a slot");
+    let error = admitted.value.expect_err("it is ended");
+    assert!(error.is_out_of_time(), "{error:?}");
+    assert!(matches!(admitted.held.given_back, GivenBack::Released));
+    server.is_left_alone().await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_dropped_between_statements_is_closed_before_the_slot_is_back() {
+    let server = Server::plain().await;
+    let counter = InMemory::new().await;
+    let admission = Admission::new(counter.clone(), support::pool());
+    let admitted = admission
+        .with_slot(Deadline::within(Duration::from_secs(10)), async |slot| {
+            let session = Session::open(&slot, &plain(), &server.credentials()).await;
+            session.map(drop)
+        })
+        .await
+        .expect("a slot");
+    admitted.value.expect("a session");
+    assert!(matches!(admitted.held.given_back, GivenBack::Released));
+    server.is_left_alone().await;
+}
+
+#[tokio::test]
+async fn a_statement_that_is_abandoned_leaves_the_lease_to_lapse() {
+    let server = Server::plain().await;
+    let counter = InMemory::new().await;
+    let admission = Admission::new(counter.clone(), support::pool());
+    let admitted = admission
+        .with_slot(Deadline::within(Duration::from_secs(10)), async |slot| {
+            let mut session =
+                Session::open(&slot, &plain(), &server.credentials()).await.expect("a session");
+            let sleep = session.query_first::<u8>("SELECT SLEEP(60)");
+            tokio::time::timeout(Duration::from_millis(200), sleep).await.is_err()
+        })
+        .await
+        .expect("a slot");
+    assert!(admitted.value, "the statement was under way");
+    assert!(matches!(admitted.held.given_back, GivenBack::LeftToLapse));
+    assert_eq!(counter.in_use().await, 1);
+    // The server's own limit ends what the holder left behind, before its lease is over.
+    server.is_left_alone().await;
+}
+
+#[tokio::test]
+async fn no_connection_is_opened_when_the_lease_is_nearly_over() {
+    let server = Server::plain().await;
+    let late = Session::open(&slot(3), &plain(), &server.credentials()).await;
+    assert!(matches!(late, Err(SessionError::LeaseOver)), "{late:?}");
+    let mut observer = server.observer().await;
+    assert_eq!(server.connections(&mut observer).await, 0);
+}
+
+#[tokio::test]
+async fn a_full_server_and_a_wrong_password_are_told_apart() {
+    // The least that MariaDB can be told.
+    let ten = NonZeroU32::new(10).expect("not 0");
+    let server = Server::start(|options, _| options.max_connections(ten)).await;
+    let right = server.credentials();
+
+    let wrong = Credentials { password: "wrong".to_owned().into(), ..right.clone() };
+    let denied = Session::open(&slot(30), &plain(), &wrong).await.expect_err("it is refused");
+    assert!(denied.is_access_denied() && denied.is_refused(), "{denied:?}");
+
+    let slot = slot(30);
+    let mut sessions = Vec::new();
+    for _ in 0..ten.get() {
+        sessions.push(Session::open(&slot, &plain(), &right).await.expect("a session"));
+    }
+    let full = Session::open(&slot, &plain(), &right).await.expect_err("it is refused");
+    assert!(full.is_too_many_connections() && full.is_refused(), "{full:?}");
+}
+
+#[tokio::test]
+async fn nothing_that_is_shown_of_a_session_is_secret() {
+    let server = Server::plain().await;
+    let credentials = server.credentials();
+    let session = Session::open(&slot(30), &plain(), &credentials).await.expect("a session");
+    let wrong = Credentials { username: "nobody".to_owned(), ..credentials.clone() };
+    let error = Session::open(&slot(30), &plain(), &wrong).await.expect_err("it is refused");
+    let shown = format!("{session:?} {error:?} {} {credentials:?}", chain(&error));
+    assert!(!shown.contains(server.mariadb.admin().password()), "{shown}");
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_a_failure_and_not_a_refusal() {
+    let server = Server::plain().await;
+    let gone = server.credentials();
+    server.mariadb.stop().await.expect("stopped");
+    let failed = Session::open(&slot(30), &plain(), &gone).await.expect_err("nobody is there");
+    assert!(matches!(failed, SessionError::Connect { .. }) && !failed.is_refused(), "{failed:?}");
+    drop(server.folder);
+}
+
+/// A certificate authority of the test's own, as a PEM file; and a server's certificate by it.
+fn certificates(folder: &TempDir) -> (PathBuf, ServerTls) {
+    let write = |name: &str, pem: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, pem).expect("a file");
+        path
+    };
+    let ca_key = rcgen::KeyPair::generate().expect("a key");
+    let mut ca = rcgen::CertificateParams::default();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root = ca.self_signed(&ca_key).expect("a certificate");
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let server = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
+    let certificate = server.signed_by(&key, &issuer).expect("a certificate");
+    let tls = ServerTls {
+        certificate: write("server.pem", certificate.pem()),
+        key: write("server.key", key.serialize_pem()),
+    };
+    (write("ca.pem", root.pem()), tls)
+}
+
+#[tokio::test]
+async fn tls_is_verified_when_it_is_asked_for() {
+    let mut ca = PathBuf::new();
+    let server = Server::start(|options, folder| {
+        let (root, tls) = certificates(folder);
+        ca = root;
+        options.tls(tls).require_secure_transport()
+    })
+    .await;
+    let credentials = server.credentials();
+
+    let trusted = SessionOptions { tls: Tls::Roots(ca), ..SessionOptions::default() };
+    let mut session = Session::open(&slot(30), &trusted, &credentials).await.expect("a session");
+    let (_, cipher): (String, String) = session
+        .query_first("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        .await
+        .expect("an answer")
+        .expect("a row");
+    assert!(!cipher.is_empty());
+    session.close().await.expect("closed");
+
+    // The roots of RDS have not signed this server's certificate.
+    let rds = SessionOptions::default();
+    let untrusted = Session::open(&slot(30), &rds, &credentials).await;
+    assert!(matches!(untrusted, Err(SessionError::Connect { .. })), "{untrusted:?}");
+
+    let unencrypted = Session::open(&slot(30), &plain(), &credentials).await;
+    assert!(matches!(unencrypted, Err(SessionError::Connect { .. })), "{unencrypted:?}");
+}
