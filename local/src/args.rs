@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Down,
     /// Say whether the stack is up, and where
     Status,
-    /// Bring the stack up, run a command with STACK_JSON set to its stack.json, end the stack
+    /// Bring the stack up, run a command with `STACK_JSON` set to its stack.json, end the stack
     Run {
         #[command(flatten)]
         template: Template,
@@ -66,7 +66,7 @@ pub(crate) enum Command {
 /// What is deployed.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Template {
-    /// Seconds that each query is made to take on the server (parameter HoldSeconds)
+    /// Seconds that each query is made to take on the server (parameter `HoldSeconds`)
     #[arg(long, value_name = "SECONDS")]
     hold: Option<String>,
     /// A parameter of template.yaml; may be repeated

@@ -1,4 +1,66 @@
-//! The whole cloud on one machine.
+//! The whole cloud on one machine: `template.yaml`, the one that goes to AWS, deployed into real
+//! parts on free loopback ports.
+//!
+//! ```text
+//!   curl, loadtest, boto3, SAM CLI            (all at awsEndpoint of stack.json)
+//!            │
+//!            ▼
+//!   ┌─────────────────┐  everything else   ┌───────────────────────────────┐
+//!   │   front door    │ ─────────────────► │ MiniStack: CloudFormation,    │
+//!   │   [`front`]     │    REST API        │ API Gateway, DynamoDB,        │
+//!   └─────────────────┘                    │ Secrets Manager, …            │
+//!       ▲    │ Invoke                      └───────────────────────────────┘
+//!       │    ▼                                │ GET /employees, custom resource
+//!       │  ┌─────────────────┐                │
+//!       │  │ execution host  │ ◄──────────────┘
+//!       │  │ [`instances`]   │
+//!       │  └─────────────────┘
+//!       │    │ Runtime API
+//!       │    ▼
+//!       │  counter, query, init: processes that stay for the next invocation
+//!       │    │        │
+//!       └────┘        ▼
+//!      AWS APIs     MariaDB [`mariadb`], max_connections as on db.t2.micro
+//! ```
+//!
+//! | part | what is real about it |
+//! |---|---|
+//! | [`mariadb`] | the server itself, with an account that has no spare connection |
+//! | [`instances`] | the functions' own binaries over Lambda's Runtime API: reuse, one invocation at a time, deadlines, reserved concurrency |
+//! | [`front`] | `Invoke` as the SDKs speak it, on the one address that everybody calls |
+//! | [`ministack`] | an emulator of the other AWS APIs |
+//! | [`deploy`] | cargo-lambda and the SAM CLI, as for AWS |
+//! | [`stack`] | all of these, up in order and down in reverse |
+//!
+//! What is not there: IAM (nothing is refused), a VPC, TLS on the way to the database, and API
+//! Gateway's throttling.
+//!
+//! # The command
+//!
+//! `local up` returns when the stack answers and leaves it running, described in
+//! `target/local/stack.json`; `local down` ends it. `local run -- COMMAND` does both around a
+//! command, which finds that file's path in `STACK_JSON`. A folder (`--dir`) has one stack at a
+//! time; stacks in different folders run side by side. Whatever ends the supervisor, even
+//! SIGKILL, ends what it started.
+//!
+//! All output is below `logs` of the folder: one file an instance in `logs/<function>`,
+//! `ministack.log`, `sam.log`. `GET /_local/instances` of the front door lists the functions'
+//! processes.
+//!
+//! # From a test
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use local::{Stack, StackOptions};
+//!
+//! let options = StackOptions::new("..").dir("../target/local-test");
+//! let stack = Stack::up(options).await?;
+//! let answer = reqwest::get(&stack.info().api_url).await?;
+//! assert!(answer.status().is_success());
+//! stack.down().await?;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod aws;
 pub mod deploy;

@@ -2,17 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
-use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use super::{Parameters, Sam};
-use crate::FUNCTIONS;
-use crate::process::{Daemon, tethered};
+use crate::process::Daemon;
 use crate::progress::Step;
 
 /// Builds the functions and the template that refers to them into the build folder.
@@ -24,9 +21,7 @@ use crate::progress::Step;
 /// # Errors
 /// When a tool fails; the message has the end of its output.
 pub async fn build(sam: &Sam, parameters: &Parameters, step: &Step) -> Result<()> {
-    for (function, package) in packages(sam).await? {
-        compile(sam, &function, package, step).await?;
-    }
+    compile(sam, step).await?;
     step.note("packaging");
     let mut command = sam.sam("build")?;
     command
@@ -39,59 +34,13 @@ pub async fn build(sam: &Sam, parameters: &Parameters, step: &Step) -> Result<()
     sam.run("sam build", command).await
 }
 
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    manifest_path: PathBuf,
-    targets: Vec<Target>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-}
-
-/// Each function's binary with the folder of its package.
-async fn packages(sam: &Sam) -> Result<Vec<(String, PathBuf)>> {
-    let output = tethered("cargo")
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(&sam.project)
-        .output()
-        .await
-        .context("running cargo metadata")?;
-    ensure!(
-        output.status.success(),
-        "cargo metadata failed: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
-    FUNCTIONS
-        .iter()
-        .map(|function| {
-            let is_it = |target: &Target| target.name == *function && target.kind == ["bin"];
-            let package = metadata
-                .packages
-                .iter()
-                .find(|package| package.targets.iter().any(is_it))
-                .with_context(|| format!("no package has a binary {function}"))?;
-            let folder = package.manifest_path.parent().map(PathBuf::from);
-            Ok((String::from(*function), folder.unwrap_or_default()))
-        })
-        .collect()
-}
-
-async fn compile(sam: &Sam, function: &str, package: PathBuf, step: &Step) -> Result<()> {
+/// All functions at once: they are the workspace's default members, and share what they depend on.
+async fn compile(sam: &Sam, step: &Step) -> Result<()> {
     let mut command: Command = sam.tool("cargo-lambda")?;
     command
-        .args(["lambda", "build", "--release", "--bin", function])
+        .args(["lambda", "build", "--release"])
         .args(cfg!(target_arch = "aarch64").then_some("--arm64"))
-        .current_dir(package)
+        .current_dir(&sam.project)
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let mut log = OpenOptions::new()
@@ -104,9 +53,9 @@ async fn compile(sam: &Sam, function: &str, package: PathBuf, step: &Step) -> Re
     let mut lines = BufReader::new(stderr).lines();
     while let Some(line) = lines.next_line().await.context("reading cargo's output")? {
         writeln!(log, "{line}").with_context(|| format!("writing {}", sam.log.display()))?;
-        step.note(format!("{function}: {}", line.trim()));
+        step.note(line.trim());
     }
     let status = cargo.wait().await?;
-    ensure!(status.success(), "building {function} failed ({status}):\n{}", sam.tail());
+    ensure!(status.success(), "building the functions failed ({status}):\n{}", sam.tail());
     Ok(())
 }

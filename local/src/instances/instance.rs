@@ -1,18 +1,18 @@
 //! One execution environment: a process that asks for invocations, one at a time.
 
 use std::path::Path;
-use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use axum::body::Bytes;
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::catalog::Function;
 use super::environment;
+use super::life::Life;
 use super::outcome::Outcome;
 use crate::process::{Daemon, log_to};
 
@@ -79,8 +79,7 @@ pub(super) struct Instance {
     assignments: mpsc::Sender<Assignment>,
     inbox: tokio::sync::Mutex<mpsc::Receiver<Assignment>>,
     progress: Mutex<Progress>,
-    ended: watch::Receiver<Option<String>>,
-    kill: Arc<tokio::sync::Notify>,
+    life: Life,
 }
 
 impl Instance {
@@ -95,9 +94,7 @@ impl Instance {
         log_to(&mut command, log)?;
         let daemon = Daemon::spawn("a function", &mut command)?;
         let (assignments, inbox) = mpsc::channel(1);
-        let (report, ended) = watch::channel(None);
-        let kill = Arc::new(tokio::sync::Notify::new());
-        let instance = Arc::new(Self {
+        Ok(Arc::new(Self {
             id,
             function,
             pid: daemon.pid().unwrap_or_default(),
@@ -109,11 +106,8 @@ impl Instance {
                 init_error: None,
                 doomed: false,
             }),
-            ended,
-            kill: Arc::clone(&kill),
-        });
-        tokio::spawn(watch_over(daemon, kill, report));
-        Ok(instance)
+            life: Life::of(daemon),
+        }))
     }
 
     /// Gives the process an invocation and waits for its end: an answer, the process's death,
@@ -124,11 +118,10 @@ impl Instance {
         let assignment = Assignment { invocation: Arc::clone(invocation), taken, outcome };
         // The inbox lives as long as this instance, and has room: one invocation at a time.
         let _ = self.assignments.send(assignment).await;
-        let mut ended = self.ended.clone();
         let taken_at = tokio::select! {
             biased;
             Ok(at) = &mut was_taken => at,
-            status = exit_status(&mut ended) => return self.died_before_taking(status),
+            status = self.life.over() => return self.died_before_taking(status),
             () = tokio::time::sleep(INIT_LIMIT) => {
                 self.kill();
                 return Ran::Done(Outcome::not_ready(&invocation.request_id, INIT_LIMIT));
@@ -138,7 +131,7 @@ impl Instance {
         Ran::Done(tokio::select! {
             biased;
             Ok(outcome) = &mut result => outcome,
-            status = exit_status(&mut ended) => Outcome::exited(&invocation.request_id, &status),
+            status = self.life.over() => Outcome::exited(&invocation.request_id, &status),
             () = tokio::time::sleep_until(taken_at + timeout) => {
                 self.kill();
                 Outcome::timed_out(&invocation.request_id, timeout)
@@ -208,55 +201,21 @@ impl Instance {
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        self.ended.borrow().is_none() && !self.progress().doomed
+        !self.life.is_over() && !self.progress().doomed
     }
 
-    /// Kills the process as Lambda does: at once.
+    /// Kills the process, which gets no more work.
     pub(super) fn kill(&self) {
         self.progress().doomed = true;
-        self.kill.notify_one();
+        self.life.end();
     }
 
     /// Waits until the process is gone.
     pub(super) async fn gone(&self) {
-        exit_status(&mut self.ended.clone()).await;
+        self.life.over().await;
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Owns the process until it ends, by itself or by `kill`, and reports how.
-async fn watch_over(
-    mut daemon: Daemon,
-    kill: Arc<tokio::sync::Notify>,
-    report: watch::Sender<Option<String>>,
-) {
-    let status = tokio::select! {
-        status = daemon.wait() => status,
-        () = kill.notified() => {
-            daemon.kill();
-            daemon.wait().await
-        }
-    };
-    let text = status.map_or_else(|error| format!("{error:#}"), describe);
-    let _ = report.send(Some(text));
-}
-
-async fn exit_status(ended: &mut watch::Receiver<Option<String>>) -> String {
-    match ended.wait_for(Option::is_some).await {
-        Ok(status) => status.clone().unwrap_or_default(),
-        Err(_) => "lost".to_owned(),
-    }
-}
-
-/// In Lambda's words: `exit status 1`, `signal: killed`.
-fn describe(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt as _;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(nix::libc::SIGKILL)) => "signal: killed".to_owned(),
-        (None, signal) => format!("signal: {}", signal.unwrap_or_default()),
     }
 }

@@ -12,6 +12,7 @@ mod fleet;
 mod function;
 mod host;
 mod instance;
+mod life;
 mod outcome;
 mod runtime_api;
 

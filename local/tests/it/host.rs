@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use local::instances::{Event, InstanceState, Refusal};
+use local::instances::{Event, InstanceState, Outcome, Refusal};
 use serde_json::{Value, json};
 
 use crate::fake_lambda::{FUNCTION, FakeLambda, Record};
@@ -151,23 +151,30 @@ async fn a_new_revision_replaces_the_instances_of_the_old_one() {
 
 #[tokio::test]
 async fn an_invocation_goes_on_when_its_caller_leaves() {
-    let lambda = FakeLambda::new().await;
+    let lambda = FakeLambda::with(Record { reserved: Some(1), ..Record::default() }).await;
     let gate = lambda.gate("gate");
     let host = lambda.host.clone();
     let payload = gate.event().to_string().into();
-    let caller =
-        tokio::spawn(async move { host.invoke(FUNCTION, Event { payload, trace_id: None }).await });
+    let call = async move { host.invoke(FUNCTION, Event { payload, trace_id: None }).await };
+    let caller = tokio::spawn(call);
     while !lambda.host.instances().iter().any(|one| one.state == InstanceState::Busy) {
         tokio::task::yield_now().await;
     }
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
+    // The one unit of concurrency is still taken.
+    assert!(matches!(lambda.invoke(json!({})).await, Err(Refusal::Throttled)));
     gate.pass().await;
-    while lambda.host.instances().iter().any(|one| one.state == InstanceState::Busy) {
-        tokio::task::yield_now().await;
-    }
-    // Not killed, and free for the next one.
-    while lambda.answer(json!({})).await["served"] != 2 {}
+
+    let next = loop {
+        match lambda.invoke(json!({})).await {
+            Err(Refusal::Throttled) => tokio::task::yield_now().await,
+            next => break next.unwrap(),
+        }
+    };
+    let Outcome::Answer(next) = next else { panic!("no answer: {next:?}") };
+    let next: Value = serde_json::from_slice(&next).unwrap();
+    assert_eq!(next["served"], 2, "the same process, which was not killed");
 }
 
 #[tokio::test]

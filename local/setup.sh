@@ -1,0 +1,80 @@
+#!/bin/sh
+# Installs what the local stack needs and this machine lacks: MariaDB (by apt), and the Python
+# tools of local/requirements.txt (into .venv). Says nothing when nothing is missing.
+set -eu
+
+project=$(cd "$(dirname "$0")/.." && pwd)
+venv=$project/.venv
+requirements=$project/local/requirements.txt
+constraints=$project/local/constraints.txt
+# Holds the hash of what was installed last.
+stamp=$venv/installed
+
+say() { echo "setup: $*" >&2; }
+fail() {
+    say "$*"
+    exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+check_rust() {
+    have cargo && have rustc || fail "no Rust here: install it from https://rustup.rs"
+    need=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$project/Cargo.toml")
+    # In the project's folder, where a toolchain may be pinned.
+    found=$(cd "$project" && rustc --version | cut -d ' ' -f 2)
+    oldest=$(printf '%s\n%s\n' "$need" "$found" | sort -V | head -n 1)
+    [ "$oldest" = "$need" ] || fail "Rust $found is too old: $need is needed (rustup update)"
+}
+
+# Debian's packages that have what is missing here.
+missing_packages() {
+    have cc || echo gcc libc6-dev
+    # The server's programs without the service that the package mariadb-server would start.
+    { have mariadbd || [ -x /usr/sbin/mariadbd ]; } && have mariadb-install-db &&
+        have my_print_defaults || echo mariadb-server-core mariadb-client-core
+    have setpriv || echo util-linux
+    have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
+install_packages() {
+    packages=$(missing_packages | tr '\n' ' ')
+    [ -n "$packages" ] || return 0
+    have apt-get || fail "missing here, by their names in Debian: $packages"
+    if [ "$(id -u)" -eq 0 ]; then
+        root=
+    elif have sudo; then
+        root=sudo
+    else
+        fail "as root, do: apt-get install $packages"
+    fi
+    say "installing $packages"
+    # The lists of packages may be old or missing: fetched only if they turn out to be.
+    # Both variables hold words to be split.
+    # shellcheck disable=SC2086
+    apt_install() {
+        $root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -qq --yes --no-install-recommends $packages >/dev/null
+    }
+    apt_install 2>/dev/null || { $root apt-get update -qq && apt_install; } ||
+        fail "apt-get could not install $packages"
+}
+
+install_python_tools() {
+    wanted=$(cat "$requirements" "$constraints" | sha256sum | cut -d ' ' -f 1)
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+        return 0
+    fi
+    version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "Python $version is too old: 3.11 is needed"
+    say "installing the Python tools into .venv (a minute or two)"
+    rm -rf "$venv"
+    python3 -m venv "$venv" || fail "python3 -m venv failed"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements" ||
+        fail "pip could not install local/requirements.txt"
+    echo "$wanted" >"$stamp"
+}
+
+check_rust
+install_packages
+install_python_tools
