@@ -1,0 +1,144 @@
+"""The stack that is up, as an outside client sees it: stack.json, boto3, HTTP and SQL."""
+
+import contextlib
+import json
+import os
+import secrets
+import time
+import unittest
+import urllib.error
+import urllib.request
+from http.client import HTTPMessage
+from typing import Any, NamedTuple
+
+import boto3
+import pymysql
+from botocore.config import Config
+
+STACK = json.load(open(os.environ["STACK_JSON"]))
+POOL = STACK["pool"]
+SLOTS, STANDARD = 62, 60
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: HTTPMessage
+    body: str
+
+    @property
+    def problem(self) -> str:
+        """The last segment of the problem's type."""
+        assert self.headers["content-type"] == "application/problem+json", self
+        return json.loads(self.body)["type"].rsplit("/", 1)[1]
+
+
+class FunctionError(Exception):
+    """What Lambda calls a function error: its type and message."""
+
+    def __init__(self, payload: dict[str, Any]):
+        super().__init__(payload)
+        self.type = payload["errorType"]
+        self.message = payload["errorMessage"]
+
+
+def client(service: str) -> Any:
+    # No retries: what an answer is about is seen once.
+    config = Config(retries={"total_max_attempts": 1}, max_pool_connections=200)
+    return boto3.client(
+        service,
+        endpoint_url=STACK["awsEndpoint"],
+        region_name=STACK["region"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=config,
+    )
+
+
+LAMBDA, TABLES, SECRETS = client("lambda"), client("dynamodb"), client("secretsmanager")
+
+
+def invoke(function: str, payload: Any) -> Any:
+    answer = LAMBDA.invoke(FunctionName=function, Payload=json.dumps(payload))
+    said = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise FunctionError(said)
+    return said
+
+
+def counter(**payload: Any) -> Any:
+    return invoke(STACK["counterFunction"], {"RDBMSName": POOL, **payload})
+
+
+def acquire(lease: str, ttl: int, **more: Any) -> Any:
+    """Asks until it is decided: the counter throttles a caller that asks as fast as this one."""
+    while True:
+        answer = counter(op="acquire", lease=lease, ttlSeconds=ttl, **more)
+        if answer.get("reason") != "throttled":
+            return answer
+        time.sleep(answer["retryAfterMs"] / 1000)
+
+
+def new_lease() -> str:
+    return secrets.token_urlsafe(6)
+
+
+def release(lease: str) -> Any:
+    return counter(op="release", lease=lease)
+
+
+@contextlib.contextmanager
+def leases(count: int, ttl: int = 60):
+    """So many slots are out."""
+    taken = [new_lease() for _ in range(count)]
+    try:
+        for lease in taken:
+            assert acquire(lease, ttl)["granted"]
+        yield taken
+    finally:
+        for lease in taken:
+            release(lease)
+
+
+def item() -> dict[str, Any]:
+    key = {"RDBMSName": {"S": POOL}}
+    return TABLES.get_item(TableName=STACK["table"], Key=key, ConsistentRead=True)["Item"]
+
+
+def get(path: str, method: str = "GET", **headers: str) -> Answer:
+    request = urllib.request.Request(STACK["apiUrl"] + path, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return Answer(answer.status, answer.headers, answer.read().decode())
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, error.headers, error.read().decode())
+
+
+def connect() -> pymysql.Connection:
+    mysql = STACK["mysql"]
+    return pymysql.connect(
+        host=mysql["host"],
+        port=mysql["port"],
+        user=mysql["adminUser"],
+        password=mysql["adminPassword"],
+        database=mysql["database"],
+        autocommit=True,
+    )
+
+
+def ask(sql: str) -> Any:
+    with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        row = cursor.fetchone()
+        return row and row[0]
+
+
+class QuietStack(unittest.TestCase):
+    """A test that finds the pool empty, and leaves it so."""
+
+    def setUp(self) -> None:
+        self.assert_quiet()
+        self.addCleanup(self.assert_quiet)
+
+    def assert_quiet(self) -> None:
+        now = item()
+        self.assertEqual((now["InUse"], now["Leases"]), ({"N": "0"}, {"M": {}}))

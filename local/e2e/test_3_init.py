@@ -1,0 +1,113 @@
+"""The custom resource: what it does to the database and the pool, and what it answers."""
+
+import json
+import threading
+import unittest
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from stack import POOL, STACK, QuietStack, ask, client, counter, invoke, item, leases
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Stands where CloudFormation's presigned address would be."""
+
+    def do_PUT(self) -> None:
+        length = int(self.headers["content-length"])
+        self.server.answers.append(json.loads(self.rfile.read(length)))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Init(QuietStack):
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = HTTPServer(("127.0.0.1", 0), Answers)
+        self.server.answers = []
+        serving = threading.Thread(target=self.server.serve_forever)
+        serving.start()
+        self.addCleanup(self.server.server_close)
+        self.addCleanup(serving.join)
+        self.addCleanup(self.server.shutdown)
+        # Whatever a test does to the pool is undone before the stack must be quiet again.
+        self.addCleanup(self.ask_init, "Update", POOL)
+
+    def ask_init(self, request: str, physical: str | None = None, **properties: str) -> dict:
+        properties = {
+            "ServiceToken": "arn",
+            "PoolName": POOL,
+            "MaxConnections": "66",
+            "ReservedConnections": "4",
+            "PrioritySlots": "2",
+            **properties,
+        }
+        event = {
+            "RequestType": request,
+            "ResponseURL": f"http://127.0.0.1:{self.server.server_port}/",
+            "StackId": "stack",
+            "RequestId": "request",
+            "ResourceType": "Custom::AdmissionPool",
+            "LogicalResourceId": "Pool",
+            "ResourceProperties": properties,
+        }
+        if physical is not None:
+            event["PhysicalResourceId"] = physical
+        if request == "Update":
+            event["OldResourceProperties"] = {}
+        invoke(STACK["initFunction"], event)
+        return self.server.answers.pop()
+
+    def test_a_second_create_adds_no_rows(self):
+        answer = self.ask_init("Create")
+        self.assertEqual((answer["Status"], answer["PhysicalResourceId"]), ("SUCCESS", POOL))
+        self.assertEqual(answer["Data"]["MaxConnections"], 62)
+        self.assertEqual(ask("SELECT COUNT(*) FROM Employees"), 3)
+
+    def test_a_create_fills_an_empty_table_and_an_update_does_not(self):
+        ask("DELETE FROM Employees")
+        self.ask_init("Update", POOL)
+        self.assertEqual(ask("SELECT COUNT(*) FROM Employees"), 0)
+        self.ask_init("Create")
+        names = ask("SELECT GROUP_CONCAT(CONCAT(FirstName, ' ', LastName) ORDER BY EmployeeID) FROM Employees")
+        self.assertEqual(names, "John Smith,Jane Doe,Bob Rogers")
+
+    def test_an_update_changes_the_size_and_leaves_the_leases_out(self):
+        with leases(10) as out:
+            answer = self.ask_init("Update", POOL, ReservedConnections="16")
+            self.assertEqual(answer["Status"], "SUCCESS")
+            now = item()
+            self.assertEqual((now["MaxConnections"], now["StandardLimit"]), ({"N": "50"}, {"N": "48"}))
+            self.assertEqual(set(now["Leases"]["M"]), set(out))
+
+    def test_a_pool_that_the_server_cannot_serve_is_refused(self):
+        before = item()
+        answer = self.ask_init("Update", POOL, MaxConnections="67")
+        self.assertEqual((answer["Status"], answer["PhysicalResourceId"]), ("FAILED", POOL))
+        self.assertIn("66 connections", answer["Reason"])
+        self.assertEqual(item(), before)
+
+    def test_the_servers_own_number_is_taken_where_none_is_given(self):
+        answer = self.ask_init("Update", POOL, MaxConnections="0")
+        self.assertEqual(answer["Data"]["MaxConnections"], 62)
+
+    def test_properties_that_make_no_sense_are_answered_with_their_name(self):
+        answer = self.ask_init("Create", PrioritySlots="many")
+        self.assertEqual((answer["Status"], answer["PhysicalResourceId"]), ("FAILED", "not-created"))
+        self.assertIn("PrioritySlots", answer["Reason"])
+        self.assertEqual(self.ask_init("Delete", "not-created")["Status"], "SUCCESS")
+
+    def test_a_delete_removes_an_unused_pool_and_keeps_a_used_one(self):
+        self.assertEqual(self.ask_init("Create", PoolName="Other")["PhysicalResourceId"], "Other")
+        lease = "12345678"
+        counter(op="acquire", RDBMSName="Other", lease=lease, ttlSeconds=60)
+        self.assertFalse(self.ask_init("Delete", "Other", PoolName="Other")["Data"]["Removed"])
+        counter(op="release", RDBMSName="Other", lease=lease)
+        self.assertTrue(self.ask_init("Delete", "Other", PoolName="Other")["Data"]["Removed"])
+        key = {"RDBMSName": {"S": "Other"}}
+        self.assertNotIn("Item", client("dynamodb").get_item(TableName=STACK["table"], Key=key))
+
+
+if __name__ == "__main__":
+    unittest.main()

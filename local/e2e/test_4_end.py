@@ -1,0 +1,44 @@
+"""The end of the stack; and what all that came before has left in the logs."""
+
+import json
+import pathlib
+import unittest
+
+from stack import SECRETS, STACK, client
+
+
+class Logs(unittest.TestCase):
+    def test_no_log_holds_the_password_or_the_secret(self):
+        secret = SECRETS.get_secret_value(SecretId=STACK["secretArn"])["SecretString"]
+        password = json.loads(secret)["password"]
+        self.assertEqual(password, STACK["mysql"]["adminPassword"])
+        logs = [path for path in pathlib.Path(STACK["logs"]).rglob("*") if path.is_file()]
+        self.assertTrue(any("query" in str(path) for path in logs), logs)
+        for path in logs:
+            text = path.read_text(errors="replace")
+            self.assertNotIn(password, text, path)
+            self.assertNotIn(secret, text, path)
+
+    def test_the_query_logs_one_line_an_invocation(self):
+        folder = pathlib.Path(STACK["logs"]) / STACK["queryFunction"]
+        lines = [line for path in folder.rglob("*.log") for line in path.read_text().splitlines()]
+        requests = [json.loads(line) for line in lines]
+        ids = [request["request_id"] for request in requests]
+        self.assertEqual(len(ids), len(set(ids)))
+        counted = [request for request in requests if request["outcome"] == "counted"]
+        self.assertTrue(counted)
+        for request in counted:
+            self.assertEqual(request["given_back"], "released", request)
+
+
+class Deletion(unittest.TestCase):
+    def test_the_stack_can_be_deleted(self):
+        stacks = client("cloudformation")
+        name = STACK["counterFunction"].removesuffix("-counter")
+        stacks.delete_stack(StackName=name)
+        stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        self.assertNotIn(STACK["table"], client("dynamodb").list_tables()["TableNames"])
+
+
+if __name__ == "__main__":
+    unittest.main()
