@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 
 /// Asks for the consumed capacity at every request, and keeps the answers.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +72,7 @@ impl Intercept for Capacity {
                 output.downcast_ref::<GetItemOutput>().and_then(GetItemOutput::consumed_capacity)
             }
         };
-        let units = consumed.and_then(|consumed| consumed.capacity_units());
+        let units = consumed.and_then(ConsumedCapacity::capacity_units);
         self.units.lock().expect("not poisoned").extend(units);
         Ok(())
     }
