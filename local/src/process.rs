@@ -91,12 +91,18 @@ impl Daemon {
         self.child.try_wait().with_context(|| format!("looking after {}", self.name))
     }
 
-    /// Waits for the end.
+    /// Waits for the end, and ends what it left behind in its process group.
     ///
     /// # Errors
     /// When the kernel can't be asked.
     pub(crate) async fn wait(&mut self) -> Result<ExitStatus> {
-        self.child.wait().await.with_context(|| format!("waiting for {}", self.name))
+        let group = self.child_pid();
+        let ended = self.child.wait().await;
+        if let Some(group) = group {
+            // At once: later the number may be another's. An error means that nobody is left.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+        ended.with_context(|| format!("waiting for {}", self.name))
     }
 
     /// Kills its process group (SIGKILL), without waiting for the end.
@@ -117,7 +123,7 @@ impl Daemon {
         };
         // An error here means that it ended by itself in between; the wait below tells.
         let _ = kill(pid, Signal::SIGTERM);
-        if tokio::time::timeout(grace, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(grace, self.wait()).await.is_err() {
             self.kill();
             self.wait().await?;
         }

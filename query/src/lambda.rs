@@ -18,7 +18,7 @@ use crate::{Employees, Failure, Route};
 /// The counter's own timeout is 5 seconds: an invoke that takes longer is lost.
 const COUNTER_ATTEMPT: Duration = Duration::from_secs(6);
 const SECRET_ATTEMPT: Duration = Duration::from_secs(3);
-const CONNECT: Duration = Duration::from_secs(1);
+const CONNECT: Duration = Duration::from_secs(3);
 
 /// How long a request may hold the database by `HOLD_SECONDS`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -28,7 +28,8 @@ const PORT_TRIES: u32 = 5;
 ///   database, and what `SHOW GLOBAL STATUS` and the process list need. It lacks
 ///   `CONNECTION ADMIN`, so a full server refuses it with error 1040 as it refuses anybody.
 /// - [`observer`](Self::observer), for tests that watch: everything, over the Unix socket only.
-///   It gets in even when the server is full.
+///   It gets in even when the server is full, by the one spare connection. A connection that is
+///   just being refused takes that too for a moment: an observer that is refused tries again.
 #[derive(Debug)]
 pub struct MariaDb {
     daemon: Daemon,

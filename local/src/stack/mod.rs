@@ -75,7 +75,9 @@ impl Stack {
         let aws = Aws::new(ministack.url());
         let secret_arn = parts::store_secret(&aws, &mariadb).await?;
         let parameters = local.with("ExistingSecretArn", &secret_arn).with_all(&options.parameters);
-        deploy::deploy(&sam, servers.aws_endpoint(), STACK_NAME, &parameters).await?;
+        deploy::deploy(&sam, servers.aws_endpoint(), STACK_NAME, &parameters)
+            .await
+            .with_context(|| format!("deploying (see also {})", options.logs().display()))?;
         let (info, api) = parts::describe(&aws, &servers, &mariadb, &options).await?;
         front.serve_api(api);
         step.done();

@@ -46,7 +46,7 @@ fn up_and_run_fail_with_one_line_that_says_why() {
         let text = stderr(&output);
         let last = text.lines().last().unwrap();
         assert!(last.starts_with("local: "), "{arguments:?}: {text}");
-        assert!(last.contains("cargo metadata failed"), "{arguments:?}: {text}");
+        assert!(last.contains("is missing: run local/setup.sh first"), "{arguments:?}: {text}");
         assert_eq!(local(project.path(), &["status"]).status.code(), Some(1));
     }
 }
