@@ -15,8 +15,8 @@ use crate::{Answered, Counter, CounterError};
 
 /// How long one request to the table may take before it is tried again, and all tries together:
 /// DynamoDB answers in milliseconds, and the function's own timeout is 5 seconds.
-const ATTEMPT: Duration = Duration::from_secs(1);
-const OPERATION: Duration = Duration::from_secs(3);
+const ATTEMPT: Duration = Duration::from_millis(1_500);
+const OPERATION: Duration = Duration::from_millis(4_500);
 
 /// The table's client settings: short timeouts, so that a lost request is tried again while the
 /// caller still waits.

@@ -18,6 +18,8 @@ use crate::{
 
 /// Bytes read of an answer; the service's are far smaller, another host's may not be.
 const BODY: usize = 64 * 1024;
+/// The part of the run in which the users come, one after the other.
+const RAMP: f64 = 1.0 / 6.0;
 /// Pause of a user whose request got no answer, so that a dead host is not met with a busy loop.
 const NO_ANSWER: Duration = Duration::from_millis(100);
 /// Longest sleep without a look at whether the run was interrupted.
@@ -68,12 +70,13 @@ impl Flood {
         Ok(is_killswitch_triggered())
     }
 
-    /// Goose, quiet: this crate shows its own numbers. All users start within a second.
+    /// Goose, quiet: this crate shows its own numbers.
     fn configuration(&self) -> GooseConfiguration {
         let mut configuration = GooseConfiguration::default();
         configuration.host = Some(self.url.to_string());
         configuration.users = usize::try_from(self.users).ok();
-        configuration.increase_rate = Some(self.users.to_string());
+        let ramp = self.duration.as_secs_f64() * RAMP;
+        configuration.increase_rate = Some(format!("{:.2}", f64::from(self.users) / ramp));
         configuration.run_time = Some(self.duration.as_secs().to_string());
         configuration.quiet = 1;
         configuration.no_print_metrics = true;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use axum::body::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::catalog::{Catalog, Function};
@@ -22,6 +23,9 @@ use crate::aws::Aws;
 const IDLE_LIMIT: Duration = Duration::from_mins(5);
 /// How often free instances are looked after.
 const SWEEP: Duration = Duration::from_secs(30);
+/// How many processes may be starting at once. Lambda starts each on hardware of its own; here, all
+/// at once would keep each other, and everything else on this machine, from getting anywhere.
+const STARTS: usize = 4;
 
 /// What a host is started with.
 #[derive(Clone, Debug)]
@@ -58,6 +62,7 @@ struct Shared {
     fleet: Arc<Fleet>,
     settings: Settings,
     logs: PathBuf,
+    starts: Arc<Semaphore>,
     closed: AtomicBool,
 }
 
@@ -82,6 +87,7 @@ impl Host {
                     aws_endpoint: options.aws_endpoint,
                 },
                 logs: options.logs,
+                starts: Arc::new(Semaphore::new(STARTS)),
                 closed: AtomicBool::new(false),
             }),
         })
@@ -137,17 +143,34 @@ impl Shared {
             payload: event.payload,
             trace_id: event.trace_id,
         });
-        // A free instance may die before it takes the invocation: on to the next one then.
-        while let Some(instance) = self.fleet.take_idle(&function) {
-            if let Ran::Done(outcome) = self.run(instance, &invocation).await {
-                return Ok(outcome);
-            }
+        if let Some(outcome) = self.run_on_idle(&function, &invocation).await {
+            return Ok(outcome);
         }
-        let instance = self.start(function).map_err(Refusal::Host)?;
+        let turn = Arc::clone(&self.starts).acquire_owned().await.context("the host is closing");
+        let turn = turn.map_err(Refusal::Host)?;
+        // While this one waited for its turn, an instance may have become free.
+        if let Some(outcome) = self.run_on_idle(&function, &invocation).await {
+            return Ok(outcome);
+        }
+        let instance = self.start(function, turn).map_err(Refusal::Host)?;
         match self.run(instance, &invocation).await {
             Ran::Done(outcome) => Ok(outcome),
             Ran::NotTaken(status) => Ok(Outcome::exited(&invocation.request_id, &status)),
         }
+    }
+
+    async fn run_on_idle(
+        &self,
+        function: &Arc<Function>,
+        invocation: &Arc<Invocation>,
+    ) -> Option<Outcome> {
+        // A free instance may die before it takes the invocation: on to the next one then.
+        while let Some(instance) = self.fleet.take_idle(function) {
+            if let Ran::Done(outcome) = self.run(instance, invocation).await {
+                return Some(outcome);
+            }
+        }
+        None
     }
 
     async fn run(&self, instance: Arc<Instance>, invocation: &Arc<Invocation>) -> Ran {
@@ -158,7 +181,7 @@ impl Shared {
         ran
     }
 
-    fn start(&self, function: Arc<Function>) -> Result<Arc<Instance>> {
+    fn start(&self, function: Arc<Function>, turn: OwnedSemaphorePermit) -> Result<Arc<Instance>> {
         if self.closed.load(Ordering::SeqCst) {
             return Err(anyhow!("the host is closing"));
         }
@@ -166,7 +189,7 @@ impl Shared {
         let logs = self.logs.join(function.record.name());
         fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         let log = logs.join(format!("{id}.log"));
-        let instance = Instance::start(id, function, &self.settings, &log)?;
+        let instance = Instance::start(id, function, &self.settings, &log, turn)?;
         self.fleet.add(&instance);
         if self.closed.load(Ordering::SeqCst) {
             instance.kill();

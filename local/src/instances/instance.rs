@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use axum::body::Bytes;
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::catalog::Function;
@@ -66,6 +66,8 @@ struct Current {
 
 struct Progress {
     state: InstanceState,
+    /// Its turn to start, until it has.
+    turn: Option<OwnedSemaphorePermit>,
     current: Option<Current>,
     init_error: Option<Bytes>,
     /// The process is being killed and gets no more work.
@@ -89,6 +91,7 @@ impl Instance {
         function: Arc<Function>,
         settings: &environment::Settings,
         log: &Path,
+        turn: OwnedSemaphorePermit,
     ) -> Result<Arc<Self>> {
         let mut command = environment::command(&id, &function, settings);
         log_to(&mut command, log)?;
@@ -102,6 +105,7 @@ impl Instance {
             inbox: tokio::sync::Mutex::new(inbox),
             progress: Mutex::new(Progress {
                 state: InstanceState::Starting,
+                turn: Some(turn),
                 current: None,
                 init_error: None,
                 doomed: false,
@@ -152,6 +156,7 @@ impl Instance {
             let mut progress = self.progress();
             if progress.state == InstanceState::Starting {
                 progress.state = InstanceState::Idle;
+                progress.turn = None;
             }
         }
         let mut inbox = self.inbox.lock().await;
