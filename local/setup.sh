@@ -33,6 +33,7 @@ missing_packages() {
     { have mariadbd || [ -x /usr/sbin/mariadbd ]; } && have mariadb-install-db &&
         have my_print_defaults || echo mariadb-server-core mariadb-client-core
     have setpriv || echo util-linux
+    have curl || echo curl
     have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 

@@ -140,7 +140,7 @@ impl Layout {
             .arg(format!("--max-connections={}", options.max_connections))
             .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])
             // As the template's parameter group has it.
-            .arg("--wait-timeout=60")
+            .arg("--wait-timeout=20")
             .args(["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"])
             .args(as_root());
         if let Some(tls) = &options.tls {
