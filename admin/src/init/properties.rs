@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn the_property_that_is_wrong_is_named() {
         for name in ["PoolName", "MaxConnections", "ReservedConnections", "PrioritySlots"] {
-            for value in [json!(null), json!(""), json!("-1"), json!(-1), json!("a b"), json!([])] {
+            for value in [json!(null), json!(""), json!("+ 1"), json!(-1), json!("a b"), json!([])]
+            {
                 let mut wrong = properties();
                 wrong[name] = value;
                 assert_eq!(Properties::parse(&wrong).expect_err("wrong").name, name, "{wrong}");

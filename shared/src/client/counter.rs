@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::wire::Request;
+use crate::wire::{Request, error_type};
 
 /// Why the counter gave no answer.
 #[derive(Debug, Error)]
@@ -41,6 +41,20 @@ pub enum CounterError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+}
+
+impl CounterError {
+    /// Whether a decision may have been made all the same, only its answer be lost.
+    #[must_use]
+    pub fn may_have_decided(&self) -> bool {
+        match self {
+            Self::Throttled { .. } => false,
+            Self::Invoke { .. } | Self::Answer { .. } => true,
+            Self::Failed { error_type: kind, .. } => {
+                ![error_type::INVALID_REQUEST, error_type::UNKNOWN_POOL].contains(&kind.as_str())
+            }
+        }
+    }
 }
 
 /// Whoever decides.
@@ -108,5 +122,25 @@ impl Counter for LambdaCounter {
             return Err(CounterError::Failed { error_type, message });
         }
         serde_json::from_slice(payload).map_err(unreadable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_request_decided_nothing_and_a_lost_one_may_have() {
+        let failed = |kind: &str| CounterError::Failed {
+            error_type: kind.to_owned(),
+            message: String::new(),
+        };
+        assert!(!failed(error_type::INVALID_REQUEST).may_have_decided());
+        assert!(!failed(error_type::UNKNOWN_POOL).may_have_decided());
+        assert!(failed(error_type::STORE_UNAVAILABLE).may_have_decided());
+        assert!(failed("Sandbox.Timedout").may_have_decided());
+        let lost = || Box::new(std::io::Error::other("lost"));
+        assert!(!CounterError::Throttled { source: lost() }.may_have_decided());
+        assert!(CounterError::Invoke { source: lost() }.may_have_decided());
     }
 }

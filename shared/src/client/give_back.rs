@@ -8,6 +8,10 @@ use crate::pool::{LeaseId, PoolName};
 use crate::time::Deadline;
 use crate::wire::{ReleaseAnswer, Request};
 
+/// How long a slot that nobody waits for is tried to be given back: long enough for a passing fault,
+/// short enough not to add to a lasting one.
+const IN_THE_BACKGROUND: Duration = Duration::from_secs(2);
+
 /// The pause before a failed release is tried again; doubled at each try.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -90,8 +94,8 @@ impl<C: Counter + 'static> Drop for GiveBack<C> {
             return;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let (counter, request, deadline) =
-                (Arc::clone(&self.counter), self.request.clone(), self.deadline);
+            let (counter, request) = (Arc::clone(&self.counter), self.request.clone());
+            let deadline = Deadline::within(IN_THE_BACKGROUND);
             runtime.spawn(async move { release(&*counter, &request, deadline).await });
         }
     }

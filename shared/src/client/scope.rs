@@ -132,8 +132,13 @@ impl<C: Counter + 'static> Admission<C> {
                 slot_back.not_needed();
                 return Err(AdmissionError::Rejected(refused));
             }
-            // Whether a lease is out is not known here: dropping `slot_back` sees to it.
-            Ok(Err(source)) => return Err(source.into()),
+            Ok(Err(source)) => {
+                // A lease that may be out after all comes back when `slot_back` is dropped.
+                if !source.may_have_decided() {
+                    slot_back.not_needed();
+                }
+                return Err(source.into());
+            }
             Err(_) => return Err(AdmissionError::OutOfTime { phase: Phase::Acquire, held: None }),
         };
         let acquire = asked.elapsed();
