@@ -38,7 +38,7 @@ lint: setup
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/sam validate --lint
 
 unit: setup
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-fail-fast
 
 e2e: build
 	$(LOCAL) --dir target/e2e run -- $(VENV)/bin/python -m unittest discover --verbose --start-directory local/e2e

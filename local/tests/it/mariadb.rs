@@ -39,7 +39,7 @@ async fn a_full_server_refuses_the_admin_but_not_the_observer() {
     assert_eq!(used.unwrap().1, 11);
     let limits: Option<(u32, u32)> =
         connections[0].query_first("SELECT @@max_connections, @@wait_timeout").await.unwrap();
-    assert_eq!(limits, Some((10, 60)));
+    assert_eq!(limits, Some((10, 20)));
 
     let pid = server.pid().unwrap();
     server.stop().await.unwrap();
