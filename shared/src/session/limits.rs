@@ -32,11 +32,20 @@ impl Limits {
         Self::fit(slot.lease_left(), slot.work_left(), idle)
     }
 
-    fn fit(lease_left: Duration, work_left: Duration, idle: Seconds) -> Option<Self> {
+    /// The limits of a session whose lease has `lease_left` to go, whose holder must be done in
+    /// `work_left`, and which may idle for `idle`; `None` when there is no time left.
+    #[must_use]
+    pub fn fit(lease_left: Duration, work_left: Duration, idle: Seconds) -> Option<Self> {
         let by_lease = lease_left.checked_sub(2 * Duration::from(idle))?;
         let by_work = work_left.checked_sub(Self::LEAD)?;
         let statement = by_lease.min(by_work);
         (statement >= Self::SHORTEST).then_some(Self { statement, idle })
+    }
+
+    /// How long a statement may take.
+    #[must_use]
+    pub fn statement_limit(&self) -> Duration {
+        self.statement
     }
 
     /// Whether a statement that began now under these limits could outlive the lease.
@@ -44,7 +53,7 @@ impl Limits {
         self.statement + 2 * Duration::from(self.idle) > slot.lease_left()
     }
 
-    /// The statement that tells them.
+    /// The SQL that tells them.
     ///
     /// One text for both servers: MariaDB alone reads `/*M! … */`, MySQL alone reads `/*!50708 … */`
     /// (MariaDB leaves out versions 50700 to 50799,
@@ -54,7 +63,7 @@ impl Limits {
     /// MariaDB's `max_statement_time` is in seconds and ends every statement
     /// (<https://mariadb.com/kb/en/server-system-variables/#max_statement_time>). The network limits
     /// end a session whose holder froze in the middle of a result.
-    pub(super) fn statement(&self) -> String {
+    pub(super) fn sql(&self) -> String {
         let idle = self.idle.0;
         let lock_wait = self.statement.as_secs().max(1);
         format!(
@@ -76,7 +85,7 @@ mod tests {
 
     fn statement_limit(lease_left: u64, work_left: u64) -> Option<u128> {
         let (lease, work) = (Duration::from_millis(lease_left), Duration::from_millis(work_left));
-        Limits::fit(lease, work, IDLE).map(|limits| limits.statement.as_millis())
+        Limits::fit(lease, work, IDLE).map(|limits| limits.statement_limit().as_millis())
     }
 
     #[test]
@@ -96,7 +105,7 @@ mod tests {
     #[test]
     fn one_statement_tells_both_servers() {
         let limits = Limits { statement: Duration::from_millis(28_750), idle: IDLE };
-        let sql = limits.statement();
+        let sql = limits.sql();
         assert!(sql.contains("wait_timeout = 2,"), "{sql}");
         assert!(sql.contains("/*M!100101 , max_statement_time = 28.750 */"), "{sql}");
         assert!(sql.contains("/*!50708 , max_execution_time = 28750 */"), "{sql}");

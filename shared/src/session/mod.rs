@@ -138,7 +138,7 @@ impl Session {
     }
 
     async fn tell_limits(&mut self) -> Result<(), SessionError> {
-        let sql = self.limits.statement();
+        let sql = self.limits.sql();
         let Some((conn, _)) = self.open.as_mut() else { return Err(SessionError::LeaseOver) };
         self.busy = true;
         let told = conn.query_drop(sql).await;
