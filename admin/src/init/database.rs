@@ -82,7 +82,7 @@ impl Database {
             }
         };
         let prepared = prepare_in(&mut session, seed).await;
-        let _ = session.close().await;
+        session.close().await;
         prepared
     }
 }

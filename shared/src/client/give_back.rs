@@ -12,6 +12,10 @@ use crate::wire::{ReleaseAnswer, Request};
 /// short enough not to add to a lasting one.
 const IN_THE_BACKGROUND: Duration = Duration::from_secs(2);
 
+/// How long whoever held a slot waits for the server to end a connection that was abandoned in the
+/// middle of a statement. Then it goes on, and the slot comes back behind it.
+const FOR_THE_SERVER: Duration = Duration::from_secs(1);
+
 /// The pause before a failed release is tried again; doubled at each try.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -22,8 +26,9 @@ pub enum GivenBack {
     Released,
     /// It was back, or somebody else's, already.
     AlreadyBack,
-    /// A connection under it is not known to be gone: the lease is left to expire, which the server's
-    /// own limits make the connection not outlive.
+    /// A connection under it is not known to be gone. The slot comes back in the background when the
+    /// server has ended it, or else when the lease expires, which the server's own limits make the
+    /// connection not outlive.
     LeftToLapse,
     /// The counter could not be told in the time that was left: the lease expires by itself.
     Failed(Option<CounterError>),
@@ -75,11 +80,11 @@ impl<C: Counter + 'static> GiveBack<C> {
 
     /// Waits until the connections are gone and gives the slot back, within the deadline.
     pub(crate) async fn now(mut self) -> GivenBack {
-        if let Some(slot) = &self.slot
-            && !slot.connections_gone(self.deadline.left()).await
-        {
-            self.armed = false;
-            return GivenBack::LeftToLapse;
+        if let Some(slot) = &self.slot {
+            let patience = self.deadline.left().min(FOR_THE_SERVER);
+            if !slot.connections_gone(patience).await {
+                return GivenBack::LeftToLapse;
+            }
         }
         let given_back = release(&*self.counter, &self.request, self.deadline).await;
         self.armed = false;
@@ -89,16 +94,23 @@ impl<C: Counter + 'static> GiveBack<C> {
 
 impl<C: Counter + 'static> Drop for GiveBack<C> {
     fn drop(&mut self) {
-        let unconnected = self.slot.as_ref().is_none_or(Slot::is_unconnected);
-        if !self.armed || !unconnected {
+        if !self.armed {
             return;
         }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (counter, request) = (Arc::clone(&self.counter), self.request.clone());
-            let deadline = Deadline::within(IN_THE_BACKGROUND);
-            runtime.spawn(async move { release(&*counter, &request, deadline).await });
+            runtime.spawn(in_the_background(counter, request, self.slot.take()));
         }
     }
+}
+
+async fn in_the_background<C: Counter>(counter: Arc<C>, request: Request, slot: Option<Slot>) {
+    if let Some(slot) = slot
+        && !slot.connections_gone(slot.lease_left()).await
+    {
+        return;
+    }
+    release(&*counter, &request, Deadline::within(IN_THE_BACKGROUND)).await;
 }
 
 async fn release<C: Counter>(counter: &C, request: &Request, deadline: Deadline) -> GivenBack {

@@ -83,12 +83,6 @@ impl Slot {
         let settled = tokio::time::timeout(patience, settled).await;
         settled.is_ok_and(|now| now.is_ok_and(|now| !now.unproven))
     }
-
-    /// Whether no connection is open now, or may be.
-    pub(crate) fn is_unconnected(&self) -> bool {
-        let now = self.0.connections.borrow();
-        now.open == 0 && !now.unproven
-    }
 }
 
 /// Stands for one connection under a slot.

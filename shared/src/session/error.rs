@@ -1,9 +1,8 @@
 //! What goes wrong with a session, by the phase it goes wrong in.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
-use mysql_async::{Error, IoError, ServerError};
+use mysql_async::{Error, ServerError};
 use thiserror::Error as ThisError;
 
 /// Why there is no session, or no result. The sources' texts may name the user and the host: they
@@ -41,12 +40,6 @@ pub enum SessionError {
     #[error("the statement failed")]
     Statement {
         /// What the server said.
-        source: Error,
-    },
-    /// Closing failed, and not because the other side had closed already.
-    #[error("closing failed")]
-    Close {
-        /// What happened.
         source: Error,
     },
 }
@@ -102,14 +95,4 @@ fn code_of(error: &Error) -> Option<u16> {
         Error::Server(ServerError { code, .. }) => Some(*code),
         _ => None,
     }
-}
-
-/// Whether the error says that the other side had closed the connection already.
-pub(super) fn was_closed_by_peer(error: &Error) -> bool {
-    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
-    let Error::Io(IoError::Io(io)) = error else { return false };
-    matches!(
-        io.kind(),
-        BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof
-    )
 }

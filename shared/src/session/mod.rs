@@ -7,6 +7,7 @@
 
 mod error;
 mod limits;
+mod line;
 mod tls;
 
 pub use error::SessionError;
@@ -14,12 +15,15 @@ pub use limits::Limits;
 pub use tls::{InvalidTls, Tls};
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, Opts, OptsBuilder};
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
+
+use line::Line;
 
 use crate::client::{ConnectionToken, Slot};
 use crate::secret::Credentials;
@@ -45,11 +49,11 @@ impl Default for SessionOptions {
 
 /// A connection under a slot.
 ///
-/// Closed by [`close`](Self::close), or in the background when it is dropped; the slot waits for
-/// either. Dropped in the middle of a statement, the connection is not known to be gone, and the
-/// slot's lease is left to expire.
+/// Closed by [`close`](Self::close), or in the background when it is dropped; the slot waits until
+/// the server has ended the session, which in the middle of a statement can take until the
+/// statement's limit.
 pub struct Session {
-    open: Option<(Conn, ConnectionToken)>,
+    open: Option<(Conn, Line)>,
     slot: Slot,
     idle: Seconds,
     limits: Limits,
@@ -71,19 +75,12 @@ impl Session {
             return Err(SessionError::LeaseOver);
         }
         let token = slot.connecting();
-        // When time runs out here, the token says that the connection is not known to be gone.
-        let connected = timeout(patience, Conn::new(opts(options, credentials))).await;
-        let conn = match connected.map_err(|_| SessionError::ConnectTimeout { after: patience })? {
-            Ok(conn) => conn,
-            Err(source) => {
-                token.gone();
-                return Err(SessionError::Connect { source });
-            }
-        };
+        let connected = timeout(patience, connect(slot, token, options, credentials)).await;
+        let open = connected.map_err(|_| SessionError::ConnectTimeout { after: patience })??;
         // Whoever was frozen while connecting finds out before it uses the connection.
         let limits = Limits::within(slot, options.idle).ok_or(SessionError::LeaseOver);
         let mut session = Self {
-            open: Some((conn, token)),
+            open: Some(open),
             slot: slot.clone(),
             idle: options.idle,
             limits: limits?,
@@ -126,14 +123,11 @@ impl Session {
         self.run(async |conn| conn.query_first(sql).await).await
     }
 
-    /// Says good-bye to the server and closes the connection.
-    ///
-    /// # Errors
-    /// [`SessionError::Close`] when the connection broke in another way than by being closed.
-    pub async fn close(mut self) -> Result<(), SessionError> {
-        match self.open.take() {
-            Some((conn, token)) => close(conn, token).await,
-            None => Ok(()),
+    /// Says good-bye to the server, and waits until it has ended the session; at the most until the
+    /// lease is over. Whether it has shows in what becomes of the slot.
+    pub async fn close(mut self) {
+        if let Some((conn, line)) = self.open.take() {
+            close(conn, line).await;
         }
     }
 
@@ -160,32 +154,54 @@ impl fmt::Debug for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some((conn, token)) = self.open.take()
+        // In the middle of a statement there is no good-bye: the line is hung up.
+        if let Some((conn, line)) = self.open.take()
             && !self.busy
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(close(conn, token));
+            runtime.spawn(close(conn, line));
         }
     }
 }
 
-async fn close(conn: Conn, token: ConnectionToken) -> Result<(), SessionError> {
-    match conn.disconnect().await {
-        Ok(()) => token.gone(),
-        Err(error) if error::was_closed_by_peer(&error) => token.gone(),
-        Err(source) => return Err(SessionError::Close { source }),
+async fn connect(
+    slot: &Slot,
+    token: ConnectionToken,
+    options: &SessionOptions,
+    credentials: &Credentials,
+) -> Result<(Conn, Line), SessionError> {
+    let Credentials { host, port, .. } = credentials;
+    let line = Line::connect(slot, token, host, *port).await;
+    let line = line.map_err(|error| SessionError::Connect { source: error.into() })?;
+    // Whoever was frozen while connecting hangs up before it logs in.
+    if Limits::within(slot, options.idle).is_none() {
+        return Err(SessionError::LeaseOver);
     }
-    Ok(())
+    match Conn::new(opts(options, credentials, &line)).await {
+        Ok(conn) => Ok((conn, line)),
+        Err(source) => {
+            line.ended().await;
+            Err(SessionError::Connect { source })
+        }
+    }
 }
 
-fn opts(options: &SessionOptions, credentials: &Credentials) -> Opts {
+async fn close(conn: Conn, line: Line) {
+    // An error means that the connection is broken already, and then the line ends.
+    let _ = conn.disconnect().await;
+    line.ended().await;
+}
+
+fn opts(options: &SessionOptions, credentials: &Credentials, line: &Line) -> Opts {
+    let host = credentials.host.clone();
     OptsBuilder::default()
-        .ip_or_hostname(&credentials.host)
-        .tcp_port(credentials.port)
+        .ip_or_hostname(Ipv4Addr::LOCALHOST.to_string())
+        .tcp_port(line.port())
+        // The server's certificate is for its own name, not for the line's near end.
+        .ssl_opts(options.tls.ssl_opts().map(|tls| tls.with_danger_tls_hostname_override(Some(host))))
         .user(Some(&credentials.username))
         .pass(Some(credentials.password.expose_secret()))
         .db_name(credentials.database.as_ref())
-        .ssl_opts(options.tls.ssl_opts())
         // A socket would lead past the address that was asked for.
         .prefer_socket(false)
         .stmt_cache_size(0)

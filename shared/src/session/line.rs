@@ -1,0 +1,258 @@
+//! The line to the server: a connection that knows when the server has hung up.
+//!
+//! The driver says good-bye and closes its socket, and does not wait for the server to have ended the
+//! session; a slot that was given back then could meet the old session still on the server's list. And
+//! it looks at no lease before it sends. So the driver is given the near end of a line instead, a port
+//! of this machine that takes one caller, and a task carries the bytes between it and the server:
+//!
+//! - no byte goes to the server once the lease is over, however long the holder was frozen;
+//! - after hanging up, the task listens until the server hangs up too, and only then says that the
+//!   connection is gone, also when the session was dropped in the middle of a statement.
+
+use std::future::pending;
+use std::io;
+use std::net::Ipv4Addr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::client::{ConnectionToken, Slot};
+
+/// What is carried at once. Results of a count fit many times.
+const PIECE: usize = 16 * 1024;
+
+/// A line to the server. Dropped, it is hung up; its task stays until the server has hung up as well,
+/// or the lease is over.
+pub(super) struct Line {
+    port: u16,
+    holding: oneshot::Sender<()>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Line {
+    /// Connects to the server. Nothing is sent before the driver has taken the near end.
+    ///
+    /// Dropped while it waits for the server, it leaves the token unproven: a server that answers
+    /// late may have seen a connection.
+    pub(super) async fn connect(
+        slot: &Slot,
+        token: ConnectionToken,
+        host: &str,
+        port: u16,
+    ) -> io::Result<Self> {
+        let server = match TcpStream::connect((host, port)).await {
+            Ok(server) => server,
+            Err(error) => {
+                token.gone();
+                return Err(error);
+            }
+        };
+        server.set_nodelay(true)?;
+        let near_end = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = near_end.local_addr()?.port();
+        let (holding, hung_up) = oneshot::channel();
+        let (ending, ended) = oneshot::channel();
+        let carrier = Carrier { slot: slot.clone(), near_end, server, hung_up };
+        tokio::spawn(async move {
+            if carrier.run().await {
+                token.gone();
+            }
+            // Whoever waited for this may have gone.
+            let _ = ending.send(());
+        });
+        Ok(Self { port, holding, ended })
+    }
+
+    /// The port of this machine at which the driver finds the server.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits until the server has hung up, after the driver has; at the most until the lease is over.
+    pub(super) async fn ended(self) {
+        // An error means that the task was ended with the runtime.
+        let _ = self.ended.await;
+        // Only now: hanging up sooner could overtake the driver's good-bye.
+        drop(self.holding);
+    }
+}
+
+/// What the task works with.
+struct Carrier {
+    slot: Slot,
+    near_end: TcpListener,
+    server: TcpStream,
+    hung_up: oneshot::Receiver<()>,
+}
+
+impl Carrier {
+    /// Carries until the server has hung up. False when the lease was over first, or the connection
+    /// broke in a way that says nothing about the server.
+    async fn run(self) -> bool {
+        let lease_left = self.slot.lease_left();
+        timeout(lease_left, self.carry()).await.unwrap_or(false)
+    }
+
+    async fn carry(self) -> bool {
+        let Self { slot, near_end, server, mut hung_up } = self;
+        let driver = tokio::select! {
+            driver = near_end.accept() => driver.ok().map(|(driver, _)| driver.into_split()),
+            _ = &mut hung_up => None,
+        };
+        drop(near_end);
+        let (from_driver, to_driver) = driver.unzip();
+        let (from_server, mut to_server) = server.into_split();
+        let speak = async {
+            if let Some(from_driver) = from_driver {
+                tokio::select! {
+                    () = pass_on(from_driver, &mut to_server, &slot) => {}
+                    _ = hung_up => {}
+                }
+            }
+            // An error means that the server has hung up, which is heard below.
+            let _ = to_server.shutdown().await;
+            pending().await
+        };
+        tokio::select! {
+            gone = listen(from_server, to_driver) => gone,
+            never = speak => never,
+        }
+    }
+}
+
+/// Passes on what the driver says until it hangs up, or the lease is over.
+async fn pass_on(mut from_driver: OwnedReadHalf, to_server: &mut OwnedWriteHalf, slot: &Slot) {
+    let mut piece = vec![0; PIECE];
+    while let Ok(length @ 1..) = from_driver.read(&mut piece).await {
+        let over = slot.lease_left().is_zero();
+        if over || to_server.write_all(&piece[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Passes on what the server says, to a driver that still listens. True when the server has hung up.
+async fn listen(mut from_server: OwnedReadHalf, mut to_driver: Option<OwnedWriteHalf>) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    let mut piece = vec![0; PIECE];
+    loop {
+        match from_server.read(&mut piece).await {
+            Ok(0) => return true,
+            Ok(length) => {
+                if let Some(driver) = &mut to_driver
+                    && driver.write_all(&piece[..length]).await.is_err()
+                {
+                    to_driver = None;
+                }
+            }
+            Err(error) => {
+                return matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpSocket;
+
+    use super::*;
+    use crate::time::Deadline;
+
+    const LONG: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// A line under `slot` and the server's end of it, with the driver's.
+    async fn line(slot: &Slot) -> (Line, TcpStream, TcpStream) {
+        let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let port = server.local_addr().expect("an address").port();
+        let line = Line::connect(slot, slot.connecting(), "127.0.0.1", port).await.expect("a line");
+        let (far_end, _) = server.accept().await.expect("a connection");
+        let driver = TcpStream::connect((Ipv4Addr::LOCALHOST, line.port())).await;
+        (line, far_end, driver.expect("a connection"))
+    }
+
+    async fn heard(far_end: &mut TcpStream) -> Vec<u8> {
+        let mut all = Vec::new();
+        timeout(PATIENCE, far_end.read_to_end(&mut all)).await.expect("an end").expect("a read");
+        all
+    }
+
+    fn slot(left: Duration) -> Slot {
+        Slot::outside_the_pool(Deadline::within(left))
+    }
+
+    #[tokio::test]
+    async fn carries_both_ways_and_the_slot_waits_for_the_server_to_hang_up() {
+        let slot = slot(LONG);
+        let (line, mut far_end, mut driver) = line(&slot).await;
+        far_end.write_all(b"greeting").await.expect("a write");
+        let mut greeting = [0; 8];
+        driver.read_exact(&mut greeting).await.expect("a read");
+        assert_eq!(&greeting, b"greeting");
+
+        driver.write_all(b"good-bye").await.expect("a write");
+        drop(driver);
+        assert_eq!(heard(&mut far_end).await, b"good-bye");
+        assert!(!slot.connections_gone(Duration::from_millis(50)).await);
+        drop(far_end);
+        line.ended().await;
+        assert!(slot.connections_gone(PATIENCE).await);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_dropped_is_hung_up_though_the_driver_is_not_done() {
+        let slot = slot(LONG);
+        let (line, mut far_end, _driver) = line(&slot).await;
+        drop(line);
+        assert_eq!(heard(&mut far_end).await, b"");
+        far_end.write_all(b"a late result").await.expect("a write");
+        drop(far_end);
+        assert!(slot.connections_gone(PATIENCE).await);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_nobody_takes_is_hung_up() {
+        let slot = slot(LONG);
+        let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let port = server.local_addr().expect("an address").port();
+        drop(Line::connect(&slot, slot.connecting(), "127.0.0.1", port).await.expect("a line"));
+        let (mut far_end, _) = server.accept().await.expect("a connection");
+        assert_eq!(heard(&mut far_end).await, b"");
+        drop(far_end);
+        assert!(slot.connections_gone(PATIENCE).await);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_when_the_lease_is_over() {
+        let slot = slot(Duration::from_secs(1));
+        let (_line, mut far_end, mut driver) = line(&slot).await;
+        driver.write_all(b"in time").await.expect("a write");
+        let mut in_time = [0; 7];
+        far_end.read_exact(&mut in_time).await.expect("a read");
+        while !slot.lease_left().is_zero() {
+            tokio::time::sleep(slot.lease_left()).await;
+        }
+        // By now the line may have been cut, and then this fails.
+        let _ = driver.write_all(b"late").await;
+        assert_eq!(heard(&mut far_end).await, b"");
+        // The server never hung up: the slot does not take it for gone.
+        assert!(!slot.connections_gone(PATIENCE).await);
+    }
+
+    #[tokio::test]
+    async fn nobody_at_the_address_is_no_connection() {
+        let slot = slot(LONG);
+        let unused = TcpSocket::new_v4().expect("a socket");
+        unused.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
+        let port = unused.local_addr().expect("an address").port();
+        let failed = Line::connect(&slot, slot.connecting(), "127.0.0.1", port).await;
+        assert!(failed.is_err());
+        assert!(slot.connections_gone(Duration::ZERO).await);
+    }
+}
