@@ -9,14 +9,11 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use super::give_back::GiveBack;
+use super::slot::GRACE;
 use super::{Counter, CounterError, GivenBack, Slot};
 use crate::pool::{Class, LeaseId, MAX_LEASE, PoolName};
 use crate::time::{Deadline, Moment, Seconds};
 use crate::wire::{AcquireAnswer, Granted, Refused, Request};
-
-/// What a lease lasts beyond its holder's deadline. The session's limits
-/// ([`session`](crate::session)) need twice the idle limit of it.
-const GRACE: Seconds = Seconds(5);
 
 /// What is kept of the holder's time for closing the connection and giving the slot back.
 const MARGIN: Duration = Duration::from_secs(1);

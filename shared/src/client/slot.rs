@@ -8,6 +8,15 @@ use tokio::sync::watch;
 use crate::pool::LeaseId;
 use crate::time::{Deadline, Moment, Seconds};
 
+/// What a lease lasts beyond its holder's deadline, and how long before its end the last word to the
+/// server is said.
+///
+/// A server hears nothing more from then on, and so ends by its idle limits whatever the holder left
+/// behind: a session by its own (twice the idle limit, see [`session`](crate::session)), a login that
+/// stopped half-way by the server's `connect_timeout`, a session that has no limits of its own yet by
+/// its global `wait_timeout`. The template sets both to this.
+pub(super) const GRACE: Seconds = Seconds(5);
+
 /// A slot that is held. Clones are the same slot.
 #[derive(Debug, Clone)]
 pub struct Slot(Arc<State>);
@@ -16,6 +25,7 @@ pub struct Slot(Arc<State>);
 struct State {
     lease: LeaseId,
     lease_ends: Deadline,
+    last_word: Deadline,
     work_ends: Deadline,
     connections: watch::Sender<Connections>,
 }
@@ -35,8 +45,9 @@ impl Slot {
     /// counter can only have granted it later.
     pub(crate) fn new(lease: LeaseId, asked: Moment, ttl: Seconds, work_ends: Deadline) -> Self {
         let lease_ends = Deadline::after(asked, ttl.into());
-        let connections = watch::Sender::new(Connections::default());
-        Self(Arc::new(State { lease, lease_ends, work_ends, connections }))
+        let last_word = lease_ends.earlier_by(GRACE.into());
+        let connections = watch::Sender::default();
+        Self(Arc::new(State { lease, lease_ends, last_word, work_ends, connections }))
     }
 
     /// Stands for one of the connections that are kept outside the pool (`ReservedConnections`): for
@@ -44,8 +55,14 @@ impl Slot {
     /// holder must be done.
     #[must_use]
     pub fn outside_the_pool(deadline: Deadline) -> Self {
-        let nobodys = LeaseId::anonymous(&mut rand::rng());
-        Self::new(nobodys, Moment::now(), Seconds::covering(deadline.left()), deadline)
+        let lease = LeaseId::anonymous(&mut rand::rng());
+        Self(Arc::new(State {
+            lease,
+            lease_ends: deadline,
+            last_word: deadline,
+            work_ends: deadline,
+            connections: watch::Sender::default(),
+        }))
     }
 
     /// The lease's id.
@@ -58,6 +75,11 @@ impl Slot {
     #[must_use]
     pub fn lease_left(&self) -> Duration {
         self.0.lease_ends.left()
+    }
+
+    /// The time until nothing more may be said to the server.
+    pub(crate) fn may_speak_for(&self) -> Duration {
+        self.0.last_word.left()
     }
 
     /// The time until the work must be done.

@@ -5,7 +5,8 @@
 //! it looks at no lease before it sends. So the driver is given the near end of a line instead, a port
 //! of this machine that takes one caller, and a task carries the bytes between it and the server:
 //!
-//! - no byte goes to the server once the lease is over, however long the holder was frozen;
+//! - no byte goes to the server in the last seconds of the lease or after them, however long the
+//!   holder was frozen, so that the server's own limits end the session in time;
 //! - after hanging up, the task listens until the server hangs up too, and only then says that the
 //!   connection is gone, also when the session was dropped in the middle of a statement.
 
@@ -123,11 +124,11 @@ impl Carrier {
     }
 }
 
-/// Passes on what the driver says until it hangs up, or the lease is over.
+/// Passes on what the driver says until it hangs up, or the last word has been said.
 async fn pass_on(mut from_driver: OwnedReadHalf, to_server: &mut OwnedWriteHalf, slot: &Slot) {
     let mut piece = vec![0; PIECE];
     while let Ok(length @ 1..) = from_driver.read(&mut piece).await {
-        let over = slot.lease_left().is_zero();
+        let over = slot.may_speak_for().is_zero();
         if over || to_server.write_all(&piece[..length]).await.is_err() {
             return;
         }
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_sent_when_the_lease_is_over() {
+    async fn nothing_is_said_after_the_last_word() {
         let slot = slot(Duration::from_secs(1));
         let (_line, mut far_end, mut driver) = line(&slot).await;
         driver.write_all(b"in time").await.expect("a write");

@@ -198,7 +198,9 @@ fn opts(options: &SessionOptions, credentials: &Credentials, line: &Line) -> Opt
         .ip_or_hostname(Ipv4Addr::LOCALHOST.to_string())
         .tcp_port(line.port())
         // The server's certificate is for its own name, not for the line's near end.
-        .ssl_opts(options.tls.ssl_opts().map(|tls| tls.with_danger_tls_hostname_override(Some(host))))
+        .ssl_opts(
+            options.tls.ssl_opts().map(|tls| tls.with_danger_tls_hostname_override(Some(host))),
+        )
         .user(Some(&credentials.username))
         .pass(Some(credentials.password.expose_secret()))
         .db_name(credentials.database.as_ref())
