@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use rds_admission::client::Slot;
+use rds_admission::client::{GRACE, Slot};
 use rds_admission::secret::{SecretCache, SecretError};
 use rds_admission::session::{Session, SessionError, SessionOptions};
 use rds_admission::time::{Deadline, Seconds};
@@ -49,9 +49,39 @@ pub enum DatabaseError {
     /// Another init does not come to an end.
     #[error("another init holds the lock")]
     Busy,
-    /// It does not say how many connections it takes.
-    #[error("@@max_connections came without a row")]
-    NoLimit,
+    /// It does not say how it is set.
+    #[error("the server's settings came without a row")]
+    NoSettings,
+}
+
+/// How the server is set, as far as the pool depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// `@@max_connections`: the connections that it takes.
+    pub max_connections: u32,
+    /// `@@wait_timeout`: how long it lets a session idle that has no limit of its own yet.
+    pub wait_timeout: Seconds,
+    /// `@@connect_timeout`: how long it waits for the next word of a login.
+    pub connect_timeout: Seconds,
+}
+
+impl Settings {
+    const ASK: &str = "SELECT @@global.max_connections, @@global.wait_timeout, \
+         @@global.connect_timeout";
+
+    /// What to mend, when the server would leave a login or a session that its holder froze in the
+    /// midst of open for longer than the lease.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let Self { wait_timeout, connect_timeout, .. } = *self;
+        (wait_timeout > GRACE || connect_timeout > GRACE).then(|| {
+            format!(
+                "set wait_timeout ({wait_timeout}) and connect_timeout ({connect_timeout}) to \
+                 {GRACE} at the most: a client that is frozen while it logs in keeps its connection \
+                 so long, and its lease may be over sooner"
+            )
+        })
+    }
 }
 
 impl Database {
@@ -62,11 +92,11 @@ impl Database {
     }
 
     /// Waits until the database answers, creates the table where it is missing, fills it when `seed`
-    /// is set and it is empty, and returns the number of connections that the server takes.
+    /// is set and it is empty, and returns how the server is set.
     ///
     /// # Errors
     /// [`DatabaseError`]; what was done by then does no harm to another try.
-    pub async fn prepare(&self, deadline: Deadline, seed: bool) -> Result<u32, DatabaseError> {
+    pub async fn prepare(&self, deadline: Deadline, seed: bool) -> Result<Settings, DatabaseError> {
         let credentials = self.secret.get().await?;
         let mut session = loop {
             let slot = Slot::outside_the_pool(deadline);
@@ -87,7 +117,7 @@ impl Database {
     }
 }
 
-async fn prepare_in(session: &mut Session, seed: bool) -> Result<u32, DatabaseError> {
+async fn prepare_in(session: &mut Session, seed: bool) -> Result<Settings, DatabaseError> {
     if session.query_first::<Option<u8>>(TAKE_TURN).await?.flatten() != Some(1) {
         return Err(DatabaseError::Busy);
     }
@@ -95,6 +125,24 @@ async fn prepare_in(session: &mut Session, seed: bool) -> Result<u32, DatabaseEr
     if seed {
         session.run(async |conn| conn.query_drop(SEED).await).await?;
     }
-    let limit = session.query_first::<u32>("SELECT @@global.max_connections").await?;
-    limit.ok_or(DatabaseError::NoLimit)
+    let settings = session.query_first::<(u32, u32, u32)>(Settings::ASK).await?;
+    let (max_connections, wait, connect) = settings.ok_or(DatabaseError::NoSettings)?;
+    Ok(Settings { max_connections, wait_timeout: Seconds(wait), connect_timeout: Seconds(connect) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warning(wait: u32, connect: u32) -> Option<String> {
+        let (wait_timeout, connect_timeout) = (Seconds(wait), Seconds(connect));
+        Settings { max_connections: 66, wait_timeout, connect_timeout }.warning()
+    }
+
+    #[test]
+    fn a_server_that_is_more_patient_than_a_lease_is_warned_of() {
+        assert_eq!(warning(5, 5), None);
+        assert!(warning(28_800, 5).is_some_and(|text| text.contains("wait_timeout (28800 s)")));
+        assert!(warning(5, 10).is_some_and(|text| text.contains("connect_timeout (10 s)")));
+    }
 }

@@ -69,9 +69,10 @@ impl<S: Store> Init<S> {
         // Only a new stack gets the sample's rows: somebody may have deleted them since.
         let seed = request.request_type == RequestType::Create;
         let server = self.database.prepare(deadline, seed).await?;
-        let sized_for = properties.max_connections.map_or(server, std::num::NonZeroU32::get);
-        if server < sized_for {
-            return Err(InitError::DoesNotFit { server, sized_for });
+        let connections = server.max_connections;
+        let sized_for = properties.max_connections.map_or(connections, std::num::NonZeroU32::get);
+        if connections < sized_for {
+            return Err(InitError::DoesNotFit { server: connections, sized_for });
         }
         let size = PoolSize::divide(
             sized_for,
@@ -84,7 +85,8 @@ impl<S: Store> Init<S> {
             result: Ok(json!({
                 "MaxConnections": size.max_connections(),
                 "StandardLimit": size.standard_limit(),
-                "ServerMaxConnections": server,
+                "ServerMaxConnections": connections,
+                "Warning": server.warning().unwrap_or_default(),
                 "LargestItemBytes": size.item_bytes(&properties.pool),
             })),
         })

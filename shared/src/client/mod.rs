@@ -12,4 +12,4 @@ mod slot;
 pub use counter::{Counter, CounterError, LambdaCounter};
 pub use give_back::GivenBack;
 pub use scope::{Admission, AdmissionError, Admitted, Held, Phase};
-pub use slot::{ConnectionToken, Slot};
+pub use slot::{ConnectionToken, GRACE, Slot};

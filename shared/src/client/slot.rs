@@ -15,7 +15,7 @@ use crate::time::{Deadline, Moment, Seconds};
 /// behind: a session by its own (twice the idle limit, see [`session`](crate::session)), a login that
 /// stopped half-way by the server's `connect_timeout`, a session that has no limits of its own yet by
 /// its global `wait_timeout`. The template sets both to this.
-pub(super) const GRACE: Seconds = Seconds(5);
+pub const GRACE: Seconds = Seconds(5);
 
 /// A slot that is held. Clones are the same slot.
 #[derive(Debug, Clone)]
