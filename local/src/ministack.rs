@@ -90,7 +90,7 @@ impl MiniStack {
     ///
     /// # Errors
     /// When the kernel can't be asked about the process.
-    pub async fn stop(self) -> Result<()> {
+    pub async fn stop(mut self) -> Result<()> {
         self.daemon.stop(STOP_LIMIT).await
     }
 }

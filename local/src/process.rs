@@ -117,7 +117,7 @@ impl Daemon {
     ///
     /// # Errors
     /// When the kernel can't be asked.
-    pub(crate) async fn stop(mut self, grace: Duration) -> Result<()> {
+    pub(crate) async fn stop(&mut self, grace: Duration) -> Result<()> {
         let Some(pid) = self.child_pid() else {
             return Ok(());
         };

@@ -70,6 +70,11 @@ impl Call {
         Ok(Self { function: target.function, parts, payload })
     }
 
+    /// What the function is to be told.
+    pub(super) fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
     /// Runs it; `None` when the host does not know the function.
     pub(super) async fn run(&self, host: &Host) -> Option<Response> {
         let event = Event {

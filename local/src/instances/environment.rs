@@ -33,6 +33,8 @@ pub(super) fn command(id: &str, function: &Function, settings: &Settings) -> Com
         .env("AWS_DEFAULT_REGION", REGION)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
+        // As on Lambda each instance has credentials of its own: the front door knows it by these.
+        .env("AWS_SESSION_TOKEN", id)
         .env("AWS_LAMBDA_FUNCTION_NAME", name)
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", configuration.memory_size.to_string())

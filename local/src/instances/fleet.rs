@@ -12,6 +12,7 @@ use super::instance::{Instance, InstanceState};
 
 /// One line of the list of instances.
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct InstanceInfo {
     /// Its id, which is also the name of its log and its log stream.
     pub id: String,
@@ -21,6 +22,12 @@ pub struct InstanceInfo {
     pub pid: u32,
     /// What it is doing.
     pub state: InstanceState,
+    /// Whether it stands still for now.
+    pub frozen: bool,
+    /// The lease that its invocation was granted and has not given back, as seen by the front door.
+    pub lease: Option<String>,
+    /// How many invocations it has taken.
+    pub invocations: u64,
 }
 
 #[derive(Default)]
@@ -74,7 +81,8 @@ impl Fleet {
             }
             current && instance.is_alive()
         });
-        idle.pop().map(|(instance, _)| instance)
+        let awake = idle.iter().rposition(|(instance, _)| !instance.is_frozen())?;
+        Some(idle.remove(awake).0)
     }
 
     /// Puts an instance back that is free again.
@@ -115,17 +123,8 @@ impl Fleet {
 
     /// All living instances, by function and age of the log's name.
     pub(super) fn list(&self) -> Vec<InstanceInfo> {
-        let mut list: Vec<_> = self
-            .lock()
-            .instances
-            .values()
-            .map(|instance| InstanceInfo {
-                id: instance.id.clone(),
-                function: instance.function.record.name().to_owned(),
-                pid: instance.pid,
-                state: instance.state(),
-            })
-            .collect();
+        let mut list: Vec<_> =
+            self.lock().instances.values().map(|instance| instance.info()).collect();
         list.sort_by(|a, b| (&a.function, a.pid).cmp(&(&b.function, b.pid)));
         list
     }

@@ -1,6 +1,7 @@
 //! The execution host: takes an event for a function, finds or starts an instance, returns what
 //! becomes of it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::catalog::{Catalog, Function};
 use super::environment::Settings;
 use super::fleet::{Fleet, InstanceInfo};
 use super::instance::{Instance, Invocation, Ran};
+use super::interruptions::{Interruptions, Tally};
 use super::outcome::{Outcome, Refusal};
 use crate::aws::Aws;
 
@@ -63,6 +65,7 @@ struct Shared {
     settings: Settings,
     logs: PathBuf,
     starts: Arc<Semaphore>,
+    interruptions: Tally,
     closed: AtomicBool,
 }
 
@@ -88,6 +91,7 @@ impl Host {
                 },
                 logs: options.logs,
                 starts: Arc::new(Semaphore::new(STARTS)),
+                interruptions: Tally::default(),
                 closed: AtomicBool::new(false),
             }),
         })
@@ -128,7 +132,14 @@ impl Host {
         self.shared.fleet.kill_all();
     }
 
-    pub(super) fn instance(&self, id: &str) -> Option<Arc<Instance>> {
+    /// How many invocations of each function ended without an answer of it.
+    #[must_use]
+    pub fn interruptions(&self) -> BTreeMap<String, Interruptions> {
+        self.shared.interruptions.counts()
+    }
+
+    /// The living instance with this id.
+    pub(crate) fn instance(&self, id: &str) -> Option<Arc<Instance>> {
         self.shared.fleet.find(id)
     }
 }
@@ -154,7 +165,7 @@ impl Shared {
         }
         let instance = self.start(function, turn).map_err(Refusal::Host)?;
         match self.run(instance, &invocation).await {
-            Ran::Done(outcome) => Ok(outcome),
+            Ran::Done(outcome) | Ran::Interrupted(_, outcome) => Ok(outcome),
             Ran::NotTaken(status) => Ok(Outcome::exited(&invocation.request_id, &status)),
         }
     }
@@ -166,8 +177,9 @@ impl Shared {
     ) -> Option<Outcome> {
         // A free instance may die before it takes the invocation: on to the next one then.
         while let Some(instance) = self.fleet.take_idle(function) {
-            if let Ran::Done(outcome) = self.run(instance, invocation).await {
-                return Some(outcome);
+            match self.run(instance, invocation).await {
+                Ran::Done(outcome) | Ran::Interrupted(_, outcome) => return Some(outcome),
+                Ran::NotTaken(_) => {}
             }
         }
         None
@@ -175,6 +187,9 @@ impl Shared {
 
     async fn run(&self, instance: Arc<Instance>, invocation: &Arc<Invocation>) -> Ran {
         let ran = instance.run(invocation).await;
+        if let Ran::Interrupted(why, _) = &ran {
+            self.interruptions.count(instance.function_name(), *why);
+        }
         if instance.is_reusable() {
             self.fleet.put_idle(instance);
         }

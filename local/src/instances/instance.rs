@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 use super::catalog::Function;
 use super::environment;
+use super::fleet::InstanceInfo;
+use super::interruptions::Interruption;
 use super::life::Life;
 use super::outcome::Outcome;
 use crate::process::{Daemon, log_to};
@@ -48,6 +50,8 @@ pub enum InstanceState {
 /// How [`Instance::run`] went.
 pub(super) enum Ran {
     Done(Outcome),
+    /// It ended without an answer of the function.
+    Interrupted(Interruption, Outcome),
     /// The process ended before it took the invocation, which may go to another one. The text
     /// is the process's exit status.
     NotTaken(String),
@@ -64,17 +68,33 @@ struct Current {
     outcome: oneshot::Sender<Outcome>,
 }
 
+/// Who kills a process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doom {
+    /// The host, as Lambda would.
+    Host,
+    /// Somebody outside.
+    Outsider,
+}
+
 struct Progress {
     state: InstanceState,
     /// Its turn to start, until it has.
     turn: Option<OwnedSemaphorePermit>,
     current: Option<Current>,
     init_error: Option<Bytes>,
-    /// The process is being killed and gets no more work.
-    doomed: bool,
+    /// By whom the process is being killed, when it is. It gets no more work then.
+    doom: Option<Doom>,
+    frozen: bool,
+    /// Its invocation ran out of time while it stood still.
+    overdue: bool,
+    /// The lease that its invocation was last granted.
+    lease: Option<String>,
+    invocations: u64,
 }
 
-pub(super) struct Instance {
+/// One process of a function.
+pub struct Instance {
     pub(super) id: String,
     pub(super) function: Arc<Function>,
     pub(super) pid: u32,
@@ -108,7 +128,11 @@ impl Instance {
                 turn: Some(turn),
                 current: None,
                 init_error: None,
-                doomed: false,
+                doom: None,
+                frozen: false,
+                overdue: false,
+                lease: None,
+                invocations: 0,
             }),
             life: Life::of(daemon),
         }))
@@ -132,15 +156,32 @@ impl Instance {
             }
         };
         let timeout = self.function.record.timeout();
-        Ran::Done(tokio::select! {
+        tokio::select! {
             biased;
-            Ok(outcome) = &mut result => outcome,
-            status = self.life.over() => Outcome::exited(&invocation.request_id, &status),
-            () = tokio::time::sleep_until(taken_at + timeout) => {
-                self.kill();
-                Outcome::timed_out(&invocation.request_id, timeout)
+            Ok(outcome) = &mut result => Ran::Done(outcome),
+            status = self.life.over() => {
+                let killed = self.progress().doom == Some(Doom::Outsider);
+                let why = if killed { Interruption::Killed } else { Interruption::Crashed };
+                Ran::Interrupted(why, Outcome::exited(&invocation.request_id, &status))
             }
-        })
+            () = tokio::time::sleep_until(taken_at + timeout) => {
+                self.run_out();
+                let outcome = Outcome::timed_out(&invocation.request_id, timeout);
+                Ran::Interrupted(Interruption::TimedOut, outcome)
+            }
+        }
+    }
+
+    /// Its invocation ran out of time: the process is killed, if need be after the thaw.
+    fn run_out(&self) {
+        let frozen = {
+            let mut progress = self.progress();
+            progress.overdue = true;
+            progress.frozen
+        };
+        if !frozen {
+            self.kill();
+        }
     }
 
     fn died_before_taking(&self, status: String) -> Ran {
@@ -165,6 +206,8 @@ impl Instance {
         {
             let mut progress = self.progress();
             progress.state = InstanceState::Busy;
+            progress.lease = None;
+            progress.invocations += 1;
             progress.current = Some(Current {
                 request_id: assignment.invocation.request_id.clone(),
                 outcome: assignment.outcome,
@@ -200,18 +243,86 @@ impl Instance {
         self.progress().state
     }
 
+    /// Its line in the list of instances.
+    pub(super) fn info(&self) -> InstanceInfo {
+        let progress = self.progress();
+        InstanceInfo {
+            id: self.id.clone(),
+            function: self.function.record.name().to_owned(),
+            pid: self.pid,
+            state: progress.state,
+            frozen: progress.frozen,
+            lease: progress.lease.clone(),
+            invocations: progress.invocations,
+        }
+    }
+
+    /// The function's name.
+    pub(crate) fn function_name(&self) -> &str {
+        self.function.record.name()
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The lease that its invocation holds, as far as the front door has seen.
+    pub(crate) fn lease(&self) -> Option<String> {
+        self.progress().lease.clone()
+    }
+
+    /// The front door has seen a lease granted to it, or given back by it.
+    pub(crate) fn set_lease(&self, lease: Option<String>) {
+        self.progress().lease = lease;
+    }
+
+    /// Marks it as standing still. False when it is already, or gone.
+    pub(super) fn begin_freeze(&self) -> bool {
+        if !self.is_alive() {
+            return false;
+        }
+        !std::mem::replace(&mut self.progress().frozen, true)
+    }
+
+    /// Marks it as going on. True when it is to be killed, because its invocation's time is over.
+    pub(super) fn end_freeze(&self) -> bool {
+        let mut progress = self.progress();
+        progress.frozen = false;
+        progress.overdue
+    }
+
+    /// Whether it stands still.
+    pub(super) fn is_frozen(&self) -> bool {
+        self.progress().frozen
+    }
+
     /// Whether it may serve another invocation: alive, and not in one that ran out of time.
     pub(super) fn is_reusable(&self) -> bool {
-        self.is_alive() && self.state() == InstanceState::Idle
+        self.is_alive() && self.state() == InstanceState::Idle && !self.progress().overdue
+    }
+
+    /// Kills the process from outside, and says so of the invocation that it may be in.
+    pub(crate) fn kill_from_outside(&self) {
+        self.end(Doom::Outsider);
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        !self.life.is_over() && !self.progress().doomed
+        !self.life.is_over() && self.progress().doom.is_none()
     }
 
     /// Kills the process, which gets no more work.
     pub(super) fn kill(&self) {
-        self.progress().doomed = true;
+        self.end(Doom::Host);
+    }
+
+    fn end(&self, doom: Doom) {
+        self.progress().doom.get_or_insert(doom);
         self.life.end();
     }
 

@@ -17,6 +17,7 @@ const SOCKET_PATH_LIMIT: usize = 107;
 const SBIN: &str = "/usr/sbin";
 
 /// The paths of one server.
+#[derive(Clone, Debug)]
 pub(super) struct Layout {
     dir: PathBuf,
 }
@@ -135,14 +136,16 @@ impl Layout {
             .arg(option("socket", &self.socket()))
             .arg(option("tmpdir", &self.tmp()))
             .arg(option("pid-file", &self.dir.join("mariadbd.pid")))
-            .arg(option("init-file", &self.accounts()))
             .arg(format!("--port={port}"))
             .arg(format!("--max-connections={}", options.max_connections))
             .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])
             // As the template's parameter group has it.
-            .arg("--wait-timeout=20")
+            .args(["--wait-timeout=5", "--connect-timeout=5"])
             .args(["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"])
             .args(as_root());
+        if self.accounts().exists() {
+            command.arg(option("init-file", &self.accounts()));
+        }
         if let Some(tls) = &options.tls {
             command.arg(option("ssl-cert", &tls.certificate)).arg(option("ssl-key", &tls.key));
         }

@@ -3,8 +3,9 @@
 mod account;
 mod install;
 mod options;
+mod restart;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -16,6 +17,7 @@ use crate::process::Daemon;
 
 pub use account::Account;
 pub use options::{MariaDbOptions, ServerTls};
+pub use restart::Ending;
 
 const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -33,9 +35,9 @@ const PORT_TRIES: u32 = 5;
 #[derive(Debug)]
 pub struct MariaDb {
     daemon: Daemon,
+    layout: install::Layout,
+    options: MariaDbOptions,
     port: u16,
-    socket: PathBuf,
-    database: String,
     admin: Account,
     observer: Account,
 }
@@ -55,13 +57,13 @@ impl MariaDb {
             let daemon = layout.spawn(&options, port)?;
             let mut server = Self {
                 daemon,
+                layout: layout.clone(),
+                options: options.clone(),
                 port,
-                socket: layout.socket(),
-                database: options.database.clone(),
                 admin: admin.clone(),
                 observer: observer.clone(),
             };
-            match server.answers(&layout).await {
+            match server.answers().await {
                 Ok(()) => {
                     layout.forget_accounts()?;
                     return Ok(server);
@@ -73,13 +75,13 @@ impl MariaDb {
         unreachable!("the loop returns at its last attempt")
     }
 
-    async fn answers(&mut self, layout: &install::Layout) -> Result<()> {
+    async fn answers(&mut self) -> Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         loop {
             if let Some(status) = self.daemon.ended()? {
                 bail!(
                     "mariadbd ended ({status}) before it answered; see {}",
-                    layout.log().display()
+                    self.layout.log().display()
                 );
             }
             match Conn::new(self.observer_opts()).await {
@@ -92,7 +94,10 @@ impl MariaDb {
                 }
                 Err(error) if Instant::now() >= deadline => {
                     return Err(error).with_context(|| {
-                        format!("mariadbd did not answer in time; see {}", layout.log().display())
+                        format!(
+                            "mariadbd did not answer in time; see {}",
+                            self.layout.log().display()
+                        )
                     });
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -108,14 +113,14 @@ impl MariaDb {
 
     /// The Unix socket.
     #[must_use]
-    pub fn socket(&self) -> &Path {
-        &self.socket
+    pub fn socket(&self) -> PathBuf {
+        self.layout.socket()
     }
 
     /// The name of the database, empty at first.
     #[must_use]
     pub fn database(&self) -> &str {
-        &self.database
+        &self.options.database
     }
 
     /// The account of the functions, over TCP.
@@ -137,7 +142,7 @@ impl MariaDb {
             OptsBuilder::default()
                 .ip_or_hostname("127.0.0.1")
                 .tcp_port(self.port)
-                .db_name(Some(&self.database)),
+                .db_name(Some(self.database())),
         )
     }
 
@@ -145,7 +150,7 @@ impl MariaDb {
     #[must_use]
     pub fn observer_opts(&self) -> Opts {
         self.observer
-            .sign_in(OptsBuilder::default().socket(Some(self.socket.display().to_string())))
+            .sign_in(OptsBuilder::default().socket(Some(self.socket().display().to_string())))
     }
 
     /// The server's process id, while it runs.
@@ -158,7 +163,12 @@ impl MariaDb {
     ///
     /// # Errors
     /// When the kernel can't be asked about the process.
-    pub async fn stop(self) -> Result<()> {
+    pub async fn stop(mut self) -> Result<()> {
+        self.end().await
+    }
+
+    /// The same for a server that others hold as well.
+    pub(crate) async fn end(&mut self) -> Result<()> {
         self.daemon.stop(STOP_LIMIT).await
     }
 }

@@ -32,6 +32,8 @@ pub struct StackInfo {
     pub secret_arn: String,
     /// The database.
     pub mysql: MysqlInfo,
+    /// An account that sees everything, for whoever watches the database.
+    pub observer: ObserverInfo,
     /// The folder of all logs.
     pub logs: PathBuf,
 }
@@ -50,6 +52,27 @@ pub struct MysqlInfo {
     pub admin_password: String,
     /// The database's name.
     pub database: String,
+}
+
+/// An account of the database for whoever watches it: it gets in even when the server is full.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObserverInfo {
+    /// The Unix socket, the only way in for it.
+    pub socket: PathBuf,
+    /// Its name.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for ObserverInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ObserverInfo")
+            .field("socket", &self.socket)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for MysqlInfo {
@@ -95,7 +118,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
 
-    use super::{MysqlInfo, StackInfo};
+    use super::{MysqlInfo, ObserverInfo, StackInfo};
 
     fn info() -> StackInfo {
         StackInfo {
@@ -114,6 +137,11 @@ mod tests {
                 admin_user: "admin".to_owned(),
                 admin_password: "hush".to_owned(),
                 database: "d".to_owned(),
+            },
+            observer: ObserverInfo {
+                socket: PathBuf::from("s"),
+                user: "observer".to_owned(),
+                password: "hush".to_owned(),
             },
             logs: PathBuf::from("logs"),
         }

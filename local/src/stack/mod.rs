@@ -8,10 +8,12 @@ mod servers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use tokio::sync::Mutex;
 
-pub use info::{MysqlInfo, StackInfo};
+pub use info::{MysqlInfo, ObserverInfo, StackInfo};
 pub use lock::{Holder, Lock};
 pub use options::StackOptions;
 use servers::Servers;
@@ -19,14 +21,14 @@ use servers::Servers;
 use crate::STACK_NAME;
 use crate::aws::Aws;
 use crate::deploy::{self, Parameters, Sam};
-use crate::mariadb::MariaDb;
+use crate::front::SharedDatabase;
 use crate::ministack::MiniStack;
 
 /// A running stack. Take it [`down`](Self::down); dropped, it is killed.
 pub struct Stack {
     info: StackInfo,
     info_path: PathBuf,
-    mariadb: MariaDb,
+    mariadb: SharedDatabase,
     ministack: MiniStack,
     servers: Servers,
     // Last: the folder is free when all else is gone.
@@ -80,6 +82,8 @@ impl Stack {
             .with_context(|| format!("deploying (see also {})", options.logs().display()))?;
         let (info, api) = parts::describe(&aws, &servers, &mariadb, &options).await?;
         front.serve_api(api);
+        let mariadb = Arc::new(Mutex::new(mariadb));
+        front.control(Arc::clone(&mariadb));
         step.done();
 
         let info_path = StackOptions::stack_json(&options.dir);
@@ -99,12 +103,6 @@ impl Stack {
         &self.info_path
     }
 
-    /// The database.
-    #[must_use]
-    pub fn mariadb(&self) -> &MariaDb {
-        &self.mariadb
-    }
-
     /// Takes everything down and waits until it is gone.
     ///
     /// # Errors
@@ -113,7 +111,7 @@ impl Stack {
         let removed = fs::remove_file(&self.info_path);
         self.servers.close().await;
         let ministack = self.ministack.stop().await;
-        let mariadb = self.mariadb.stop().await;
+        let mariadb = self.mariadb.lock().await.end().await;
         removed.with_context(|| format!("removing {}", self.info_path.display()))?;
         ministack.and(mariadb)
     }

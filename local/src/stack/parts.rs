@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::servers::Servers;
-use super::{MysqlInfo, StackInfo, StackOptions};
+use super::{MysqlInfo, ObserverInfo, StackInfo, StackOptions};
 use crate::aws::Aws;
 use crate::front::{API_PATH, RestApi};
 use crate::mariadb::{MariaDb, MariaDbOptions};
@@ -100,6 +100,11 @@ pub(super) async fn describe(
             admin_user: mariadb.admin().user().to_owned(),
             admin_password: mariadb.admin().password().to_owned(),
             database: mariadb.database().to_owned(),
+        },
+        observer: ObserverInfo {
+            socket: mariadb.socket(),
+            user: mariadb.observer().user().to_owned(),
+            password: mariadb.observer().password().to_owned(),
         },
         logs: options.logs(),
     };

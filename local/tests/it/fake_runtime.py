@@ -34,6 +34,8 @@ while True:
         post(this + "/error", failure("Asked"))
     elif event.get("do") == "exit":
         sys.exit(7)
+    elif "reply" in event:
+        post(this + "/response", event["reply"])
     else:
         if "wait" in event:
             # Opening a named pipe waits for its other end.

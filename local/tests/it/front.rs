@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use crate::fake_lambda::{FUNCTION, FakeLambda, Record, listener, spawn, url};
 
-struct Door {
-    lambda: FakeLambda,
+pub(crate) struct Door {
+    pub(crate) lambda: FakeLambda,
     front: Front,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Door {
-    async fn with(record: Record) -> Self {
+    pub(crate) async fn with(record: Record) -> Self {
         let lambda = FakeLambda::with(record).await;
         let upstream = listener().await;
         let front = Front::new(lambda.host.clone(), &url(&upstream));
@@ -37,7 +37,7 @@ impl Door {
             .unwrap()
     }
 
-    async fn get(&self, path: &str) -> reqwest::Response {
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
         reqwest::get(format!("{}{path}", self.url)).await.unwrap()
     }
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod fake_lambda;
+mod faults;
 mod front;
 mod host;
 mod mariadb;

@@ -2,8 +2,9 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
-use local::mariadb::{MariaDb, MariaDbOptions, ServerTls};
+use local::mariadb::{Ending, MariaDb, MariaDbOptions, ServerTls};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, OptsBuilder, SslOpts};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -39,7 +40,7 @@ async fn a_full_server_refuses_the_admin_but_not_the_observer() {
     assert_eq!(used.unwrap().1, 11);
     let limits: Option<(u32, u32)> =
         connections[0].query_first("SELECT @@max_connections, @@wait_timeout").await.unwrap();
-    assert_eq!(limits, Some((10, 20)));
+    assert_eq!(limits, Some((10, 5)));
 
     let pid = server.pid().unwrap();
     server.stop().await.unwrap();
@@ -92,6 +93,36 @@ async fn tls_can_be_offered_and_required() {
         admin.query_first("SHOW STATUS LIKE 'Ssl_cipher'").await.unwrap();
     assert_ne!(cipher.unwrap().1, "");
     server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_goes_away_and_comes_back_with_its_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = MariaDb::start(MariaDbOptions::new(dir.path())).await.unwrap();
+    let mut admin = Conn::new(server.admin_opts()).await.unwrap();
+    admin.query_drop("CREATE TABLE t (id INT)").await.unwrap();
+    for ending in [Ending::Crash, Ending::Shutdown] {
+        let before = (server.port(), server.pid());
+        server.restart(ending, Duration::from_millis(10)).await.unwrap();
+        assert!(admin.query_drop("SELECT 1").await.is_err(), "the old connection is gone");
+        admin = Conn::new(server.admin_opts()).await.unwrap();
+        admin.query_drop("INSERT INTO t VALUES (1)").await.unwrap();
+        assert_eq!(server.port(), before.0);
+        assert_ne!(server.pid(), before.1);
+    }
+    let rows: Option<u32> = admin.query_first("SELECT COUNT(*) FROM t").await.unwrap();
+    assert_eq!(rows, Some(2));
+    server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_can_be_made_smaller_while_it_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = MariaDb::start(MariaDbOptions::new(dir.path())).await.unwrap();
+    server.set_max_connections(NonZeroU32::new(10).unwrap()).await.unwrap();
+    let mut admin = Conn::new(server.admin_opts()).await.unwrap();
+    let limit: Option<u32> = admin.query_first("SELECT @@max_connections").await.unwrap();
+    assert_eq!(limit, Some(10));
 }
 
 #[tokio::test]
