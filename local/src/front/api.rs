@@ -1,10 +1,17 @@
 //! The REST API's stage, which MiniStack serves below a path of its own.
 
 use anyhow::{Context as _, Result};
+use axum::Json;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 
+use serde_json::{Value, json};
+
 use super::API_PATH;
+use crate::instances::PAYLOAD_LIMIT;
+
+/// How MiniStack begins the message about a function that failed behind the execution host.
+const PROXY_FAILED: &str = "Proxy target returned HTTP";
 
 /// Which stage of which API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +55,23 @@ pub(super) fn path_below(uri: &Uri) -> Option<&str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
+/// MiniStack tells a client all about the failure of a function; API Gateway tells nothing
+/// (<https://repost.aws/knowledge-center/api-gateway-502-errors>).
+pub(super) async fn as_on_aws(answer: Response) -> Response {
+    if answer.status() != StatusCode::BAD_GATEWAY {
+        return answer;
+    }
+    let (parts, body) = answer.into_parts();
+    let body = axum::body::to_bytes(body, PAYLOAD_LIMIT).await.unwrap_or_default();
+    let message = serde_json::from_slice::<Value>(&body).ok();
+    let message = message.as_ref().and_then(|body| body["message"].as_str());
+    if message.is_some_and(|message| message.contains(PROXY_FAILED)) {
+        let gateways = json!({"message": "Internal server error"});
+        return (StatusCode::BAD_GATEWAY, Json(gateways)).into_response();
+    }
+    Response::from_parts(parts, body.into())
+}
+
 pub(super) fn not_deployed() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, "the API is not deployed yet").into_response()
 }
@@ -55,8 +79,9 @@ pub(super) fn not_deployed() -> Response {
 #[cfg(test)]
 mod tests {
     use axum::http::Uri;
+    use axum::response::Response;
 
-    use super::{RestApi, path_below};
+    use super::{RestApi, as_on_aws, path_below};
 
     #[test]
     fn knows_the_api_from_its_url() {
@@ -68,6 +93,22 @@ mod tests {
             api.rewrite(path, &uri).to_string(),
             "/restapis/ab12/prod/_user_request_/employees?a=1"
         );
+    }
+
+    #[tokio::test]
+    async fn a_function_that_failed_is_answered_for_as_on_aws() {
+        let seen = async |status: u16, body: &'static str| {
+            let answer = Response::builder().status(status).body(body.into()).unwrap();
+            let answer = as_on_aws(answer).await;
+            let status = answer.status().as_u16();
+            (status, axum::body::to_bytes(answer.into_body(), 1024).await.unwrap())
+        };
+        let failed = r#"{"message": "{\"errorMessage\": \"Proxy target returned HTTP 502: x\"}"}"#;
+        let gateways = r#"{"message":"Internal server error"}"#;
+        assert_eq!(seen(502, failed).await, (502, gateways.into()));
+        for (status, body) in [(502, r#"{"status": 502}"#), (200, "Selected 3 items"), (503, "x")] {
+            assert_eq!(seen(status, body).await, (status, body.into()));
+        }
     }
 
     #[test]

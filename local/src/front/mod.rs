@@ -76,13 +76,12 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
     if let Some(target) = invoke::target(&request) {
         return front.invoke(target, request).await;
     }
-    let uri = match api::path_below(request.uri()) {
-        None => request.uri().clone(),
-        Some(path) => match front.api.get() {
-            Some(api) => api.rewrite(path, request.uri()),
-            None => return api::not_deployed(),
-        },
-    };
+    if let Some(path) = api::path_below(request.uri()) {
+        let Some(api) = front.api.get() else { return api::not_deployed() };
+        let uri = api.rewrite(path, request.uri());
+        return api::as_on_aws(front.upstream.forward(&uri, request).await).await;
+    }
+    let uri = request.uri().clone();
     match front.caller(&request).zip(Call::of_service(request.headers())) {
         Some((caller, call)) => {
             let real = front.upstream.forward(&uri, request);
@@ -110,7 +109,10 @@ impl Front {
             return instead;
         }
         let answer = follow_lease(caller, call, real.await).await;
-        let instead = self.faults.meet(caller, call, Moment::After).await;
+        let mut instead = self.faults.meet(caller, call, Moment::After).await;
+        if call.is_granted_to(caller.lease().as_deref()) {
+            instead = self.faults.meet(caller, call, Moment::Granted).await.or(instead);
+        }
         instead.unwrap_or(answer)
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::Result;
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -93,14 +94,22 @@ impl Fleet {
         pool.idle.push((instance, Instant::now()));
     }
 
-    /// Adds an instance, from its start to its end.
-    pub(super) fn add(self: &Arc<Self>, instance: &Arc<Instance>) {
-        self.lock().instances.insert(instance.id.clone(), Arc::clone(instance));
-        let (fleet, instance) = (Arc::clone(self), Arc::clone(instance));
+    /// Adds the instance that `start` starts, until its end. Nobody can look for it before it is
+    /// there: its process may ask for work sooner than this thread goes on.
+    pub(super) fn add(
+        self: &Arc<Self>,
+        start: impl FnOnce() -> Result<Arc<Instance>>,
+    ) -> Result<Arc<Instance>> {
+        let mut inner = self.lock();
+        let instance = start()?;
+        inner.instances.insert(instance.id.clone(), Arc::clone(&instance));
+        drop(inner);
+        let (fleet, ended) = (Arc::clone(self), Arc::clone(&instance));
         tokio::spawn(async move {
-            instance.gone().await;
-            fleet.lock().instances.remove(&instance.id);
+            ended.gone().await;
+            fleet.lock().instances.remove(&ended.id);
         });
+        Ok(instance)
     }
 
     /// The living instance with this id.

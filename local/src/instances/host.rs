@@ -204,8 +204,8 @@ impl Shared {
         let logs = self.logs.join(function.record.name());
         fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         let log = logs.join(format!("{id}.log"));
-        let instance = Instance::start(id, function, &self.settings, &log, turn)?;
-        self.fleet.add(&instance);
+        let start = || Instance::start(id, function, &self.settings, &log, turn);
+        let instance = self.fleet.add(start)?;
         if self.closed.load(Ordering::SeqCst) {
             instance.kill();
         }

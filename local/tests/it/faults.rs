@@ -151,6 +151,14 @@ async fn a_lease_is_followed_through_the_door() {
 }
 
 #[tokio::test]
+async fn a_rule_for_grants_leaves_refusals_alone() {
+    let (door, id) = Door::with_instance(Record::default()).await;
+    door.rule(json!({"call": "acquire", "moment": "granted", "action": {"answer": "error"}})).await;
+    assert_eq!(door.counter(&id, "acquire", json!({"granted": false})).await.status(), 200);
+    assert_eq!(door.counter(&id, "acquire", json!({"granted": true})).await.status(), 500);
+}
+
+#[tokio::test]
 async fn a_caller_is_killed_in_the_middle_and_its_invocation_is_counted() {
     let (door, id) = Door::with_instance(Record::default()).await;
     door.rule(json!({"call": "dynamodb", "moment": "before", "action": {"kill": true}})).await;

@@ -52,6 +52,11 @@ impl Call {
         matches!(self.kind, Kind::Acquire | Kind::Release)
     }
 
+    /// Whether it asked for the lease that its caller holds now.
+    pub(crate) fn is_granted_to(&self, held: Option<&str>) -> bool {
+        self.kind == Kind::Acquire && held.is_some() && self.lease.as_deref() == held
+    }
+
     /// The lease that the caller holds after this answer, when it held `before`.
     pub(crate) fn lease_after(&self, answer: &[u8], before: Option<String>) -> Option<String> {
         let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
@@ -102,6 +107,8 @@ mod tests {
         let acquire = Call { kind: Kind::Acquire, lease: lease() };
         assert_eq!(acquire.lease_after(br#"{"granted":true}"#, None), lease());
         assert_eq!(acquire.lease_after(br#"{"granted":false}"#, None), None);
+        assert!(acquire.is_granted_to(Some("abcdefgh")));
+        assert!(!acquire.is_granted_to(None) && !acquire.is_granted_to(Some("another1")));
         let release = Call { kind: Kind::Release, lease: lease() };
         assert_eq!(release.lease_after(br#"{"released":false}"#, lease()), None);
         assert_eq!(release.lease_after(br#"{"errorType":"x"}"#, lease()), lease());

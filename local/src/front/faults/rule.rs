@@ -58,6 +58,8 @@ pub(crate) enum Moment {
     Before,
     /// When its answer is there, before that is passed back.
     After,
+    /// The same, when the answer grants a slot.
+    Granted,
 }
 
 /// What comes.

@@ -1,0 +1,72 @@
+//! What is played on: the stack, those who watch it, and the record.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::control::{Control, Instance};
+use crate::flood::Answers;
+use crate::frozen::Frozen;
+use crate::ledger::{Kind, Ledger};
+use crate::stack::Stack;
+use crate::{pool, server};
+
+/// How long anything may take to be made good.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// After this a sample of the pool is surely younger than the fault.
+const FRESH: Duration = Duration::from_millis(300);
+
+/// How often it is looked whether it was.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// All that a fault needs to know.
+pub(crate) struct Scene {
+    pub(crate) stack: Stack,
+    pub(crate) control: Control,
+    pub(crate) answers: Arc<Answers>,
+    pub(crate) server: Arc<server::Samples>,
+    pub(crate) pool: Arc<pool::Samples>,
+    pub(crate) ledger: Ledger,
+    pub(crate) frozen: Frozen,
+    /// How long a lease lasts at the most.
+    pub(crate) lease: Duration,
+    /// The server's own limit, to be restored.
+    pub(crate) max_connections: u32,
+}
+
+impl Scene {
+    /// The living instances of the query that are not frozen.
+    pub(crate) async fn queries(&self) -> anyhow::Result<Vec<Instance>> {
+        let mut instances = self.control.instances().await?;
+        instances.retain(|one| one.function == self.stack.query_function && !one.frozen);
+        Ok(instances)
+    }
+
+    /// Records when the slot of `lease` is back in the pool.
+    pub(crate) async fn watch_lease(&self, kind: &Kind, lease: &str) {
+        let since = Instant::now();
+        let back = || {
+            // A sample that was taken before the fault says nothing.
+            since.elapsed() > FRESH && !self.pool.latest().leases.contains_key(lease)
+        };
+        self.watch(kind, back).await;
+    }
+
+    /// Records when a request that is sent from now on is admitted.
+    pub(crate) async fn watch_service(&self, kind: &Kind) {
+        let now = Instant::now();
+        self.watch(kind, || self.answers.admitted_since(now)).await;
+    }
+
+    async fn watch(&self, kind: &Kind, good: impl Fn() -> bool) {
+        let since = Instant::now();
+        while !good() {
+            if since.elapsed() > PATIENCE {
+                self.ledger.made_good(kind, None);
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        self.ledger.made_good(kind, Some(since.elapsed()));
+    }
+}

@@ -1,0 +1,216 @@
+//! The database's own list of threads, sampled throughout.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::stack::Stack;
+
+/// The pause between two samples.
+const EVERY: Duration = Duration::from_millis(20);
+
+/// Samples above the limit that are kept to be shown.
+const SHOWN: usize = 5;
+
+/// A thread of the server that serves, or is about to serve, a connection over TCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Thread {
+    /// The client's port.
+    pub(crate) port: u16,
+    /// What it is doing, in the server's words.
+    pub(crate) command: String,
+    /// The statement that it runs.
+    pub(crate) statement: Option<String>,
+}
+
+/// In which phase of its life a holder's connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    LoggingIn,
+    BetweenStatements,
+    InAStatement,
+}
+
+impl Thread {
+    pub(crate) fn phase(&self) -> Phase {
+        match (self.command.as_str(), &self.statement) {
+            ("Query" | "Execute", Some(_)) => Phase::InAStatement,
+            ("Connect", _) => Phase::LoggingIn,
+            _ => Phase::BetweenStatements,
+        }
+    }
+}
+
+/// What the samples came to.
+#[derive(Default)]
+pub(crate) struct Samples(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    threads: Vec<Thread>,
+    /// How often each number of connections was seen.
+    histogram: BTreeMap<usize, u64>,
+    above: Vec<Vec<Thread>>,
+    above_count: u64,
+    longest_gap: Duration,
+    /// Gaps while the server is known to be away are no gaps.
+    away: bool,
+}
+
+impl Samples {
+    /// The threads of the latest sample.
+    pub(crate) fn threads(&self) -> Vec<Thread> {
+        self.lock().threads.clone()
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.lock().histogram.values().sum()
+    }
+
+    /// The most connections in a sample.
+    pub(crate) fn most(&self) -> usize {
+        self.lock().histogram.keys().next_back().copied().unwrap_or_default()
+    }
+
+    /// How many samples were above the limit, and the first ones.
+    pub(crate) fn above(&self) -> (u64, Vec<Vec<Thread>>) {
+        let inner = self.lock();
+        (inner.above_count, inner.above.clone())
+    }
+
+    /// The longest time without a sample, though the server was not away.
+    pub(crate) fn longest_gap(&self) -> Duration {
+        self.lock().longest_gap
+    }
+
+    /// The server goes away, or is back.
+    pub(crate) fn away(&self, away: bool) {
+        self.lock().away = away;
+    }
+
+    fn add(&self, threads: Vec<Thread>, limit: usize, since: Duration) {
+        let mut inner = self.lock();
+        if !inner.away {
+            inner.longest_gap = inner.longest_gap.max(since);
+        }
+        *inner.histogram.entry(threads.len()).or_default() += 1;
+        if threads.len() > limit {
+            inner.above_count += 1;
+            if inner.above.len() < SHOWN {
+                inner.above.push(threads.clone());
+            }
+        }
+        inner.threads = threads;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A sampler at work.
+pub(crate) struct Sampler {
+    pub(crate) samples: Arc<Samples>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Sampler {
+    /// Samples the connections of the service, of which there may be `limit`.
+    ///
+    /// # Errors
+    /// When the server can't be watched.
+    pub(crate) async fn start(stack: &Stack, limit: u32) -> Result<Self> {
+        let samples = Arc::new(Samples::default());
+        let mut conn = Conn::new(stack.observer()).await.context("watching the database")?;
+        threads(&mut conn, stack).await.context("watching the database")?;
+        let (stop, mut stopped) = watch::channel(false);
+        let (stack, into) = (stack.clone(), Arc::clone(&samples));
+        let task = tokio::spawn(async move {
+            let mut conn = Some(conn);
+            let mut last = Instant::now();
+            while !*stopped.borrow_and_update() {
+                let sample = match &mut conn {
+                    Some(conn) => threads(conn, &stack).await,
+                    None => connect_and_look(&mut conn, &stack).await,
+                };
+                match sample {
+                    Ok(threads) => {
+                        into.add(threads, limit as usize, last.elapsed());
+                        last = Instant::now();
+                    }
+                    Err(_) => conn = None,
+                }
+                tokio::time::sleep(EVERY).await;
+            }
+        });
+        Ok(Self { samples, stop, task })
+    }
+
+    pub(crate) async fn stop(self) -> Arc<Samples> {
+        self.stop.send_replace(true);
+        // A panic shows in the number of samples.
+        let _ = self.task.await;
+        self.samples
+    }
+}
+
+async fn connect_and_look(
+    conn: &mut Option<Conn>,
+    stack: &Stack,
+) -> Result<Vec<Thread>, mysql_async::Error> {
+    let fresh = conn.insert(Conn::new(stack.observer()).await?);
+    threads(fresh, stack).await
+}
+
+/// The threads of the service, and those whose clients have not logged in yet: they can only be the
+/// service's, since nobody else connects over TCP.
+async fn threads(conn: &mut Conn, stack: &Stack) -> Result<Vec<Thread>, mysql_async::Error> {
+    let sql = format!(
+        "SELECT HOST, COMMAND, INFO FROM information_schema.PROCESSLIST \
+         WHERE USER IN ('{}', 'unauthenticated user')",
+        stack.mysql.admin_user
+    );
+    let rows: Vec<(String, String, Option<String>)> = conn.query(sql).await?;
+    let thread = |(host, command, statement): (String, String, Option<String>)| {
+        // A connection that is just being accepted has no address yet.
+        let port = host.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default();
+        Thread { port, command, statement }
+    };
+    Ok(rows.into_iter().map(thread).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thread(command: &str, statement: Option<&str>) -> Thread {
+        Thread { port: 1, command: command.to_owned(), statement: statement.map(str::to_owned) }
+    }
+
+    #[test]
+    fn the_phase_is_read_from_the_list() {
+        assert_eq!(thread("Connect", None).phase(), Phase::LoggingIn);
+        assert_eq!(thread("Sleep", None).phase(), Phase::BetweenStatements);
+        assert_eq!(thread("Query", Some("SELECT SLEEP(1)")).phase(), Phase::InAStatement);
+    }
+
+    #[test]
+    fn samples_above_the_limit_and_gaps_are_remembered() {
+        let samples = Samples::default();
+        let second = Duration::from_secs(1);
+        samples.add(vec![thread("Sleep", None); 2], 2, second);
+        assert_eq!((samples.most(), samples.above().0), (2, 0));
+        samples.add(vec![thread("Sleep", None); 3], 2, 2 * second);
+        assert_eq!((samples.most(), samples.above().0, samples.count()), (3, 1, 2));
+        samples.away(true);
+        samples.add(Vec::new(), 2, 9 * second);
+        assert_eq!(samples.longest_gap(), 2 * second);
+    }
+}
