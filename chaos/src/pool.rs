@@ -22,6 +22,8 @@ const SHOWN: usize = 5;
 pub(crate) struct Pool {
     pub(crate) in_use: u64,
     pub(crate) max_connections: u64,
+    /// The slots that are for the queries: the others are kept for class `priority`.
+    pub(crate) standard_limit: u64,
     /// Leases, with the second in which they expire.
     pub(crate) leases: BTreeMap<String, u64>,
 }
@@ -44,6 +46,7 @@ impl Pool {
         Some(Self {
             in_use: number(&item["InUse"])?,
             max_connections: number(&item["MaxConnections"])?,
+            standard_limit: number(&item["StandardLimit"])?,
             leases: leases
                 .map(|(id, at)| Some((id.clone(), number(at)?)))
                 .collect::<Option<_>>()?,
@@ -199,6 +202,7 @@ mod tests {
             (0..leases).map(|n| (format!("lease{n}"), json!({"N": "1764000000"}))).collect();
         let item = json!({
             "InUse": {"N": in_use.to_string()}, "MaxConnections": {"N": "2"},
+            "StandardLimit": {"N": "1"},
             "Leases": {"M": leases}
         });
         Pool::of_item(&item).unwrap()

@@ -20,7 +20,10 @@ use crate::verdict::Verdict;
 /// All that was seen.
 #[derive(Clone, Default)]
 pub(crate) struct Evidence {
+    /// Slots that queries can have.
     pub(crate) slots: u64,
+    /// All slots, those of class `priority` included.
+    pub(crate) all_slots: u64,
     pub(crate) answers: BTreeMap<String, u64>,
     pub(crate) foreign: Vec<String>,
     pub(crate) gateway: u64,
@@ -43,7 +46,7 @@ pub(crate) struct Evidence {
 impl Evidence {
     pub(crate) fn gather(
         scene: &Scene,
-        slots: u64,
+        (slots, all_slots): (u64, u64),
         interruptions: &BTreeMap<String, Interruptions>,
         aftermath: Aftermath,
         admits_again: bool,
@@ -53,6 +56,7 @@ impl Evidence {
         let (samples_above, above) = scene.server.above();
         Self {
             slots,
+            all_slots,
             answers: scene.answers.counts(),
             foreign: scene.answers.foreign(),
             gateway: scene.answers.gateway(),
@@ -92,7 +96,8 @@ impl Evidence {
         let entry =
             |count| Entry { count, recoveries: vec![Duration::from_secs(1)], unrecovered: 0 };
         Self {
-            slots: 20,
+            slots: 18,
+            all_slots: 20,
             gateway: 4,
             interrupted_queries: 4,
             faults: BTreeMap::from([
@@ -174,8 +179,15 @@ fn counts(what: &str, counts: &BTreeMap<String, u64>) -> Table {
 }
 
 fn summary(evidence: &Evidence) -> String {
-    let Evidence { slots, server_samples, most_connections, pool_samples, most_leases, .. } =
-        evidence;
+    let Evidence {
+        slots,
+        all_slots,
+        server_samples,
+        most_connections,
+        pool_samples,
+        most_leases,
+        ..
+    } = evidence;
     let Aftermath { left_behind, granted, in_use, .. } = &evidence.aftermath;
     format!(
         "kills {}, freezes {}\n\
@@ -183,7 +195,7 @@ fn summary(evidence: &Evidence) -> String {
          leases: at the most {most_leases} in {pool_samples} samples\n\
          frozen beyond their lease: {} looks, {} connections\n\
          gateway's own answers: {} for {} interrupted invocations\n\
-         at the end: {left_behind} leases left behind, {granted} of {slots} slots to be had, InUse {in_use}",
+         at the end: {left_behind} leases left behind, {granted} of {all_slots} slots to be had, InUse {in_use}",
         evidence.kills(),
         evidence.freezes(),
         evidence.frozen.looks,
@@ -218,6 +230,7 @@ pub(crate) fn write(path: &Path, evidence: &Evidence, verdict: &Verdict) -> Resu
         "kills": evidence.kills(),
         "freezes": evidence.freezes(),
         "slots": evidence.slots,
+        "allSlots": evidence.all_slots,
         "mostConnections": evidence.most_connections,
         "serverSamples": evidence.server_samples,
         "samplesAbove": evidence.samples_above,

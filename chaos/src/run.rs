@@ -36,7 +36,8 @@ const TELL: Duration = Duration::from_secs(5);
 pub async fn run(args: Args) -> Result<Verdict> {
     let stack = Stack::read(&args.stack)?;
     let aws = Aws::new(&stack);
-    let slots = aws.pool().await?.max_connections;
+    let pool = aws.pool().await?;
+    let slots = pool.standard_limit;
     let max_connections = server_limit(&stack).await?;
     let threads = server::Sampler::start(&stack, u32::try_from(slots)?).await?;
     let leases = pool::Sampler::start(&aws);
@@ -45,7 +46,7 @@ pub async fn run(args: Args) -> Result<Verdict> {
 
     let lease =
         lease_of(&leases.samples.latest()).context("nobody was admitted before the faults")?;
-    eprintln!("{slots} slots, leases of {} s, {} users", lease.as_secs(), args.users);
+    eprintln!("{slots} slots for queries, leases of {} s, {} users", lease.as_secs(), args.users);
     let scene = Arc::new(Scene {
         control: Control::new(&stack.aws_endpoint),
         answers: Arc::clone(&flood.answers),
@@ -72,7 +73,13 @@ pub async fn run(args: Args) -> Result<Verdict> {
     leases.stop().await;
     threads.stop().await;
 
-    let evidence = Evidence::gather(&scene, slots, &interruptions, aftermath, admits_again);
+    let evidence = Evidence::gather(
+        &scene,
+        (slots, pool.max_connections),
+        &interruptions,
+        aftermath,
+        admits_again,
+    );
     let demands = Demands { kills: args.kills, freezes: args.freezes, duration: args.duration() };
     let verdict = Verdict::of(&evidence, &demands);
     report::print(&evidence, &verdict);

@@ -45,7 +45,7 @@ pub(super) const ALL: [Kill; 9] = [
 ];
 
 /// How long a new connection is waited for.
-const HUNT: Duration = Duration::from_secs(3);
+const HUNT: Duration = Duration::from_millis(500);
 
 /// Two samples of the server's list of threads, and some.
 const SETTLE: Duration = Duration::from_millis(70);
@@ -111,22 +111,35 @@ fn killed(scene: &Arc<Scene>, name: &str, lease: Option<String>, watchers: &mut 
 async fn hunt(scene: &Scene) -> Result<Option<(Instance, u16)>> {
     let port = scene.stack.mysql.port;
     let instances = scene.queries().await?;
+    // Logging in takes a millisecond or two: no time to be given away to others.
+    Ok(tokio::task::block_in_place(|| stop_first_to_connect(&instances, port)))
+}
+
+/// Finding out who has connected takes longer than logging in: all are stopped meanwhile.
+fn stop_first_to_connect(instances: &[Instance], port: u16) -> Option<(Instance, u16)> {
     let known: BTreeSet<u64> = connections_to(port).into_keys().collect();
     let since = Instant::now();
     while since.elapsed() < HUNT {
         let mut fresh = connections_to(port);
         fresh.retain(|inode, _| !known.contains(inode));
-        if !fresh.is_empty() {
-            for instance in &instances {
-                if let Some(own) = ports_of(instance.pid, &fresh).first() {
-                    signal(instance, Signal::SIGSTOP);
-                    return Ok(Some((instance.clone(), *own)));
-                }
+        if fresh.is_empty() {
+            continue;
+        }
+        for one in instances {
+            signal(one, Signal::SIGSTOP);
+        }
+        let owner = instances
+            .iter()
+            .find_map(|one| Some((one.clone(), *ports_of(one.pid, &fresh).first()?)));
+        for one in instances {
+            if owner.as_ref().is_none_or(|(owner, _)| owner.id != one.id) {
+                signal(one, Signal::SIGCONT);
             }
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        // The connection of an instance that came later, or that was frozen, is nobody's here.
+        return owner;
     }
-    Ok(None)
+    None
 }
 
 /// Stops the process, looks which phase its connection is in by the server's word, and kills it.

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use super::API_PATH;
 use crate::instances::PAYLOAD_LIMIT;
 
-/// How MiniStack begins the message about a function that failed behind the execution host.
-const PROXY_FAILED: &str = "Proxy target returned HTTP";
+/// What MiniStack's message has when a function failed behind the execution host, and when it did not
+/// answer in time.
+const FAILED: [&str; 2] = ["Proxy target returned HTTP", "Sandbox.Timedout"];
 
 /// Which stage of which API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ pub(super) async fn as_on_aws(answer: Response) -> Response {
     let body = axum::body::to_bytes(body, PAYLOAD_LIMIT).await.unwrap_or_default();
     let message = serde_json::from_slice::<Value>(&body).ok();
     let message = message.as_ref().and_then(|body| body["message"].as_str());
-    if message.is_some_and(|message| message.contains(PROXY_FAILED)) {
+    if message.is_some_and(|message| FAILED.iter().any(|failed| message.contains(failed))) {
         let gateways = json!({"message": "Internal server error"});
         return (StatusCode::BAD_GATEWAY, Json(gateways)).into_response();
     }
@@ -104,8 +105,10 @@ mod tests {
             (status, axum::body::to_bytes(answer.into_body(), 1024).await.unwrap())
         };
         let failed = r#"{"message": "{\"errorMessage\": \"Proxy target returned HTTP 502: x\"}"}"#;
+        let late = r#"{"message": "{\"errorType\": \"Sandbox.Timedout\"}"}"#;
         let gateways = r#"{"message":"Internal server error"}"#;
         assert_eq!(seen(502, failed).await, (502, gateways.into()));
+        assert_eq!(seen(502, late).await, (502, gateways.into()));
         for (status, body) in [(502, r#"{"status": 502}"#), (200, "Selected 3 items"), (503, "x")] {
             assert_eq!(seen(status, body).await, (status, body.into()));
         }

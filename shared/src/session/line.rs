@@ -13,6 +13,8 @@
 use std::future::pending;
 use std::io;
 use std::net::Ipv4Addr;
+use std::pin::pin;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -36,35 +38,38 @@ pub(super) struct Line {
 impl Line {
     /// Connects to the server. Nothing is sent before the driver has taken the near end.
     ///
-    /// Dropped while it waits for the server, it leaves the token unproven: a server that answers
-    /// late may have seen a connection.
+    /// Dropped while it waits for the server, it leaves the task to find out whether there was a
+    /// connection, and to hang up.
     pub(super) async fn connect(
         slot: &Slot,
         token: ConnectionToken,
         host: &str,
         port: u16,
     ) -> io::Result<Self> {
-        let server = match TcpStream::connect((host, port)).await {
-            Ok(server) => server,
+        let near_end = match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await {
+            Ok(near_end) => near_end,
             Err(error) => {
                 token.gone();
                 return Err(error);
             }
         };
-        server.set_nodelay(true)?;
-        let near_end = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let port = near_end.local_addr()?.port();
+        let near_port = near_end.local_addr()?.port();
         let (holding, hung_up) = oneshot::channel();
+        let (connecting, connected) = oneshot::channel();
         let (ending, ended) = oneshot::channel();
-        let carrier = Carrier { slot: slot.clone(), near_end, server, hung_up };
+        let far_end = (host.to_owned(), port);
+        let carrier = Carrier { slot: slot.clone(), near_end, hung_up };
         tokio::spawn(async move {
-            if carrier.run().await {
+            if carrier.run(far_end, connecting).await {
                 token.gone();
             }
             // Whoever waited for this may have gone.
             let _ = ending.send(());
         });
-        Ok(Self { port, holding, ended })
+        match connected.await {
+            Ok(connected) => connected.map(|()| Self { port: near_port, holding, ended }),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 
     /// The port of this machine at which the driver finds the server.
@@ -81,27 +86,64 @@ impl Line {
     }
 }
 
+/// How long a connection is still waited for when nobody wants it any more. One that comes later than
+/// this may be seen by the server, and is not known to be gone.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+
 /// What the task works with.
 struct Carrier {
     slot: Slot,
     near_end: TcpListener,
-    server: TcpStream,
     hung_up: oneshot::Receiver<()>,
 }
 
 impl Carrier {
-    /// Carries until the server has hung up. False when the lease was over first, or the connection
-    /// broke in a way that says nothing about the server.
-    async fn run(self) -> bool {
-        let lease_left = self.slot.lease_left();
-        timeout(lease_left, self.carry()).await.unwrap_or(false)
+    /// Connects, tells so, and carries until the server has hung up. False when the lease was over
+    /// first, or it is not known what became of the connection.
+    async fn run(
+        mut self,
+        far_end: (String, u16),
+        connecting: oneshot::Sender<io::Result<()>>,
+    ) -> bool {
+        let whole_lease = self.slot.lease_left();
+        let call = async {
+            let server = match self.connect(far_end).await {
+                Some(Ok(server)) => server,
+                Some(Err(error)) => {
+                    let _ = connecting.send(Err(error));
+                    return true;
+                }
+                None => return false,
+            };
+            // Whoever wanted it may have gone; then the line is hung up below.
+            let _ = connecting.send(Ok(()));
+            self.carry(server).await
+        };
+        timeout(whole_lease, call).await.unwrap_or(false)
     }
 
-    async fn carry(self) -> bool {
-        let Self { slot, near_end, server, mut hung_up } = self;
-        let driver = tokio::select! {
-            driver = near_end.accept() => driver.ok().map(|(driver, _)| driver.into_split()),
-            _ = &mut hung_up => None,
+    /// `None` when it was given up.
+    async fn connect(&mut self, (host, port): (String, u16)) -> Option<io::Result<TcpStream>> {
+        let mut connected = pin!(async {
+            let server = TcpStream::connect((host, port)).await?;
+            server.set_nodelay(true)?;
+            Ok(server)
+        });
+        tokio::select! {
+            connected = &mut connected => Some(connected),
+            _ = &mut self.hung_up => timeout(LAST_CHANCE, connected).await.ok(),
+        }
+    }
+
+    async fn carry(self, server: TcpStream) -> bool {
+        let Self { slot, near_end, mut hung_up } = self;
+        let driver = if hung_up.is_terminated() {
+            None
+        } else {
+            tokio::select! {
+                driver = near_end.accept() => driver.ok().map(|(driver, _)| driver.into_split()),
+                _ = &mut hung_up => None,
+            }
         };
         drop(near_end);
         let (from_driver, to_driver) = driver.unzip();
@@ -158,8 +200,6 @@ async fn listen(mut from_server: OwnedReadHalf, mut to_driver: Option<OwnedWrite
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::net::TcpSocket;
 
     use super::*;
@@ -223,6 +263,22 @@ mod tests {
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let port = server.local_addr().expect("an address").port();
         drop(Line::connect(&slot, slot.connecting(), "127.0.0.1", port).await.expect("a line"));
+        let (mut far_end, _) = server.accept().await.expect("a connection");
+        assert_eq!(heard(&mut far_end).await, b"");
+        drop(far_end);
+        assert!(slot.connections_gone(PATIENCE).await);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_nobody_waits_for_any_more_is_hung_up_when_it_is_there() {
+        let slot = slot(LONG);
+        let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let port = server.local_addr().expect("an address").port();
+        {
+            let mut connecting = pin!(Line::connect(&slot, slot.connecting(), "127.0.0.1", port));
+            // Once, so that the task is there, and then never again.
+            assert!(futures::poll!(connecting.as_mut()).is_pending());
+        }
         let (mut far_end, _) = server.accept().await.expect("a connection");
         assert_eq!(heard(&mut far_end).await, b"");
         drop(far_end);

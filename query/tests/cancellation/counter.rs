@@ -1,0 +1,173 @@
+//! A counter that behaves as it is told, and watches that no slot is given back too soon.
+
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rds_admission::client::{Counter, CounterError};
+use rds_admission::pool::{PoolName, PoolSize};
+use rds_admission::store::{Acquired, MemoryStore, Store};
+use rds_admission::time::SystemClock;
+use rds_admission::wire::{
+    AcquireAnswer, Granted, Reason, Refused, ReleaseAnswer, Request, error_type,
+};
+use serde_json::Value;
+use tokio::task::yield_now;
+
+/// What becomes of an acquire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acquire {
+    Granted,
+    Refused,
+    Failed,
+    GrantedButLost,
+}
+
+/// What becomes of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    Works,
+    FailsOnce,
+    AnswerLostOnce,
+}
+
+impl Release {
+    pub(crate) const ALL: [Self; 3] = [Self::Works, Self::FailsOnce, Self::AnswerLostOnce];
+}
+
+/// The counter. Whoever asks it waits before the decision and after it.
+pub(crate) struct Gates {
+    store: MemoryStore<SystemClock>,
+    behaviour: Mutex<(Acquire, Release)>,
+    database: u16,
+    too_soon: AtomicU32,
+}
+
+pub(crate) fn pool() -> PoolName {
+    "Prod_MySQL".parse().expect("a name")
+}
+
+impl Gates {
+    /// A counter of slots of the database at this port.
+    pub(crate) async fn new(database: u16) -> Self {
+        let store = MemoryStore::new(SystemClock);
+        let size = PoolSize::divide(66, 4, 2).expect("a size");
+        store.define(&pool(), size).await.expect("a pool");
+        let behaviour = Mutex::new((Acquire::Granted, Release::Works));
+        Self { store, behaviour, database, too_soon: AtomicU32::new(0) }
+    }
+
+    /// Behaves so from now on.
+    pub(crate) fn set(&self, acquire: Acquire, release: Release) {
+        *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = (acquire, release);
+    }
+
+    pub(crate) async fn in_use(&self) -> u32 {
+        self.store.read(&pool()).await.expect("a pool").in_use()
+    }
+
+    /// How often a slot was given back while a connection was open.
+    pub(crate) fn too_soon(&self) -> u32 {
+        self.too_soon.load(Ordering::SeqCst)
+    }
+
+    fn acquires(&self) -> Acquire {
+        self.behaviour.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// How the next release goes; the one after it works.
+    fn releases(&self) -> Release {
+        let mut behaviour = self.behaviour.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut behaviour.1, Release::Works)
+    }
+
+    async fn acquire(&self, request: &Request) -> Result<Value, CounterError> {
+        let Request::Acquire { pool, lease, ttl, class } = request else { return Err(failed()) };
+        let refused = AcquireAnswer::Refused(Refused {
+            reason: Reason::Full,
+            retry_after: Duration::from_millis(250),
+            in_use: Some(60),
+            max_connections: Some(62),
+        });
+        let behaviour = self.acquires();
+        let answer = match behaviour {
+            Acquire::Refused => refused,
+            Acquire::Failed => return Err(failed()),
+            Acquire::Granted | Acquire::GrantedButLost => {
+                let acquired = self.store.acquire(pool, *lease, *ttl, *class).await;
+                match acquired.expect("a pool") {
+                    Acquired::Granted { expires_at, in_use, max_connections, .. } => {
+                        let lease = *lease;
+                        AcquireAnswer::Granted(Granted {
+                            lease,
+                            expires_at,
+                            in_use,
+                            max_connections,
+                        })
+                    }
+                    Acquired::Full { .. } => refused,
+                }
+            }
+        };
+        if behaviour == Acquire::GrantedButLost {
+            return Err(failed());
+        }
+        Ok(serde_json::to_value(answer).expect("JSON"))
+    }
+
+    async fn release(&self, request: &Request) -> Result<Value, CounterError> {
+        let Request::Release { pool, lease } = request else { return Err(failed()) };
+        let behaviour = self.releases();
+        if behaviour == Release::FailsOnce {
+            return Err(failed());
+        }
+        let connections = connections_to(self.database);
+        let released = self.store.release(pool, *lease).await.expect("a pool");
+        // A repeated release gives nothing back, and may come while the next request is at work.
+        if released.released && connections > 0 {
+            self.too_soon.fetch_add(1, Ordering::SeqCst);
+        }
+        if behaviour == Release::AnswerLostOnce {
+            return Err(failed());
+        }
+        let answer = ReleaseAnswer { released: released.released, in_use: released.in_use };
+        Ok(serde_json::to_value(answer).expect("JSON"))
+    }
+}
+
+fn failed() -> CounterError {
+    CounterError::Failed {
+        error_type: error_type::STORE_UNAVAILABLE.to_owned(),
+        message: "on demand".to_owned(),
+    }
+}
+
+/// The handle that a request has on the counter.
+#[derive(Clone)]
+pub(crate) struct Gate(pub(crate) Arc<Gates>);
+
+impl Counter for Gate {
+    async fn call(&self, request: &Request) -> Result<Value, CounterError> {
+        yield_now().await;
+        let answer = match request {
+            Request::Acquire { .. } => self.0.acquire(request).await,
+            _ => self.0.release(request).await,
+        };
+        yield_now().await;
+        answer
+    }
+}
+
+/// This machine's connections to a port of its own that the server has not ended yet, by the kernel's
+/// table (the states are those of `include/net/tcp_states.h`).
+fn connections_to(port: u16) -> usize {
+    // Established, SYN sent, and the two in which our end is closed and the server's is not.
+    const OPEN: [&str; 4] = ["01", "02", "04", "05"];
+    let table = fs::read_to_string("/proc/self/net/tcp").expect("the kernel's table");
+    let remote = format!("0100007F:{port:04X}");
+    let open =
+        table.lines().map(|line| line.split_whitespace().skip(2).take(2).collect::<Vec<_>>());
+    open.filter(|columns| columns.len() == 2 && columns[0] == remote && OPEN.contains(&columns[1]))
+        .count()
+}

@@ -1,0 +1,56 @@
+//! A real server with the article's table.
+
+use local::{MariaDb, MariaDbOptions};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The server, in a folder of its own.
+pub(crate) struct Server {
+    mariadb: MariaDb,
+    _folder: TempDir,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = MariaDbOptions::new(folder.path().join("mariadb"));
+        let mariadb = MariaDb::start(options).await.expect("a server");
+        let mut admin = Conn::new(mariadb.admin_opts()).await.expect("a connection");
+        admin.query_drop("CREATE TABLE Employees (EmployeeID int)").await.expect("a table");
+        admin.disconnect().await.expect("disconnected");
+        Self { mariadb, _folder: folder }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.mariadb.port()
+    }
+
+    pub(crate) fn database(&self) -> &str {
+        self.mariadb.database()
+    }
+
+    /// The secret that lets into `database`.
+    pub(crate) fn secret(&self, database: &str) -> Value {
+        let admin = self.mariadb.admin();
+        json!({
+            "username": admin.user(), "password": admin.password(),
+            "host": "127.0.0.1", "port": self.port(), "dbname": database,
+        })
+    }
+
+    pub(crate) async fn observer(&self) -> Conn {
+        Conn::new(self.mariadb.observer_opts()).await.expect("an observer")
+    }
+
+    /// The connections of the service that the server knows of, logged in or not.
+    pub(crate) async fn connections(&self, observer: &mut Conn) -> u64 {
+        let count = format!(
+            "SELECT COUNT(*) FROM information_schema.processlist \
+             WHERE user IN ('{}', 'unauthenticated user')",
+            self.mariadb.admin().user()
+        );
+        observer.query_first(count).await.expect("an answer").expect("a row")
+    }
+}
