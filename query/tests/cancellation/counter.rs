@@ -1,7 +1,6 @@
 //! A counter that behaves as it is told, and watches that no slot is given back too soon.
 
-use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,7 +39,7 @@ impl Release {
 pub(crate) struct Gates {
     store: MemoryStore<SystemClock>,
     behaviour: Mutex<(Acquire, Release)>,
-    database: u16,
+    connections: Arc<AtomicUsize>,
     too_soon: AtomicU32,
 }
 
@@ -49,13 +48,13 @@ pub(crate) fn pool() -> PoolName {
 }
 
 impl Gates {
-    /// A counter of slots of the database at this port.
-    pub(crate) async fn new(database: u16) -> Self {
+    /// A counter of slots for a database that has so many connections open.
+    pub(crate) async fn new(connections: Arc<AtomicUsize>) -> Self {
         let store = MemoryStore::new(SystemClock);
         let size = PoolSize::divide(66, 4, 2).expect("a size");
         store.define(&pool(), size).await.expect("a pool");
         let behaviour = Mutex::new((Acquire::Granted, Release::Works));
-        Self { store, behaviour, database, too_soon: AtomicU32::new(0) }
+        Self { store, behaviour, connections, too_soon: AtomicU32::new(0) }
     }
 
     /// Behaves so from now on.
@@ -122,7 +121,7 @@ impl Gates {
         if behaviour == Release::FailsOnce {
             return Err(failed());
         }
-        let connections = connections_to(self.database);
+        let connections = self.connections.load(Ordering::SeqCst);
         let released = self.store.release(pool, *lease).await.expect("a pool");
         // A repeated release gives nothing back, and may come while the next request is at work.
         if released.released && connections > 0 {
@@ -157,17 +156,4 @@ impl Counter for Gate {
         yield_now().await;
         answer
     }
-}
-
-/// This machine's connections to a port of its own that the server has not ended yet, by the kernel's
-/// table (the states are those of `include/net/tcp_states.h`).
-fn connections_to(port: u16) -> usize {
-    // Established, SYN sent, and the two in which our end is closed and the server's is not.
-    const OPEN: [&str; 4] = ["01", "02", "04", "05"];
-    let table = fs::read_to_string("/proc/self/net/tcp").expect("the kernel's table");
-    let remote = format!("0100007F:{port:04X}");
-    let open =
-        table.lines().map(|line| line.split_whitespace().skip(2).take(2).collect::<Vec<_>>());
-    open.filter(|columns| columns.len() == 2 && columns[0] == remote && OPEN.contains(&columns[1]))
-        .count()
 }

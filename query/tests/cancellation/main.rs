@@ -7,6 +7,7 @@
 //! before it is dropped.
 
 mod counter;
+mod relay;
 mod secret;
 mod server;
 
@@ -36,16 +37,21 @@ const PATIENCE: Duration = Duration::from_secs(8);
 struct Behaviour {
     acquire: Acquire,
     secret: Secret,
-    table: Table,
+    statement: Statement,
     release: Release,
 }
 
-/// Whether the statement works.
-#[derive(Clone, Copy, Debug)]
-enum Table {
-    There,
-    Missing,
+/// How the statement fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Statement {
+    Works,
+    /// It works, after a while in which the server notices nothing of a client that goes away.
+    TakesLong,
+    Fails,
 }
+
+/// What takes long.
+const LONG: Duration = Duration::from_millis(100);
 
 /// All combinations that a request can tell apart: without a slot it reads no secret, without a
 /// session it runs no statement.
@@ -53,12 +59,13 @@ fn behaviours() -> Vec<Behaviour> {
     let mut all = Vec::new();
     for release in Release::ALL {
         for secret in Secret::ALL {
-            for table in [Table::There, Table::Missing] {
-                all.push(Behaviour { acquire: Acquire::Granted, secret, table, release });
+            for statement in [Statement::Works, Statement::TakesLong, Statement::Fails] {
+                all.push(Behaviour { acquire: Acquire::Granted, secret, statement, release });
             }
         }
         for acquire in [Acquire::Refused, Acquire::Failed, Acquire::GrantedButLost] {
-            all.push(Behaviour { acquire, secret: Secret::Kept, table: Table::There, release });
+            let (secret, statement) = (Secret::Kept, Statement::Works);
+            all.push(Behaviour { acquire, secret, statement, release });
         }
     }
     all
@@ -75,16 +82,16 @@ impl Scene {
     async fn new() -> Self {
         let server = Server::start().await;
         let vault = Vault::open().await;
-        let gates = Arc::new(Gates::new(server.port()).await);
+        let gates = Arc::new(Gates::new(server.open()).await);
         Self { server, vault, gates }
     }
 
     /// Runs a request and drops it when it waits for the `points`th time. True when it came to its
     /// end before.
     async fn drop_at(&self, behaviour: Behaviour, points: u32) -> bool {
-        let database = match behaviour.table {
-            Table::There => self.server.database(),
-            Table::Missing => "information_schema",
+        let database = match behaviour.statement {
+            Statement::Fails => "information_schema",
+            Statement::Works | Statement::TakesLong => self.server.database(),
         };
         let secret = self.server.secret(database);
         self.vault.hold(behaviour.secret, &secret);
@@ -95,7 +102,10 @@ impl Scene {
         }
         let options = SessionOptions { tls: Tls::Off, ..SessionOptions::default() };
         let admission = Admission::new(Gate(Arc::clone(&self.gates)), counter::pool());
-        let employees = Employees::new(admission, cache, options);
+        let mut employees = Employees::new(admission, cache, options);
+        if behaviour.statement == Statement::TakesLong {
+            employees = employees.holding(LONG);
+        }
         until(employees.count(Deadline::within(TIME)), points).await
     }
 

@@ -1,4 +1,7 @@
-//! A real server with the article's table.
+//! A real server with the article's table, behind a relay that is slow to say that it has ended.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use local::{MariaDb, MariaDbOptions};
 use mysql_async::Conn;
@@ -6,9 +9,12 @@ use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::relay::Relay;
+
 /// The server, in a folder of its own.
 pub(crate) struct Server {
     mariadb: MariaDb,
+    relay: Relay,
     _folder: TempDir,
 }
 
@@ -20,11 +26,13 @@ impl Server {
         let mut admin = Conn::new(mariadb.admin_opts()).await.expect("a connection");
         admin.query_drop("CREATE TABLE Employees (EmployeeID int)").await.expect("a table");
         admin.disconnect().await.expect("disconnected");
-        Self { mariadb, _folder: folder }
+        let relay = Relay::to(mariadb.port()).await;
+        Self { mariadb, relay, _folder: folder }
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.mariadb.port()
+    /// How many connections are open, as their clients see it.
+    pub(crate) fn open(&self) -> Arc<AtomicUsize> {
+        self.relay.open()
     }
 
     pub(crate) fn database(&self) -> &str {
@@ -36,7 +44,7 @@ impl Server {
         let admin = self.mariadb.admin();
         json!({
             "username": admin.user(), "password": admin.password(),
-            "host": "127.0.0.1", "port": self.port(), "dbname": database,
+            "host": "127.0.0.1", "port": self.relay.port(), "dbname": database,
         })
     }
 
