@@ -180,11 +180,10 @@ impl Sampler {
         Self { samples, stop, task }
     }
 
-    pub(crate) async fn stop(self) -> Arc<Samples> {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         // A panic shows in the number of samples.
         let _ = self.task.await;
-        self.samples
     }
 }
 

@@ -68,9 +68,10 @@ pub async fn run(args: Args) -> Result<Verdict> {
     tokio::time::sleep(CALM).await;
     let admits_again = scene.answers.admitted_since(calm);
     flood.stop().await;
+    // What follows takes slots itself.
+    leases.stop().await;
     let aftermath = aftermath::look(&scene, &aws).await?;
     let interruptions = scene.control.interruptions().await?;
-    leases.stop().await;
     threads.stop().await;
 
     let evidence = Evidence::gather(

@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use serde_json::json;
 
 use super::Watchers;
+use super::login::logging_in;
 use super::trap::trap;
 use crate::control::Instance;
 use crate::ledger::{Group, Kind};
@@ -20,14 +21,17 @@ use crate::sockets::{connections_to, ports_of};
 pub(super) enum Freeze {
     /// A query whose call passes the front door: the call and the moment.
     Call(&'static str, &'static str, &'static str),
+    /// A query that has logged in and not yet told the server its limits.
+    Unlimited,
     /// A query that has a connection.
     Connected,
 }
 
-pub(super) const ALL: [Freeze; 5] = [
+pub(super) const ALL: [Freeze; 6] = [
     Freeze::Call("acquire", "granted", "query: slot granted, not connected"),
     Freeze::Connected,
     Freeze::Call("acquire", "before", "query: asking for a slot"),
+    Freeze::Unlimited,
     Freeze::Connected,
     Freeze::Call("release", "before", "query: giving its slot back"),
 ];
@@ -51,6 +55,13 @@ impl Freeze {
                 let hit = trap(scene, query, (call, moment), action).await?;
                 let (id, lease) = hit.map(|hit| (hit.instance, hit.lease)).unzip();
                 (name, id, lease.flatten())
+            }
+            Self::Unlimited => {
+                let caught = logging_in(scene).await?.map(|instance| instance.id);
+                if let Some(id) = &caught {
+                    scene.control.freeze(id, time).await?;
+                }
+                ("query: logged in, limits not told", caught, None)
             }
             Self::Connected => {
                 ("query: connected", freeze_connected(scene, dice, time).await?, None)

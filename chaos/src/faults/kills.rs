@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use serde_json::json;
 
 use super::Watchers;
+use super::login::logging_in;
 use super::trap::trap;
 use crate::control::Instance;
 use crate::ledger::{Group, Kind};
@@ -26,20 +27,23 @@ pub(super) enum Kill {
     Query(&'static str, &'static str, &'static str),
     /// A query that has just opened a connection.
     FreshConnection,
+    /// A query that has logged in and not yet told the server its limits.
+    Unlimited,
     /// A query that has a connection.
     AnyConnection,
     /// A counter that calls DynamoDB.
     Counter(&'static str, &'static str),
 }
 
-pub(super) const ALL: [Kill; 9] = [
+pub(super) const ALL: [Kill; 10] = [
     Kill::Query("acquire", "granted", "query: slot granted, not connected"),
     Kill::AnyConnection,
     Kill::FreshConnection,
     Kill::Query("release", "before", "query: connection closed, slot not given back"),
-    Kill::FreshConnection,
+    Kill::Unlimited,
     Kill::Counter("before", "counter: decided, nothing written"),
     Kill::Counter("after", "counter: written, not answered"),
+    Kill::FreshConnection,
     Kill::Query("release", "after", "query: slot given back, not answered"),
     Kill::Query("secretsmanager", "after", "query: slot granted, secret read"),
 ];
@@ -74,6 +78,13 @@ impl Kill {
             Self::FreshConnection => {
                 if let Some((instance, port)) = hunt(scene).await? {
                     look_and_kill(scene, &instance, port, watchers).await?;
+                }
+            }
+            Self::Unlimited => {
+                if let Some(instance) = logging_in(scene).await?
+                    && scene.control.kill(&instance.id).await?
+                {
+                    killed(scene, "query: logged in, limits not told", instance.lease, watchers);
                 }
             }
             Self::AnyConnection => {

@@ -4,6 +4,7 @@ mod aws;
 mod database;
 mod freezes;
 mod kills;
+mod login;
 mod trap;
 
 use std::sync::Arc;
