@@ -43,6 +43,7 @@ pub(crate) struct Interruptions {
     pub(crate) killed: u64,
     pub(crate) timed_out: u64,
     pub(crate) crashed: u64,
+    pub(crate) late: u64,
 }
 
 /// A call that met a rule.

@@ -60,7 +60,7 @@ impl Evidence {
             answers: scene.answers.counts(),
             foreign: scene.answers.foreign(),
             gateway: scene.answers.gateway(),
-            interrupted_queries: of_queries.killed + of_queries.timed_out,
+            interrupted_queries: of_queries.killed + of_queries.timed_out + of_queries.late,
             crashed: interruptions.values().map(|of| of.crashed).sum(),
             faults: scene.ledger.entries(),
             frozen: scene.frozen.seen(),

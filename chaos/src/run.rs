@@ -59,9 +59,10 @@ pub async fn run(args: Args) -> Result<Verdict> {
         stack,
     });
     let played = play(&scene, &args).await;
-    scene.control.lift_all().await?;
-    scene.control.max_connections(max_connections).await?;
-    played?;
+    let lifted = scene.control.lift_all().await;
+    let restored = scene.control.max_connections(max_connections).await;
+    // What went wrong first says most.
+    played.and(lifted).and(restored)?;
 
     // Those that were frozen last have thawed, and all is as before.
     let calm = Instant::now();

@@ -177,12 +177,14 @@ async fn threads(conn: &mut Conn, stack: &Stack) -> Result<Vec<Thread>, mysql_as
         stack.mysql.admin_user
     );
     let rows: Vec<(String, String, Option<String>)> = conn.query(sql).await?;
-    let thread = |(host, command, statement): (String, String, Option<String>)| {
-        // A connection that is just being accepted has no address yet.
-        let port = host.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default();
-        Thread { port, command, statement }
-    };
-    Ok(rows.into_iter().map(thread).collect())
+    Ok(rows.into_iter().filter_map(thread).collect())
+}
+
+/// A thread with the address of a client. One that is logging in without an address is an observer's,
+/// over the socket; or it is being accepted at this very moment, and is seen the next time.
+fn thread((host, command, statement): (String, String, Option<String>)) -> Option<Thread> {
+    let (_, port) = host.rsplit_once(':')?;
+    Some(Thread { port: port.parse().ok()?, command, statement })
 }
 
 #[cfg(test)]
@@ -191,6 +193,13 @@ mod tests {
 
     fn thread(command: &str, statement: Option<&str>) -> Thread {
         Thread { port: 1, command: command.to_owned(), statement: statement.map(str::to_owned) }
+    }
+
+    #[test]
+    fn only_clients_with_an_address_are_the_services() {
+        let row = |host: &str| super::thread((host.to_owned(), "Connect".to_owned(), None));
+        assert_eq!(row("127.0.0.1:4711").map(|thread| thread.port), Some(4711));
+        assert_eq!((row("localhost"), row("")), (None, None));
     }
 
     #[test]

@@ -110,10 +110,12 @@ struct Restart {
 }
 
 async fn restart(State(front): State<Front>, Json(asked): Json<Restart>) -> Response {
-    let Some(database) = front.database() else { return no_database() };
+    let Some(database) = front.database().cloned() else { return no_database() };
     let ending = if asked.crash { Ending::Crash } else { Ending::Shutdown };
     let away = Duration::from_millis(asked.down_ms);
-    done(database.lock().await.restart(ending, away).await)
+    // Whoever asked may go away; the database is to come back all the same.
+    let restart = async move { database.lock().await.restart(ending, away).await };
+    done(tokio::spawn(restart).await.unwrap_or_else(|error| Err(error.into())))
 }
 
 #[derive(Deserialize)]

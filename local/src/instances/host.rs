@@ -11,13 +11,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::catalog::{Catalog, Function};
 use super::environment::Settings;
 use super::fleet::{Fleet, InstanceInfo};
 use super::instance::{Instance, Invocation, Ran};
-use super::interruptions::{Interruptions, Tally};
+use super::interruptions::{Interruption, Interruptions, Tally};
 use super::outcome::{Outcome, Refusal};
 use crate::aws::Aws;
 
@@ -149,37 +150,50 @@ impl Shared {
         let function =
             self.catalog.get(name).await.map_err(Refusal::Host)?.ok_or(Refusal::UnknownFunction)?;
         let _claim = self.fleet.claim(&function).ok_or(Refusal::Throttled)?;
+        let timeout = function.record.timeout();
+        let begun = Instant::now();
+        let ran = self.carry_out(function, event).await?;
+        let interruption = match &ran {
+            Ran::Interrupted(why, _) => Some(*why),
+            _ if begun.elapsed() >= timeout => Some(Interruption::Late),
+            _ => None,
+        };
+        if let Some(why) = interruption {
+            self.interruptions.count(name, why);
+        }
+        let (Ran::Done(outcome) | Ran::Interrupted(_, outcome) | Ran::NotTaken(outcome)) = ran;
+        Ok(outcome)
+    }
+
+    async fn carry_out(&self, function: Arc<Function>, event: Event) -> Result<Ran, Refusal> {
         let invocation = Arc::new(Invocation {
             request_id: Uuid::new_v4().to_string(),
             payload: event.payload,
             trace_id: event.trace_id,
         });
-        if let Some(outcome) = self.run_on_idle(&function, &invocation).await {
-            return Ok(outcome);
+        if let Some(ran) = self.run_on_idle(&function, &invocation).await {
+            return Ok(ran);
         }
         let turn = Arc::clone(&self.starts).acquire_owned().await.context("the host is closing");
         let turn = turn.map_err(Refusal::Host)?;
         // While this one waited for its turn, an instance may have become free.
-        if let Some(outcome) = self.run_on_idle(&function, &invocation).await {
-            return Ok(outcome);
+        if let Some(ran) = self.run_on_idle(&function, &invocation).await {
+            return Ok(ran);
         }
         let instance = self.start(function, turn).map_err(Refusal::Host)?;
-        match self.run(instance, &invocation).await {
-            Ran::Done(outcome) | Ran::Interrupted(_, outcome) => Ok(outcome),
-            Ran::NotTaken(status) => Ok(Outcome::exited(&invocation.request_id, &status)),
-        }
+        Ok(self.run(instance, &invocation).await)
     }
 
     async fn run_on_idle(
         &self,
         function: &Arc<Function>,
         invocation: &Arc<Invocation>,
-    ) -> Option<Outcome> {
+    ) -> Option<Ran> {
         // A free instance may die before it takes the invocation: on to the next one then.
         while let Some(instance) = self.fleet.take_idle(function) {
             match self.run(instance, invocation).await {
-                Ran::Done(outcome) | Ran::Interrupted(_, outcome) => return Some(outcome),
                 Ran::NotTaken(_) => {}
+                ran => return Some(ran),
             }
         }
         None
@@ -187,9 +201,6 @@ impl Shared {
 
     async fn run(&self, instance: Arc<Instance>, invocation: &Arc<Invocation>) -> Ran {
         let ran = instance.run(invocation).await;
-        if let Ran::Interrupted(why, _) = &ran {
-            self.interruptions.count(instance.function_name(), *why);
-        }
         if instance.is_reusable() {
             self.fleet.put_idle(instance);
         }

@@ -52,9 +52,8 @@ pub(super) enum Ran {
     Done(Outcome),
     /// It ended without an answer of the function.
     Interrupted(Interruption, Outcome),
-    /// The process ended before it took the invocation, which may go to another one. The text
-    /// is the process's exit status.
-    NotTaken(String),
+    /// The process ended before it took the invocation, which may go to another one.
+    NotTaken(Outcome),
 }
 
 struct Assignment {
@@ -149,7 +148,7 @@ impl Instance {
         let taken_at = tokio::select! {
             biased;
             Ok(at) = &mut was_taken => at,
-            status = self.life.over() => return self.died_before_taking(status),
+            status = self.life.over() => return self.died_before_taking(invocation, &status),
             () = tokio::time::sleep(INIT_LIMIT) => {
                 self.kill();
                 return Ran::Done(Outcome::not_ready(&invocation.request_id, INIT_LIMIT));
@@ -184,10 +183,10 @@ impl Instance {
         }
     }
 
-    fn died_before_taking(&self, status: String) -> Ran {
+    fn died_before_taking(&self, invocation: &Invocation, status: &str) -> Ran {
         match self.progress().init_error.take() {
             Some(error) => Ran::Done(Outcome::Failure(error)),
-            None => Ran::NotTaken(status),
+            None => Ran::NotTaken(Outcome::exited(&invocation.request_id, status)),
         }
     }
 

@@ -14,6 +14,9 @@ pub(super) enum Interruption {
     TimedOut,
     /// The process ended by itself.
     Crashed,
+    /// The answer came, but later than MiniStack waits: it gives up after the function's timeout, and
+    /// counts what it takes to start an instance, as Lambda does not.
+    Late,
 }
 
 /// How many of a function's invocations ended so.
@@ -26,6 +29,8 @@ pub struct Interruptions {
     pub timed_out: u64,
     /// By a process that ended by itself.
     pub crashed: u64,
+    /// By MiniStack, which had not waited long enough for an instance to start.
+    pub late: u64,
 }
 
 /// The counts of all functions.
@@ -40,6 +45,7 @@ impl Tally {
             Interruption::Killed => counts.killed += 1,
             Interruption::TimedOut => counts.timed_out += 1,
             Interruption::Crashed => counts.crashed += 1,
+            Interruption::Late => counts.late += 1,
         }
     }
 

@@ -170,7 +170,7 @@ async fn a_caller_is_killed_in_the_middle_and_its_invocation_is_counted() {
     assert_eq!(killed["errorType"], "Runtime.ExitError");
     assert!(called.is_err(), "nobody is answered: {called:?}");
     door.settles(|list| list == &json!([])).await;
-    let counts = json!({FUNCTION: {"killed": 1, "timedOut": 0, "crashed": 0}});
+    let counts = json!({FUNCTION: {"killed": 1, "timedOut": 0, "crashed": 0, "late": 0}});
     assert_eq!(door.local("interrupted").await, counts);
     assert_eq!(door.post(&format!("instances/{id}/kill"), json!({})).await.status(), 404);
 }
