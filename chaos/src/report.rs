@@ -35,6 +35,7 @@ pub(crate) struct Evidence {
     pub(crate) samples_above: u64,
     pub(crate) above: Vec<String>,
     pub(crate) most_connections: usize,
+    pub(crate) most_sockets: usize,
     pub(crate) longest_gap: Duration,
     pub(crate) pool_samples: u64,
     pub(crate) most_leases: u64,
@@ -66,8 +67,9 @@ impl Evidence {
             frozen: scene.frozen.seen(),
             server_samples: scene.server.count(),
             samples_above,
-            above: above.iter().map(|threads| format!("{threads:?}")).collect(),
+            above,
             most_connections: scene.server.most(),
+            most_sockets: scene.server.most_sockets(),
             longest_gap: scene.server.longest_gap(),
             pool_samples: scene.pool.count(),
             most_leases: scene.pool.most(),
@@ -191,13 +193,15 @@ fn summary(evidence: &Evidence) -> String {
     let Aftermath { left_behind, granted, in_use, .. } = &evidence.aftermath;
     format!(
         "kills {}, freezes {}\n\
-         connections: at the most {most_connections} in {server_samples} samples, {slots} slots\n\
+         connections: at the most {most_connections} by the server's list, {} by the kernel's, \
+         in {server_samples} samples; {slots} slots\n\
          leases: at the most {most_leases} in {pool_samples} samples\n\
          frozen beyond their lease: {} looks, {} connections\n\
          gateway's own answers: {} for {} interrupted invocations\n\
          at the end: {left_behind} leases left behind, {granted} of {all_slots} slots to be had, InUse {in_use}",
         evidence.kills(),
         evidence.freezes(),
+        evidence.most_sockets,
         evidence.frozen.looks,
         evidence.frozen.trespasses.len(),
         evidence.gateway,
@@ -232,6 +236,7 @@ pub(crate) fn write(path: &Path, evidence: &Evidence, verdict: &Verdict) -> Resu
         "slots": evidence.slots,
         "allSlots": evidence.all_slots,
         "mostConnections": evidence.most_connections,
+        "mostConnectionsByKernel": evidence.most_sockets,
         "serverSamples": evidence.server_samples,
         "samplesAbove": evidence.samples_above,
         "poolSamples": evidence.pool_samples,

@@ -10,6 +10,7 @@ use mysql_async::prelude::Queryable as _;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::sockets::connections_at;
 use crate::stack::Stack;
 
 /// The pause between two samples.
@@ -56,7 +57,9 @@ struct Inner {
     threads: Vec<Thread>,
     /// How often each number of connections was seen.
     histogram: BTreeMap<usize, u64>,
-    above: Vec<Vec<Thread>>,
+    /// The most that the kernel had, those who are logging in included.
+    most_sockets: usize,
+    above: Vec<String>,
     above_count: u64,
     longest_gap: Duration,
     /// Gaps while the server is known to be away are no gaps.
@@ -78,8 +81,14 @@ impl Samples {
         self.lock().histogram.keys().next_back().copied().unwrap_or_default()
     }
 
-    /// How many samples were above the limit, and the first ones.
-    pub(crate) fn above(&self) -> (u64, Vec<Vec<Thread>>) {
+    /// The most connections that the kernel had in a sample, those included that are logging in: the
+    /// list of threads does not have them yet.
+    pub(crate) fn most_sockets(&self) -> usize {
+        self.lock().most_sockets
+    }
+
+    /// How many samples were above the limit by either count, and the first ones.
+    pub(crate) fn above(&self) -> (u64, Vec<String>) {
         let inner = self.lock();
         (inner.above_count, inner.above.clone())
     }
@@ -94,16 +103,17 @@ impl Samples {
         self.lock().away = away;
     }
 
-    fn add(&self, threads: Vec<Thread>, limit: usize, since: Duration) {
+    fn add(&self, threads: Vec<Thread>, sockets: usize, limit: usize, since: Duration) {
         let mut inner = self.lock();
         if !inner.away {
             inner.longest_gap = inner.longest_gap.max(since);
         }
         *inner.histogram.entry(threads.len()).or_default() += 1;
-        if threads.len() > limit {
+        inner.most_sockets = inner.most_sockets.max(sockets);
+        if threads.len().max(sockets) > limit {
             inner.above_count += 1;
             if inner.above.len() < SHOWN {
-                inner.above.push(threads.clone());
+                inner.above.push(format!("{sockets} by the kernel; {threads:?}"));
             }
         }
         inner.threads = threads;
@@ -142,7 +152,8 @@ impl Sampler {
                 };
                 match sample {
                     Ok(threads) => {
-                        into.add(threads, limit as usize, last.elapsed());
+                        let sockets = connections_at(stack.mysql.port);
+                        into.add(threads, sockets, limit as usize, last.elapsed());
                         last = Instant::now();
                     }
                     Err(_) => conn = None,
@@ -213,12 +224,14 @@ mod tests {
     fn samples_above_the_limit_and_gaps_are_remembered() {
         let samples = Samples::default();
         let second = Duration::from_secs(1);
-        samples.add(vec![thread("Sleep", None); 2], 2, second);
+        samples.add(vec![thread("Sleep", None); 2], 2, 2, second);
         assert_eq!((samples.most(), samples.above().0), (2, 0));
-        samples.add(vec![thread("Sleep", None); 3], 2, 2 * second);
+        samples.add(vec![thread("Sleep", None); 3], 2, 2, 2 * second);
         assert_eq!((samples.most(), samples.above().0, samples.count()), (3, 1, 2));
+        samples.add(Vec::new(), 3, 2, second);
+        assert_eq!((samples.most_sockets(), samples.above().0), (3, 2));
         samples.away(true);
-        samples.add(Vec::new(), 2, 9 * second);
+        samples.add(Vec::new(), 0, 2, 9 * second);
         assert_eq!(samples.longest_gap(), 2 * second);
     }
 }

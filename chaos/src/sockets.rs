@@ -7,10 +7,29 @@ use std::fs;
 /// (`include/net/tcp_states.h`).
 const ESTABLISHED: &str = "01";
 
+/// The same for one that the other side has closed, and this side has not.
+const CLOSE_WAIT: &str = "08";
+
 /// Established connections to `port` of this machine: the socket's inode, and its own port.
 pub(crate) fn connections_to(port: u16) -> BTreeMap<u64, u16> {
     fs::read_to_string("/proc/net/tcp")
         .map_or_else(|_| BTreeMap::new(), |table| parse(&table, port))
+}
+
+/// How many connections the server at `port` of this machine has and has not closed, as the kernel sees
+/// it: from before their login on.
+pub(crate) fn connections_at(port: u16) -> usize {
+    fs::read_to_string("/proc/net/tcp").map_or(0, |table| count(&table, port))
+}
+
+fn count(table: &str, port: u16) -> usize {
+    let local = format!(":{port:04X}");
+    let open = |line: &&str| {
+        let mut columns = line.split_whitespace().skip(1);
+        let at_port = columns.next().is_some_and(|address| address.ends_with(&local));
+        at_port && columns.nth(1).is_some_and(|state| [ESTABLISHED, CLOSE_WAIT].contains(&state))
+    };
+    table.lines().skip(1).filter(open).count()
 }
 
 /// The columns: number, local address, remote address, state, …, inode.
@@ -39,7 +58,7 @@ pub(crate) fn ports_of(pid: u32, connections: &BTreeMap<u64, u16>) -> Vec<u16> {
 mod tests {
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-    use super::{connections_to, parse, ports_of};
+    use super::{connections_at, connections_to, count, parse, ports_of};
 
     #[test]
     fn reads_the_kernels_table() {
@@ -49,6 +68,7 @@ mod tests {
    2: 0100007F:C351 0100007F:0CEA 08 00000000:00000000 00:00000000 00000000     0        0 333 1 0 20 4 30 10 -1
    3: 0100007F:0CEA 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 444 1 0 20 4 30 10 -1
 ";
+        assert_eq!(count(table, 3306), 1);
         assert_eq!(parse(table, 3306).into_iter().collect::<Vec<_>>(), [(222, 50_000)]);
     }
 
@@ -58,6 +78,7 @@ mod tests {
         let port = server.local_addr().unwrap().port();
         let client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         let own = client.local_addr().unwrap().port();
+        assert_eq!(connections_at(port), 1);
         let mine = || ports_of(std::process::id(), &connections_to(port));
         assert_eq!(mine(), [own]);
         drop(client);

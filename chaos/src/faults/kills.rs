@@ -168,6 +168,10 @@ async fn look_and_kill(
         Some(Phase::LoggingIn) => "query: logging in",
         Some(Phase::BetweenStatements) => "query: connected, between statements",
         Some(Phase::InAStatement) => "query: in a statement",
+        // The list has those only who are through with their login.
+        None if connections_to(scene.stack.mysql.port).values().any(|own| *own == port) => {
+            "query: logging in"
+        }
         None => "query: connection just closed",
     };
     let lease = scene.queries().await?.into_iter().find(|one| one.id == instance.id);

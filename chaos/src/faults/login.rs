@@ -18,7 +18,8 @@ const LINGER: &str = "DO SLEEP(0.3)";
 /// How long somebody is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-const LOOK: Duration = Duration::from_millis(10);
+/// Some samples of the server's list of threads, and less than a login lingers.
+const A_WHILE: Duration = Duration::from_millis(80);
 
 /// A query that has logged in and waits for the server to hear its limits. `None` also when the server
 /// is away just now.
@@ -38,20 +39,27 @@ async fn linger(conn: &mut Conn, statement: &str) -> Result<(), mysql_async::Err
     conn.query_drop(format!("SET GLOBAL init_connect = '{statement}'")).await
 }
 
+/// A client that has been connected for a while and is not on the server's list of threads, which has
+/// only those who are through with their login.
 async fn catch(scene: &Scene) -> Result<Option<Instance>> {
     let since = Instant::now();
+    let mut before = connections_to(scene.stack.mysql.port);
     while since.elapsed() < PATIENCE {
-        let threads = scene.server.threads();
-        let lingers = threads.iter().find(|one| one.statement.as_deref() == Some(LINGER));
-        if let Some(port) = lingers.map(|thread| thread.port) {
-            let connections = connections_to(scene.stack.mysql.port);
+        tokio::time::sleep(A_WHILE).await;
+        let now = connections_to(scene.stack.mysql.port);
+        let listed = scene.server.threads();
+        let mut lingering = now.clone();
+        lingering.retain(|inode, port| {
+            before.contains_key(inode) && listed.iter().all(|thread| thread.port != *port)
+        });
+        if !lingering.is_empty() {
             let mut instances = scene.queries().await?.into_iter();
-            let owner = instances.find(|one| ports_of(one.pid, &connections).contains(&port));
+            let owner = instances.find(|one| !ports_of(one.pid, &lingering).is_empty());
             if owner.is_some() {
                 return Ok(owner);
             }
         }
-        tokio::time::sleep(LOOK).await;
+        before = now;
     }
     Ok(None)
 }

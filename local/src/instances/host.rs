@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use axum::body::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -29,6 +29,9 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// How many processes may be starting at once. Lambda starts each on hardware of its own; here, all
 /// at once would keep each other, and everything else on this machine, from getting anywhere.
 const STARTS: usize = 4;
+
+/// What an event may take from MiniStack, whose patience begins there, to here.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
 
 /// What a host is started with.
 #[derive(Clone, Debug)]
@@ -105,9 +108,11 @@ impl Host {
     /// When the invocation did not take place. A function that fails is an [`Outcome`].
     pub async fn invoke(&self, function: &str, event: Event) -> Result<Outcome, Refusal> {
         let (shared, function) = (Arc::clone(&self.shared), function.to_owned());
-        tokio::spawn(async move { shared.invoke(&function, event).await })
-            .await
-            .unwrap_or_else(|error| Err(Refusal::Host(error.into())))
+        let (listening, caller) = watch::channel(());
+        let done =
+            tokio::spawn(async move { shared.invoke(&function, event, &caller).await }).await;
+        drop(listening);
+        done.unwrap_or_else(|error| Err(Refusal::Host(error.into())))
     }
 
     /// Whether there is such a function, as far as can be told now.
@@ -146,16 +151,24 @@ impl Host {
 }
 
 impl Shared {
-    async fn invoke(&self, name: &str, event: Event) -> Result<Outcome, Refusal> {
+    async fn invoke(
+        &self,
+        name: &str,
+        event: Event,
+        caller: &watch::Receiver<()>,
+    ) -> Result<Outcome, Refusal> {
         let function =
             self.catalog.get(name).await.map_err(Refusal::Host)?.ok_or(Refusal::UnknownFunction)?;
         let _claim = self.fleet.claim(&function).ok_or(Refusal::Throttled)?;
-        let timeout = function.record.timeout();
+        let patience = function.record.timeout().saturating_sub(ON_ITS_WAY);
         let begun = Instant::now();
         let ran = self.carry_out(function, event).await?;
         let interruption = match &ran {
             Ran::Interrupted(why, _) => Some(*why),
-            _ if begun.elapsed() >= timeout => Some(Interruption::Late),
+            // The caller has gone, or is just about to.
+            _ if caller.has_changed().is_err() || begun.elapsed() >= patience => {
+                Some(Interruption::Late)
+            }
             _ => None,
         };
         if let Some(why) = interruption {
