@@ -55,6 +55,11 @@ impl<S: Store, C: Clock> Counter<S, C> {
         Self { anonymous_lease, ..self }
     }
 
+    /// Where it decides.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
     /// Answers one request.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use rds_admission::telemetry::chain;
 use rds_admission::time::Clock;
 use rds_admission::wire::Request;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::{Answered, Counter, CounterError};
 
@@ -40,13 +41,19 @@ pub async fn run<S: Store, C: Clock>(counter: Counter<S, C>) -> Result<(), Error
     lambda_runtime::run(service_fn(move |event| Box::pin(invocation(counter, event)))).await
 }
 
-/// One invocation, and the one line that is logged of it.
-async fn invocation<S: Store, C: Clock>(
+/// One invocation, and the one line that is logged of it: all of the function but the Runtime API.
+///
+/// The payload is taken as it comes. Lambda lets any JSON through, also such as no [`Value`] holds, and
+/// the runtime would answer that with an error of its own.
+///
+/// # Errors
+/// A [`CounterError`] by its type and message.
+pub async fn invocation<S: Store, C: Clock>(
     counter: &Counter<S, C>,
-    event: LambdaEvent<Value>,
+    event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Value, Diagnostic> {
     let begun = Instant::now();
-    let request = Request::parse(&event.payload);
+    let request = Request::from_json(event.payload.get().as_bytes());
     let answer = match &request {
         Ok(request) => counter.answer(request).await,
         Err(invalid) => Err(CounterError::InvalidRequest(invalid.clone())),

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Error, Request, RequestExt, Response, service_fn};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use lambda_http::lambda_runtime;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Error, LambdaEvent, service_fn};
 use rds_admission::client::{AdmissionError, Admitted, Counter, GivenBack, Held};
 use rds_admission::telemetry::chain;
 use rds_admission::time::{Deadline, Seconds};
 use thiserror::Error as ThisError;
 
 use crate::answer::{Answer, Problem};
+use crate::event::{Asked, told};
 use crate::{Employees, Failure, Route};
 
 /// The counter's own timeout is 5 seconds: an invoke that takes longer is lost.
@@ -79,42 +82,36 @@ fn timeouts(attempt: Duration) -> TimeoutConfig {
 pub async fn run<C: Counter + 'static>(employees: Employees<C>) -> Result<(), Error> {
     let employees = &employees;
     // Boxed: the nested futures of the SDKs are deeper than the compiler follows by default.
-    lambda_http::run(service_fn(move |request| Box::pin(invocation(employees, request)))).await
+    lambda_runtime::run(service_fn(move |event| Box::pin(invocation(employees, event)))).await
 }
 
-/// One invocation, and the one line that is logged of it.
-async fn invocation<C: Counter + 'static>(
+/// One invocation, and the one line that is logged of it: all of the function but the Runtime API.
+///
+/// # Errors
+/// When the event is not one of API Gateway's.
+pub async fn invocation<C: Counter + 'static>(
     employees: &Employees<C>,
-    request: Request,
-) -> Result<Response<Body>, Error> {
-    let context = request.lambda_context();
+    event: LambdaEvent<LambdaRequest>,
+) -> Result<ApiGatewayProxyResponse, Error> {
+    let LambdaEvent { payload, context } = event;
     let request_id = context.request_id.as_str();
-    let count = match Route::of(request.method(), path(&request)) {
-        Route::Employees => employees.count(Deadline::at_epoch_ms(context.deadline)).await,
-        Route::NotFound => return no_such(request_id, Problem::NotFound, &request),
-        Route::MethodNotAllowed => return no_such(request_id, Problem::MethodNotAllowed, &request),
-    };
-    let answer = Answer::of(&count);
-    log(request_id, answer.outcome(), &count);
-    answer.response(request.headers())
-}
-
-/// The path without the stage. REST events carry it so; HTTP API events put the stage before it.
-fn path(request: &Request) -> &str {
-    let path = request.raw_http_path();
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => {
-            let stage = context.stage.as_deref().filter(|stage| *stage != "$default");
-            let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
-            rest.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
+    let asked = Asked::read(payload).ok_or("the event is not one of API Gateway's")?;
+    let answer = match asked.route() {
+        Route::Employees => {
+            let count = employees.count(Deadline::at_epoch_ms(context.deadline)).await;
+            let answer = Answer::of(&count);
+            log(request_id, answer.outcome(), &count);
+            answer
         }
-        _ => path,
-    }
+        Route::NotFound => no_such(request_id, Problem::NotFound),
+        Route::MethodNotAllowed => no_such(request_id, Problem::MethodNotAllowed),
+    };
+    Ok(told(answer.response(&asked.headers)?))
 }
 
-fn no_such(request_id: &str, problem: Problem, request: &Request) -> Result<Response<Body>, Error> {
+fn no_such(request_id: &str, problem: Problem) -> Answer {
     tracing::info!(request_id, outcome = problem.slug(), "request");
-    Answer::Problem(problem).response(request.headers())
+    Answer::Problem(problem)
 }
 
 fn log(

@@ -5,6 +5,7 @@
 
 pub mod answer;
 mod employees;
+mod event;
 pub mod lambda;
 mod route;
 

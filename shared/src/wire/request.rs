@@ -79,6 +79,18 @@ pub enum Request {
 }
 
 impl Request {
+    /// Reads the payload of an invoke as it comes.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`], as [`parse`](Self::parse). It names `payload` where the text is not JSON, or is
+    /// JSON that no [`Value`] holds: nested too deep, a number out of range, half a surrogate pair.
+    pub fn from_json(payload: &[u8]) -> Result<Self, InvalidRequest> {
+        let value: Value = serde_json::from_slice(payload).map_err(|unreadable| {
+            InvalidRequest::new("payload", format!("can't be read as JSON: {unreadable}"))
+        })?;
+        Self::parse(&value)
+    }
+
     /// Reads the payload of an invoke.
     ///
     /// # Errors
@@ -329,6 +341,18 @@ mod tests {
         for payload in [json!(null), json!([]), json!("x"), json!(1)] {
             assert_eq!(refused(&payload), "payload");
         }
+    }
+
+    #[test]
+    fn json_that_no_value_holds_is_refused_as_any_other_wrong_payload() {
+        let status = |name: &str| format!(r#"{{"op": "status", "RDBMSName": {name}}}"#);
+        assert!(Request::from_json(status(r#""p""#).as_bytes()).is_ok());
+        let deep = "[".repeat(1_000) + &"]".repeat(1_000);
+        for name in ["1e999", r#""\ud800""#, &deep, "", "\u{0}"] {
+            let refused = Request::from_json(status(name).as_bytes()).expect_err("it is refused");
+            assert_eq!(refused.field, "payload", "{name}");
+        }
+        assert_eq!(Request::from_json(b"\xff").expect_err("it is refused").field, "payload");
     }
 
     #[test]

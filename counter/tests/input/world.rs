@@ -1,0 +1,71 @@
+//! A counter and its pool, in whichever state a payload may find it.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, LazyLock};
+
+use counter::{Counter, Limiter};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rds_admission::pool::{Class, LeaseId, PoolName, PoolSize};
+use rds_admission::store::{MemoryStore, Store};
+use rds_admission::time::{Clock, FakeClock, Seconds, UnixSeconds};
+
+/// The pool.
+pub(crate) static POOL: LazyLock<PoolName> =
+    LazyLock::new(|| "Prod_MySQL".parse().expect("a name"));
+
+const START: UnixSeconds = UnixSeconds(1_764_000_000);
+
+/// How the pool stands before the payload comes. It has 4 slots, one of them for class priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filling {
+    /// Slots are free.
+    Room,
+    /// All are out.
+    Full,
+    /// All are out, and some of the leases have expired.
+    Expired,
+}
+
+impl Filling {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Room, Self::Full, Self::Expired];
+
+    /// The leases that are out, and whether each has expired. `Zk3v9Qa1` is the one that most
+    /// payloads name.
+    fn leases(self) -> &'static [(&'static str, bool)] {
+        match self {
+            Self::Room => &[("~anonym1", false), ("Zk3v9Qa1", false)],
+            Self::Full => &[
+                ("~anonym1", false),
+                ("~anonym2", false),
+                ("Zk3v9Qa1", false),
+                ("another1", false),
+            ],
+            Self::Expired => {
+                &[("~anonym1", true), ("Zk3v9Qa1", true), ("~anonym2", false), ("another1", false)]
+            }
+        }
+    }
+}
+
+/// A counter of a pool in memory.
+pub(crate) type World = Counter<MemoryStore<Arc<FakeClock>>, Arc<FakeClock>>;
+
+/// A counter of a pool that is filled so, and the time.
+pub(crate) async fn world(filling: Filling) -> (World, UnixSeconds) {
+    let clock = Arc::new(FakeClock::at(START));
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let size = PoolSize::divide(4, 0, 1).expect("a size");
+    store.define(&POOL, size).await.expect("the pool");
+    for (id, expired) in filling.leases() {
+        let lease = LeaseId::from_stored(id).expect("an id");
+        let ttl = Seconds(if *expired { 10 } else { 100 });
+        store.acquire(&POOL, lease, ttl, Class::Priority).await.expect("a slot");
+    }
+    clock.advance(Seconds(20));
+    let now = clock.now();
+    // More than can be asked: whether a flood is throttled is not what is tried here.
+    let limiter = Limiter::per_second(NonZeroU32::new(1_000_000).expect("not 0"));
+    (Counter::new(store, limiter, clock, StdRng::seed_from_u64(7)), now)
+}

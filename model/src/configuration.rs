@@ -1,0 +1,60 @@
+//! What a run of the model consists of: how many slots, which holders, what may happen to them.
+
+use rds_admission::time::Seconds;
+
+use crate::reached::Reached;
+use crate::removed::{Guard, Removed};
+use crate::script::Script;
+use crate::timing::{Ticks, Timing};
+
+/// A configuration.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    /// Its name.
+    pub name: &'static str,
+    /// What it covers.
+    pub covers: &'static str,
+    /// The lengths of time in it.
+    pub timing: Timing,
+    /// The pool's slots.
+    pub slots: u8,
+    /// How many of them are kept for class priority.
+    pub kept: u8,
+    /// A number of slots that the pool may be given at any time.
+    pub resized_to: Option<u8>,
+    /// Where time ends, in seconds. Beyond it nothing new happens: every lease that matters is over.
+    pub horizon: Seconds,
+    /// Who takes part.
+    pub holders: Vec<Script>,
+    /// What must happen in some behaviour.
+    pub reached: Vec<Reached>,
+    /// What is missing.
+    pub removed: Removed,
+}
+
+impl Configuration {
+    /// The same with something missing.
+    #[must_use]
+    pub fn without(&self, removed: Removed) -> Self {
+        Self { removed, ..self.clone() }
+    }
+
+    /// How long a session may idle that was told its limits.
+    #[must_use]
+    pub fn idle_once_told(&self) -> Ticks {
+        let told = !self.removed.guard(Guard::IdleLimit);
+        self.timing.ticks(if told { self.timing.idle } else { self.timing.wait_timeout })
+    }
+
+    /// When a lease that was asked for at `asked` is over.
+    #[must_use]
+    pub fn lease_ends(&self, holder: usize, asked: Ticks) -> Ticks {
+        asked.saturating_add(self.timing.ticks(self.holders[holder].ttl))
+    }
+
+    /// Until when something may be said to the server under a lease that was asked for at `asked`.
+    #[must_use]
+    pub fn last_word(&self, holder: usize, asked: Ticks) -> Ticks {
+        self.lease_ends(holder, asked).saturating_sub(self.timing.ticks(self.timing.grace))
+    }
+}

@@ -1,0 +1,240 @@
+//! What a holder does: `client::scope`, `client::give_back`, `session` and `session::line`.
+//!
+//! No step of a holder is ever forced: it may be slow or frozen before each of them for any time, and
+//! a crash is a holder that takes no further step. A process that is killed, so that its host still
+//! closes the connection, is one that hangs up and takes no further step.
+
+use crate::configuration::Configuration;
+use crate::removed::{Assumption, Guard};
+use crate::script::{Kind, Script};
+use crate::session::{arrives, in_time, longer, look, may_speak, say};
+use crate::state::{Connection, Holder, Mail, Phase, State, Task};
+use crate::step::{HolderStep, Step};
+
+/// The steps that holder `at` may take.
+pub(crate) fn steps(
+    configuration: &Configuration,
+    state: &State,
+    at: usize,
+    steps: &mut Vec<Step>,
+) {
+    let Configuration { removed, timing, .. } = configuration;
+    let (holder, script) = (&state.holders[at], &configuration.holders[at]);
+    let mut may = |step| steps.push(Step::Holder(at, step));
+    let anonymous = script.kind == Kind::Anonymous;
+    match holder.phase {
+        Phase::Idle => {
+            if state.now <= timing.ticks(script.begins_by) {
+                may(HolderStep::Ask);
+            }
+        }
+        // Whether it hears an answer makes no difference to anybody.
+        Phase::Asking if script.kind == Kind::Newcomer => {}
+        Phase::Asking => {
+            if holder.mail.granted {
+                may(HolderStep::HearGranted { before: false });
+            }
+            if holder.mail.granted_before {
+                may(HolderStep::HearGranted { before: true });
+            }
+            if holder.mail.refused {
+                may(HolderStep::HearRefused);
+            }
+            if !anonymous && !removed.guard(Guard::GiveBackOfALostGrant) {
+                may(HolderStep::GiveUp);
+            }
+        }
+        Phase::Holding => {
+            match script.kind {
+                Kind::Session(_) => may(HolderStep::Look),
+                Kind::Anonymous if anonymous_may_connect(configuration, state, at) => {
+                    may(HolderStep::Connect);
+                }
+                Kind::Anonymous | Kind::Slot | Kind::Newcomer => {}
+            }
+            may(HolderStep::Release);
+        }
+        Phase::Connecting => {
+            if in_time(configuration, state, at) || removed.assumption(Assumption::PromptConnect) {
+                may(HolderStep::Connect);
+            }
+        }
+        Phase::Connected | Phase::LoggedIn => {
+            if !anonymous {
+                may(HolderStep::Look);
+            }
+        }
+        Phase::Speaking { let_through: false, .. } => {
+            if may_speak(configuration, state, at) {
+                may(HolderStep::LetThrough);
+            }
+        }
+        Phase::Speaking { word, let_through: true } => {
+            if arrives(configuration, state, at, word) {
+                may(HolderStep::Say(word));
+            }
+        }
+        Phase::Ready => {
+            if holder.statements > 0 {
+                may(HolderStep::Look);
+            }
+        }
+        Phase::Waiting => {
+            if matches!(holder.connection, Connection::Idle(..)) {
+                may(HolderStep::HearResult);
+            }
+        }
+        Phase::HungUp => {
+            if !holder.connection.is_open() || removed.guard(Guard::ServersEnd) {
+                may(HolderStep::Release);
+            }
+        }
+        Phase::Released => {
+            if anonymous && removed.assumption(Assumption::OneGiveBack) && holder.mail.releases == 0
+            {
+                may(HolderStep::Release);
+            }
+        }
+    }
+    if connected(holder.phase) {
+        may(HolderStep::HangUp);
+        if removed.guard(Guard::CloseBeforeRelease) {
+            may(HolderStep::Release);
+        }
+    }
+    renewals(configuration, state, at, steps);
+}
+
+fn renewals(configuration: &Configuration, state: &State, at: usize, steps: &mut Vec<Step>) {
+    let holder = &state.holders[at];
+    if !holder.has_slot() {
+        return;
+    }
+    let mut may = |step| steps.push(Step::Holder(at, step));
+    let earlier = |task: &Task| matches!(task, Task::Renew { holder, .. } if *holder == at);
+    let in_order = !state.tasks.iter().any(earlier)
+        || configuration.removed.assumption(Assumption::RenewalsInOrder);
+    if holder.renewals > 0 && in_order {
+        may(HolderStep::AskRenewal);
+    }
+    if holder.mail.renewed {
+        may(HolderStep::HearRenewed);
+    }
+    if holder.mail.lost {
+        may(HolderStep::HearLost);
+    }
+}
+
+/// Takes a step of holder `at`.
+pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, step: HolderStep) {
+    let now = state.now;
+    let Configuration { removed, timing, .. } = configuration;
+    let script = &configuration.holders[at];
+    let copies = script.copies;
+    let anonymous = script.kind == Kind::Anonymous;
+    let looked = (step == HolderStep::Look).then(|| look(configuration, state, at)).flatten();
+    let holder = &mut state.holders[at];
+    match step {
+        HolderStep::Ask => {
+            holder.phase = Phase::Asking;
+            holder.asked = now;
+            holder.mail.acquires = copies;
+        }
+        HolderStep::HearGranted { before } => {
+            holder.phase = Phase::Holding;
+            holder.heard = now;
+            if removed.guard(Guard::CountedFromAsking) {
+                holder.asked = now;
+            }
+            let answer =
+                if before { &mut holder.mail.granted_before } else { &mut holder.mail.granted };
+            *answer = false;
+        }
+        HolderStep::HearRefused => {
+            holder.phase = Phase::Released;
+            holder.mail.refused = false;
+        }
+        HolderStep::GiveUp => {
+            holder.phase = Phase::Released;
+            holder.mail.releases = copies;
+        }
+        HolderStep::AskRenewal => {
+            holder.renewals -= 1;
+            holder.renewal_asked = now;
+            let mail = Mail { renewals: copies, renewed: false, lost: false, ..holder.mail };
+            holder.mail = mail;
+        }
+        HolderStep::HearRenewed => {
+            holder.asked = holder.renewal_asked;
+            holder.mail.renewed = false;
+        }
+        HolderStep::HearLost => {
+            holder.phase = Phase::HungUp;
+            holder.mail.lost = false;
+        }
+        HolderStep::Look => holder.phase = looked.unwrap_or(Phase::HungUp),
+        HolderStep::Connect => {
+            holder.phase = Phase::Connected;
+            let trusted = !removed.assumption(Assumption::ConnectionWithinTheLease);
+            holder.connection = if anonymous {
+                Connection::Trusted(trusted.then(|| configuration.lease_ends(at, holder.asked)))
+            } else {
+                let longer = longer(configuration, Guard::ConnectTimeout);
+                Connection::Login(now + timing.ticks(timing.connect_timeout) + longer)
+            };
+        }
+        HolderStep::LetThrough => {
+            if let Phase::Speaking { word, .. } = holder.phase {
+                holder.phase = Phase::Speaking { word, let_through: true };
+            }
+        }
+        HolderStep::Say(word) => say(configuration, holder, word, now),
+        HolderStep::HearResult => holder.phase = Phase::Ready,
+        HolderStep::HangUp => {
+            holder.phase = Phase::HungUp;
+            if anonymous {
+                holder.connection = Connection::None;
+            }
+        }
+        HolderStep::Release => {
+            holder.phase = Phase::Released;
+            holder.mail.releases = if anonymous { 1 } else { copies };
+        }
+    }
+    forget(script, holder);
+}
+
+fn anonymous_may_connect(configuration: &Configuration, state: &State, at: usize) -> bool {
+    state.now < configuration.lease_ends(at, state.holders[at].asked)
+        || configuration.removed.assumption(Assumption::ConnectionWithinTheLease)
+}
+
+fn connected(phase: Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Connected | Phase::LoggedIn | Phase::Speaking { .. } | Phase::Ready | Phase::Waiting
+    )
+}
+
+/// What will never be looked at again makes no two states different.
+fn forget(script: &Script, holder: &mut Holder) {
+    if !matches!(holder.phase, Phase::Asking | Phase::Holding) {
+        let nothing = Mail { granted: false, granted_before: false, refused: false, ..holder.mail };
+        holder.mail = nothing;
+    }
+    if !script.without_deadline || holder.hung_up() {
+        holder.heard = 0;
+    }
+    if holder.hung_up() {
+        holder.statements = 0;
+    }
+    let over = holder.phase == Phase::Released && script.kind != Kind::Anonymous;
+    if over || script.kind == Kind::Newcomer {
+        holder.asked = 0;
+        holder.renewal_asked = 0;
+    }
+    if over {
+        holder.renewals = 0;
+        holder.mail = Mail { renewed: false, lost: false, ..holder.mail };
+    }
+}

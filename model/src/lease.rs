@@ -1,0 +1,139 @@
+//! Leases, small enough for millions of states, and their real ids.
+
+use std::sync::LazyLock;
+
+use rds_admission::pool::LeaseId;
+use rds_admission::time::UnixSeconds;
+
+use crate::timing::Expiry;
+
+/// The most holders in a configuration.
+pub const HOLDERS: usize = 3;
+
+/// The most leases that the counter names for callers of the article's protocol.
+pub const ANONYMOUS: usize = 6;
+
+/// The leases that there can be: one for each holder, one more for each that repeats a call under
+/// another id (which no real one does), anonymous ones, and a stranger's.
+const LEASES: usize = 2 * HOLDERS + ANONYMOUS + 1;
+
+/// A lease's id, as an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lease(u8);
+
+impl Lease {
+    /// The id that holder number `holder` chose; `other` is the one that it would choose next.
+    #[must_use]
+    pub fn of(holder: usize, other: bool) -> Self {
+        Self::at(holder + if other { HOLDERS } else { 0 })
+    }
+
+    /// The anonymous id that the counter draws as its `nth`.
+    #[must_use]
+    pub fn anonymous(nth: u8) -> Self {
+        Self::at(2 * HOLDERS + usize::from(nth))
+    }
+
+    /// The id of somebody who has no part in the configuration.
+    #[must_use]
+    pub fn of_a_stranger() -> Self {
+        Self::at(LEASES - 1)
+    }
+
+    /// Which holder chose it, and whether as its other one; none for an anonymous one.
+    #[must_use]
+    pub fn holder(self) -> Option<(usize, bool)> {
+        let index = usize::from(self.0);
+        (index < 2 * HOLDERS).then_some((index % HOLDERS, index >= HOLDERS))
+    }
+
+    /// Whether the counter chose it.
+    #[must_use]
+    pub fn is_anonymous(self) -> bool {
+        self.id().is_anonymous()
+    }
+
+    /// The real id: distinct for each lease.
+    #[must_use]
+    pub fn id(self) -> LeaseId {
+        IDS[usize::from(self.0)]
+    }
+
+    fn at(index: usize) -> Self {
+        Self(u8::try_from(index).unwrap_or(u8::MAX))
+    }
+
+    fn with_id(id: LeaseId) -> Option<Self> {
+        IDS.iter().position(|known| *known == id).map(Self::at)
+    }
+}
+
+static IDS: LazyLock<[LeaseId; LEASES]> = LazyLock::new(|| {
+    let mark = |index| if index < 2 * HOLDERS { 'A' } else { '~' };
+    std::array::from_fn(|index| {
+        LeaseId::from_stored(&format!("{}-----{index:02}", mark(index)))
+            .unwrap_or_else(|never| unreachable!("an id of the alphabet: {never}"))
+    })
+});
+
+/// Leases, each with its expiry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Leases([Option<Expiry>; LEASES]);
+
+impl Leases {
+    /// The expiry of a lease that is out.
+    #[must_use]
+    pub fn get(&self, lease: Lease) -> Option<Expiry> {
+        self.0[usize::from(lease.0)]
+    }
+
+    /// The leases that are out.
+    pub fn iter(&self) -> impl Iterator<Item = (Lease, Expiry)> {
+        (0..LEASES).filter_map(|index| Some((Lease::at(index), self.0[index]?)))
+    }
+
+    /// How many are out.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.iter().flatten().count()
+    }
+
+    /// Whether none is out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn set(&mut self, lease: Lease, expiry: Option<Expiry>) {
+        self.0[usize::from(lease.0)] = expiry;
+    }
+
+    /// Those of `pool`'s leases that are in `ids`.
+    pub(crate) fn collect(ids: impl IntoIterator<Item = (LeaseId, UnixSeconds)>) -> Self {
+        let mut leases = Self::default();
+        for (id, expiry) in ids {
+            if let Some(lease) = Lease::with_id(id) {
+                leases.set(lease, Some(expiry.into()));
+            }
+        }
+        leases
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_lease_has_an_id_of_its_own_and_its_kind() {
+        let distinct: BTreeSet<_> = IDS.iter().map(LeaseId::as_str).collect();
+        assert_eq!(distinct.len(), LEASES);
+        for index in 0..LEASES {
+            let lease = Lease::at(index);
+            assert_eq!(Lease::with_id(lease.id()), Some(lease));
+            assert_eq!(lease.is_anonymous(), lease.holder().is_none());
+        }
+    }
+}

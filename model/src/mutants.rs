@@ -1,0 +1,169 @@
+//! The mutants: the protocol less one thing, and where that is to be missed.
+
+use crate::configurations::{
+    ANONYMOUS, CLASSES, LAMBDA, MESSAGES, PATIENT, RENEWALS, REPEATS, RESIZE,
+};
+use crate::removed::{Assumption, Guard, Removed};
+
+/// The protocol less one thing.
+#[derive(Debug, Clone, Copy)]
+pub struct Mutant {
+    /// Its name, for `--trace`.
+    pub name: &'static str,
+    /// What is missing, in words.
+    pub without: &'static str,
+    /// What is missing.
+    pub removed: Removed,
+    /// The configuration in which it is missed.
+    pub configuration: &'static str,
+    /// Why nothing breaks, where nothing does.
+    pub spare: Option<&'static str>,
+}
+
+/// The mutants without a guard.
+#[must_use]
+pub fn guards() -> Vec<Mutant> {
+    use Guard as G;
+    let guard = |name, guard, configuration, without| Mutant {
+        name,
+        without,
+        removed: Removed::Guard(guard),
+        configuration,
+        spare: None,
+    };
+    vec![
+        guard(
+            "skew-allowance",
+            G::SkewAllowance,
+            LAMBDA,
+            "a lease expires only 2 s after its expiry",
+        ),
+        guard("takeover", G::Takeover, MESSAGES, "an acquire takes over what has expired"),
+        guard("exact-takeover", G::ExactTakeover, MESSAGES, "a takeover names the expiries it saw"),
+        guard(
+            "limit-in-takeover",
+            G::LimitInTheTakeover,
+            RESIZE,
+            "a takeover names the limit it saw",
+        ),
+        guard(
+            "limit-in-write",
+            G::LimitInTheWrite,
+            CLASSES,
+            "the limit is in the write's condition",
+        ),
+        guard("known-lease", G::KnownLease, REPEATS, "the counter recognises a lease that is out"),
+        guard("one-id", G::OneLeaseACall, REPEATS, "a call is repeated under the same id"),
+        guard(
+            "release-condition",
+            G::ReleaseOfALease,
+            MESSAGES,
+            "only a lease that is out is released",
+        ),
+        guard(
+            "renew-condition",
+            G::RenewalOfALease,
+            RENEWALS,
+            "only a lease that is out is renewed",
+        ),
+        guard(
+            "from-asking",
+            G::CountedFromAsking,
+            LAMBDA,
+            "a lease's life is counted from the asking",
+        ),
+        guard("wall-clock", G::WallClock, LAMBDA, "a holder's wall clock is believed too"),
+        guard(
+            "close-first",
+            G::CloseBeforeRelease,
+            LAMBDA,
+            "the connection is closed, then released",
+        ),
+        guard("servers-end", G::ServersEnd, LAMBDA, "the release waits for the server's end"),
+        guard("idle-limit", G::IdleLimit, PATIENT, "the session is told its idle limit"),
+        guard(
+            "statement-limit",
+            G::StatementLimit,
+            LAMBDA,
+            "the session is told a statement limit",
+        ),
+        guard("twice-idle", G::TwiceIdle, PATIENT, "twice the idle limit is kept free"),
+        guard("shrinking-limits", G::ShrinkingLimits, PATIENT, "a later statement gets less time"),
+        guard("last-word", G::LastWord, LAMBDA, "nothing is said in a lease's last 5 s"),
+        guard("wait-timeout", G::WaitTimeout, LAMBDA, "the server's wait_timeout is 5 s, not 8 s"),
+        guard("connect-timeout", G::ConnectTimeout, LAMBDA, "its connect_timeout is 5 s, not 8 s"),
+        Mutant {
+            spare: Some("spare: the last word stops the login, only later"),
+            ..guard("look-before-login", G::LookBeforeLogin, LAMBDA, "a look before the login")
+        },
+        Mutant {
+            spare: Some("costs time, not safety: a slot is out for its lease and 2 s"),
+            ..guard("give-back", G::GiveBackOfALostGrant, MESSAGES, "a lost grant is given back")
+        },
+    ]
+}
+
+/// The mutants without an assumption.
+#[must_use]
+pub fn assumptions() -> Vec<Mutant> {
+    use Assumption as A;
+    let assumption = |name, assumption, configuration, without| Mutant {
+        name,
+        without,
+        removed: Removed::Assumption(assumption),
+        configuration,
+        spare: None,
+    };
+    vec![
+        assumption("clocks", A::ClocksAgree, LAMBDA, "two counters' clocks agree within 2 s"),
+        assumption(
+            "prompt-connect",
+            A::PromptConnect,
+            LAMBDA,
+            "no freeze from a look to the TCP connect, to beyond the last word",
+        ),
+        assumption(
+            "prompt-line",
+            A::PromptLine,
+            LAMBDA,
+            "no freeze from the line's look to its write, to beyond the last word",
+        ),
+        assumption(
+            "prompt-statement",
+            A::PromptStatement,
+            PATIENT,
+            "no freeze between limits that are told anew and their statement",
+        ),
+        assumption(
+            "renewals-in-order",
+            A::RenewalsInOrder,
+            RENEWALS,
+            "a renewal is written or lost before the next is asked for",
+        ),
+        assumption("one-give-back", A::OneGiveBack, ANONYMOUS, "an article caller gives back once"),
+        assumption(
+            "give-back-in-time",
+            A::GiveBackInTime,
+            ANONYMOUS,
+            "its give-back arrives within its lease",
+        ),
+        assumption(
+            "table-answers",
+            A::TableAnswers,
+            ANONYMOUS,
+            "the table's answer to that give-back is not lost",
+        ),
+        assumption(
+            "connection-within-lease",
+            A::ConnectionWithinTheLease,
+            ANONYMOUS,
+            "its connection ends within its lease",
+        ),
+    ]
+}
+
+/// The mutant of that name.
+#[must_use]
+pub fn named(name: &str) -> Option<Mutant> {
+    guards().into_iter().chain(assumptions()).find(|mutant| mutant.name == name)
+}

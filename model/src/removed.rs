@@ -1,0 +1,106 @@
+//! What is taken out of the protocol to see that it was needed.
+
+/// A rule of the protocol. Without it, a property breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Guard {
+    /// A lease counts as expired only the allowance after its expiry: `Pool::has_expired`.
+    SkewAllowance,
+    /// A takeover replaces only leases that still have exactly the expiry that was seen.
+    ExactTakeover,
+    /// A takeover happens only under the limit that it was planned for.
+    LimitInTheTakeover,
+    /// An acquire takes over what has expired. Without it a crash costs a slot for good.
+    Takeover,
+    /// The limit is in the write's own condition, not in a read before it.
+    LimitInTheWrite,
+    /// The counter recognises a lease that is out: `attribute_not_exists(Leases.#lease)`.
+    KnownLease,
+    /// A holder repeats a call under the id that it chose for the first.
+    OneLeaseACall,
+    /// Only a lease that is out is given back: `attribute_exists(Leases.#lease)`.
+    ReleaseOfALease,
+    /// Only a lease that is out is renewed.
+    RenewalOfALease,
+    /// A holder counts its lease from when it asked, not from when it heard.
+    CountedFromAsking,
+    /// A holder believes its wall clock too, which does not stand still while it is frozen.
+    WallClock,
+    /// The connection is closed before the slot is given back.
+    CloseBeforeRelease,
+    /// The slot is given back only when the server has ended the connection.
+    ServersEnd,
+    /// The session is told how long it may idle.
+    IdleLimit,
+    /// The session is told how long a statement may take.
+    StatementLimit,
+    /// A statement may take what is left of the lease less *twice* the idle limit.
+    TwiceIdle,
+    /// A later statement is given less time.
+    ShrinkingLimits,
+    /// Nothing is said to the server in the last seconds of a lease: `Slot::may_speak_for`.
+    LastWord,
+    /// The lease is looked at after connecting, before logging in.
+    LookBeforeLogin,
+    /// The server's global `wait_timeout` is no longer than the grace.
+    WaitTimeout,
+    /// The server's `connect_timeout` is no longer than the grace.
+    ConnectTimeout,
+    /// An acquire without an answer is followed by a release.
+    GiveBackOfALostGrant,
+}
+
+/// What is taken for granted of the world around the protocol. Without it, a property breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Assumption {
+    /// The clocks of two counters differ by the allowance at most.
+    ClocksAgree,
+    /// A TCP connect that a look at the clock allowed reaches the server before the last word.
+    PromptConnect,
+    /// A login, or the session's limits, that the line's look at the clock let through reach the
+    /// server before the last word.
+    PromptLine,
+    /// A statement for which the session's limits were told anew follows them without a pause.
+    PromptStatement,
+    /// A renewal is written, or never, before its holder asks for the next one.
+    RenewalsInOrder,
+    /// A caller of the article's protocol says only once that it gives back.
+    OneGiveBack,
+    /// What it says arrives before its lease is over.
+    GiveBackInTime,
+    /// The table's answer to an anonymous give-back reaches the counter, which so does not try again.
+    TableAnswers,
+    /// A caller of the article's protocol connects, and ends its connection, within its lease.
+    ConnectionWithinTheLease,
+}
+
+/// What is missing in a mutant; nothing in the protocol itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Removed {
+    /// The protocol as it is.
+    #[default]
+    Nothing,
+    /// A guard of it.
+    Guard(Guard),
+    /// Two guards that stand in for each other.
+    Guards(Guard, Guard),
+    /// An assumption.
+    Assumption(Assumption),
+}
+
+impl Removed {
+    /// Whether `guard` is missing.
+    #[must_use]
+    pub fn guard(self, guard: Guard) -> bool {
+        match self {
+            Self::Guard(one) => one == guard,
+            Self::Guards(one, other) => one == guard || other == guard,
+            Self::Nothing | Self::Assumption(_) => false,
+        }
+    }
+
+    /// Whether `assumption` is missing.
+    #[must_use]
+    pub fn assumption(self, assumption: Assumption) -> bool {
+        self == Self::Assumption(assumption)
+    }
+}

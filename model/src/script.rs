@@ -1,0 +1,95 @@
+//! What a holder has in mind.
+
+use rds_admission::pool::Class;
+use rds_admission::time::Seconds;
+
+/// What a holder has in mind.
+#[derive(Debug, Clone, Copy)]
+pub struct Script {
+    /// What it wants the slot for.
+    pub kind: Kind,
+    /// Its class.
+    pub class: Class,
+    /// The length of its lease.
+    pub ttl: Seconds,
+    /// Whether its own deadline lies beyond its lease, as of one that is no Lambda.
+    pub without_deadline: bool,
+    /// The last second in which it may begin.
+    pub begins_by: Seconds,
+    /// How many renewals it may ask for.
+    pub renewals: u8,
+    /// How often a request of it may be delivered. A caller of the article's protocol says only once
+    /// that it gives back.
+    pub copies: u8,
+}
+
+/// What a slot is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// To take it from somebody: asks, and does nothing more.
+    Newcomer,
+    /// For nothing but to have it, and to give it back.
+    Slot,
+    /// For a session that runs so many statements.
+    Session(u8),
+    /// For a connection of the article's protocol.
+    Anonymous,
+}
+
+impl Script {
+    /// A Lambda with 3 seconds left, so that its lease is 8: the shortest that leaves time to work.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            class: Class::Standard,
+            ttl: Seconds(8),
+            without_deadline: false,
+            begins_by: Seconds(0),
+            renewals: 0,
+            copies: 1,
+        }
+    }
+
+    /// The same, which may begin as late as that.
+    #[must_use]
+    pub fn begins_by(self, second: u32) -> Self {
+        Self { begins_by: Seconds(second), ..self }
+    }
+
+    /// The same with a lease of that length.
+    #[must_use]
+    pub fn with_ttl(self, seconds: u32) -> Self {
+        Self { ttl: Seconds(seconds), ..self }
+    }
+
+    /// The same, for class priority.
+    #[must_use]
+    pub fn with_priority(self) -> Self {
+        Self { class: Class::Priority, ..self }
+    }
+
+    /// The same, with a deadline beyond its lease.
+    #[must_use]
+    pub fn without_deadline(self) -> Self {
+        Self { without_deadline: true, ..self }
+    }
+
+    /// The same, with so many renewals.
+    #[must_use]
+    pub fn renewing(self, times: u8) -> Self {
+        Self { renewals: times, ..self }
+    }
+
+    /// The same, whose requests may arrive twice.
+    #[must_use]
+    pub fn repeated(self) -> Self {
+        Self { copies: 2, ..self }
+    }
+
+    /// How many statements it runs.
+    #[must_use]
+    pub fn statements(&self) -> u8 {
+        if let Kind::Session(statements) = self.kind { statements } else { 0 }
+    }
+}

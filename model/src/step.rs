@@ -1,0 +1,184 @@
+//! What can happen next.
+
+use std::fmt;
+
+use crate::state::Word;
+
+/// A step of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Time goes on by a tick.
+    Tick {
+        /// The holder whose clock stands still meanwhile; none, unless the wall clock is missing.
+        standing: Option<usize>,
+    },
+    /// A holder does something.
+    Holder(usize, HolderStep),
+    /// A counter does something.
+    Counter(CounterStep),
+    /// The server does something with a holder's connection.
+    Server(usize, ServerStep),
+    /// The pool is given another size: `Store::define`.
+    Resize,
+}
+
+/// A step of a holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HolderStep {
+    /// Asks for a slot.
+    Ask,
+    /// Hears that it has one.
+    HearGranted {
+        /// From a counter that recognised the call as a repeated one.
+        before: bool,
+    },
+    /// Hears that it has none.
+    HearRefused,
+    /// Waits no longer, and gives back what it may have been granted.
+    GiveUp,
+    /// Asks for its lease to be renewed.
+    AskRenewal,
+    /// Hears that its lease was renewed.
+    HearRenewed,
+    /// Hears that it was lost, and hangs up.
+    HearLost,
+    /// Looks at the clock, and decides what to do next.
+    Look,
+    /// Connects.
+    Connect,
+    /// The line looks at the clock, and lets a word through.
+    LetThrough,
+    /// Says it to the server.
+    Say(Word),
+    /// Hears the result of its statement.
+    HearResult,
+    /// Hangs up.
+    HangUp,
+    /// Says to the counter that it gives the slot back.
+    Release,
+}
+
+/// A step of a counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CounterStep {
+    /// An acquire arrives.
+    HearAcquire {
+        /// Whose.
+        holder: usize,
+        /// At a counter whose clock is ahead by so many seconds.
+        ahead: u8,
+    },
+    /// A release arrives, and is written.
+    Release {
+        /// Whose.
+        holder: usize,
+    },
+    /// An anonymous give-back arrives, and the oldest lease is read.
+    HearGiveBack {
+        /// Whose.
+        holder: usize,
+    },
+    /// A renewal arrives.
+    HearRenewal {
+        /// Whose.
+        holder: usize,
+        /// At a counter whose clock is ahead by so many seconds.
+        ahead: u8,
+    },
+    /// The write of a task reaches the table.
+    Write {
+        /// Which of the tasks.
+        task: usize,
+    },
+    /// The same, but the table's answer is lost, and the write will be repeated.
+    WriteUnheard {
+        /// Which of the tasks.
+        task: usize,
+    },
+}
+
+/// A step of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerStep {
+    /// Ends by a limit what goes on in the connection: a statement, or the session.
+    End,
+    /// A statement is done before its limit.
+    Done,
+    /// It sees that the holder has hung up, and ends the session.
+    SeeHangUp,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tick { standing: None } => f.write_str("time goes on"),
+            Self::Tick { standing: Some(at) } => {
+                write!(f, "time goes on, but not on the clock of holder {at}")
+            }
+            Self::Holder(at, step) => write!(f, "holder {at} {step}"),
+            Self::Counter(step) => write!(f, "a counter {step}"),
+            Self::Server(at, step) => write!(f, "the server {step} of holder {at}"),
+            Self::Resize => f.write_str("the pool is given another size"),
+        }
+    }
+}
+
+impl fmt::Display for HolderStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ask => "asks for a slot",
+            Self::HearGranted { before: false } => "hears that it has one",
+            Self::HearGranted { before: true } => "hears, of a repeated call, that it has one",
+            Self::HearRefused => "hears that none is free",
+            Self::GiveUp => "waits no longer, and gives back what it may have",
+            Self::AskRenewal => "asks for a renewal",
+            Self::HearRenewed => "hears that its lease is renewed",
+            Self::HearLost => "hears that its lease is lost",
+            Self::Look => "looks at the clock",
+            Self::Connect => "connects",
+            Self::LetThrough => "has its line look at the clock",
+            Self::Say(Word::Login) => "logs in",
+            Self::Say(Word::Limits { statement, .. }) => {
+                return write!(f, "tells the session's limits, {statement} ticks a statement");
+            }
+            Self::Say(Word::Statement { .. }) => "sends a statement",
+            Self::HearResult => "hears the statement's result",
+            Self::HangUp => "hangs up",
+            Self::Release => "says to the counter that it gives back",
+        })
+    }
+}
+
+impl fmt::Display for CounterStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HearAcquire { holder, ahead } => {
+                write!(f, "{ahead} s ahead hears that holder {holder} asks, and looks at its clock")
+            }
+            Self::Release { holder } => {
+                write!(f, "hears the release of holder {holder}, and writes it")
+            }
+            Self::HearGiveBack { holder } => {
+                write!(f, "hears the give-back of holder {holder}, and reads the oldest lease")
+            }
+            Self::HearRenewal { holder, ahead } => {
+                write!(
+                    f,
+                    "{ahead} s ahead hears the renewal of holder {holder}, and looks at its clock"
+                )
+            }
+            Self::Write { .. } => f.write_str("has the table decide"),
+            Self::WriteUnheard { .. } => f.write_str("has the table decide, and does not hear how"),
+        }
+    }
+}
+
+impl fmt::Display for ServerStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::End => "ends by a limit what goes on in the connection",
+            Self::Done => "has done the statement",
+            Self::SeeHangUp => "sees that it was hung up on, and ends the session",
+        })
+    }
+}

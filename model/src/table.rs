@@ -1,0 +1,139 @@
+//! The pool's item in the table, and the conditional writes on it.
+//!
+//! Each method is the function of the same name in `store::expression`: its condition, then its
+//! update. What a condition sees and what an update does is one step, as in DynamoDB.
+
+use std::num::NonZeroU32;
+
+use rds_admission::pool::{Class, Pool, PoolSize};
+
+use crate::lease::{Lease, Leases};
+use crate::removed::{Guard, Removed};
+use crate::timing::Expiry;
+
+/// A takeover as it was planned: `store::expression::take_over`'s arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TakeOver {
+    /// The leases that were seen expired, with the expiry that was seen.
+    pub expired: Leases,
+    /// When the new lease expires.
+    pub expiry: Expiry,
+    /// The limit that was seen.
+    pub limit: u8,
+}
+
+/// The pool's item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Table {
+    /// `Leases`.
+    pub leases: Leases,
+    /// `InUse`: an attribute of its own, that every write must keep in step with `Leases`.
+    pub in_use: i8,
+    /// `MaxConnections`.
+    pub slots: u8,
+    /// Slots kept for class priority: `MaxConnections` less `StandardLimit`.
+    pub kept: u8,
+    /// Whether a lease ever came in while more were out than the limit in force allows.
+    pub overfilled: bool,
+}
+
+impl Table {
+    /// A pool of `slots` slots without a lease, `kept` of them for class priority.
+    #[must_use]
+    pub fn new(slots: u8, kept: u8) -> Self {
+        Self { leases: Leases::default(), in_use: 0, slots, kept, overfilled: false }
+    }
+
+    /// The size in force.
+    #[must_use]
+    pub fn size(&self) -> PoolSize {
+        let slots = NonZeroU32::new(self.slots.into()).unwrap_or(NonZeroU32::MIN);
+        PoolSize::new(slots, self.kept.into())
+            .unwrap_or_else(|never| unreachable!("a configuration's size: {never}"))
+    }
+
+    /// The limit in force for `class`.
+    #[must_use]
+    pub fn limit(&self, class: Class) -> u8 {
+        u8::try_from(self.size().limit(class)).unwrap_or(u8::MAX)
+    }
+
+    /// The item as the counter reads it: `store::item::pool`.
+    #[must_use]
+    pub fn pool(&self) -> Pool {
+        let mut pool = Pool::new(self.size());
+        pool.leases.extend(self.leases.iter().map(|(lease, at)| (lease.id(), at.into())));
+        pool
+    }
+
+    /// Takes a free slot. False when the condition refuses.
+    pub fn add(&mut self, lease: Lease, expiry: Expiry, class: Class, removed: Removed) -> bool {
+        let limit = self.limit(class);
+        let below = self.in_use < i8::try_from(limit).unwrap_or(i8::MAX);
+        let new = self.leases.get(lease).is_none();
+        if !(below || removed.guard(Guard::LimitInTheWrite))
+            || !(new || removed.guard(Guard::KnownLease))
+        {
+            return false;
+        }
+        self.leases.set(lease, Some(expiry));
+        self.in_use = self.in_use.saturating_add(1);
+        self.came_in(limit);
+        true
+    }
+
+    /// Replaces expired leases by a new one. False when the condition refuses.
+    pub fn take_over(
+        &mut self,
+        lease: Lease,
+        plan: &TakeOver,
+        class: Class,
+        removed: Removed,
+    ) -> bool {
+        let itself = plan.expired.get(lease).is_some();
+        let exact = plan.expired.iter().all(|(old, seen)| self.leases.get(old) == Some(seen));
+        let fewer = plan.expired.iter().filter(|(old, _)| *old != lease).count();
+        let fewer = i8::try_from(fewer).unwrap_or(i8::MAX);
+        let limit = self.limit(class);
+        let bound = i8::try_from(plan.limit).unwrap_or(i8::MAX).saturating_add(fewer);
+        let fits = (limit == plan.limit && self.in_use < bound)
+            || removed.guard(Guard::LimitInTheTakeover);
+        let new = itself || (self.leases.get(lease).is_none() && fits);
+        if !(exact || removed.guard(Guard::ExactTakeover)) || !new {
+            return false;
+        }
+        for (old, _) in plan.expired.iter() {
+            self.leases.set(old, None);
+        }
+        self.leases.set(lease, Some(plan.expiry));
+        self.in_use -= fewer;
+        if !itself {
+            self.in_use = self.in_use.saturating_add(1);
+            self.came_in(limit);
+        }
+        true
+    }
+
+    /// Gives a slot back. False when the condition refuses.
+    pub fn remove(&mut self, lease: Lease, removed: Removed) -> bool {
+        if self.leases.get(lease).is_none() && !removed.guard(Guard::ReleaseOfALease) {
+            return false;
+        }
+        self.leases.set(lease, None);
+        self.in_use = self.in_use.saturating_sub(1);
+        true
+    }
+
+    /// Makes a lease last until `expiry`. False when the condition refuses.
+    pub fn renew(&mut self, lease: Lease, expiry: Expiry, removed: Removed) -> bool {
+        if self.leases.get(lease).is_none() && !removed.guard(Guard::RenewalOfALease) {
+            return false;
+        }
+        self.leases.set(lease, Some(expiry));
+        true
+    }
+
+    fn came_in(&mut self, limit: u8) {
+        self.overfilled |= self.in_use > i8::try_from(limit).unwrap_or(i8::MAX);
+    }
+}

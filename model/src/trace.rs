@@ -1,0 +1,115 @@
+//! A counterexample, step by step.
+
+use std::fmt;
+
+use crate::check::Behaviour;
+use crate::configuration::Configuration;
+use crate::lease::Lease;
+use crate::state::{Connection, State, Task, Write};
+use crate::step::{CounterStep, Step};
+
+/// A behaviour, to be read: each step with its time, and what it changed in the table and on the
+/// server.
+#[derive(Debug, Clone, Copy)]
+pub struct Trace<'a> {
+    /// Where it was found.
+    pub configuration: &'a Configuration,
+    /// What it breaks.
+    pub property: &'a str,
+    /// The behaviour.
+    pub behaviour: &'a Behaviour,
+}
+
+impl fmt::Display for Trace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Configuration { name, covers, holders, slots, timing, .. } = self.configuration;
+        writeln!(f, "configuration {name}: {covers}; slots: {slots}")?;
+        for (at, script) in holders.iter().enumerate() {
+            writeln!(f, "holder {at}: {:?}, lease {}", script.kind, script.ttl)?;
+        }
+        writeln!(f)?;
+        let behaviour = self.behaviour.clone().into_vec();
+        for (number, pair) in behaviour.windows(2).enumerate() {
+            let [(before, Some(step)), (after, _)] = pair else { continue };
+            let seconds = timing.duration(after.now).as_secs_f64();
+            write!(f, "{:>3}  {seconds:>4} s  {step}", number + 1)?;
+            if let Step::Counter(CounterStep::Write { task } | CounterStep::WriteUnheard { task }) =
+                step
+                && let Some(task) = before.tasks.get(*task)
+            {
+                write!(f, ": {}", Writing(task))?;
+            }
+            let (was, is) = (Seen(before).to_string(), Seen(after).to_string());
+            if was != is {
+                write!(f, "\n             -> {is}")?;
+            }
+            writeln!(f)?;
+        }
+        write!(f, "\nbroken: {}", self.property)
+    }
+}
+
+/// What a counter is about to write.
+struct Writing<'a>(&'a Task);
+
+impl fmt::Display for Writing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Task::Acquire { holder, write: Write::Add(expiry), .. } => {
+                write!(f, "a lease for holder {holder} to {} s, if there is room", expiry.0)
+            }
+            Task::Acquire { holder, write: Write::TakeOver(plan), .. } => {
+                write!(f, "a lease for holder {holder} to {} s, in place of", plan.expiry.0)?;
+                for (lease, seen) in plan.expired.iter() {
+                    write!(f, " that of {} to {} s", Owner(lease), seen.0)?;
+                }
+                Ok(())
+            }
+            Task::Renew { holder, expiry } => {
+                write!(f, "the lease of holder {holder} to {} s", expiry.0)
+            }
+            Task::GiveBack { holder, oldest } => {
+                write!(f, "for holder {holder}, the lease of {} is out no longer", Owner(*oldest))
+            }
+        }
+    }
+}
+
+/// What of a state is to be seen from outside.
+struct Seen<'a>(&'a State);
+
+impl fmt::Display for Seen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(state) = self;
+        write!(f, "InUse {} of {}", state.table.in_use, state.table.slots)?;
+        for (lease, expiry) in state.table.leases.iter() {
+            write!(f, "; lease of {} to {} s", Owner(lease), expiry.0)?;
+        }
+        for (at, holder) in state.holders.iter().enumerate() {
+            match holder.connection {
+                Connection::None => Ok(()),
+                Connection::Login(due) => write!(f, "; {at} not logged in, to tick {due}"),
+                Connection::Idle(_, due) => write!(f, "; session of {at} idle, to tick {due}"),
+                Connection::Running(_, Some(due)) => {
+                    write!(f, "; session of {at} busy, to tick {due}")
+                }
+                Connection::Running(_, None) => write!(f, "; session of {at} busy, for ever"),
+                Connection::Trusted(_) => write!(f, "; connection of {at}"),
+            }?;
+        }
+        Ok(())
+    }
+}
+
+/// Whose a lease is.
+struct Owner(Lease);
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.holder() {
+            Some((holder, false)) => write!(f, "{holder}"),
+            Some((holder, true)) => write!(f, "{holder}, a second one,"),
+            None => write!(f, "nobody named ({})", self.0.id()),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What holds for every event, whoever makes it up: the tests beside this file, or a fuzzer.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Region};
+use lambda_http::http::{HeaderMap, Method, StatusCode, header};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Context, LambdaEvent};
+use query::answer::Answer;
+use query::{Employees, lambda};
+use rds_admission::client::{Admission, Counter, CounterError};
+use rds_admission::secret::SecretCache;
+use rds_admission::session::SessionOptions;
+use rds_admission::wire::{AcquireAnswer, Reason, Refused, Request};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fate {
+    /// It was not one of API Gateway's.
+    NoEvent,
+    /// A slot was asked for; the counter refuses all.
+    Refused,
+    /// Another path.
+    NotFound,
+    /// Another method.
+    MethodNotAllowed,
+}
+
+/// A counter that refuses, and counts how often it is asked.
+#[derive(Clone, Default)]
+struct Refusing(Arc<AtomicU32>);
+
+impl Counter for Refusing {
+    async fn call(&self, _: &Request) -> Result<Value, CounterError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let refused = AcquireAnswer::Refused(Refused {
+            reason: Reason::Full,
+            retry_after: Duration::from_millis(250),
+            in_use: Some(60),
+            max_connections: Some(62),
+        });
+        serde_json::to_value(refused).map_err(|source| CounterError::Answer { source })
+    }
+}
+
+/// One for all events: a fuzzer tries thousands in a second.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_current_thread().enable_time().build().expect("a runtime"));
+
+/// Never asked, since there is never a slot.
+static SECRETS: LazyLock<Client> = LazyLock::new(|| {
+    let config = Config::builder().behavior_version(BehaviorVersion::latest());
+    Client::from_conf(config.region(Region::new("us-east-1")).build())
+});
+
+/// The query asks for a slot if the event is a GET on one of its two paths, and otherwise does not;
+/// either way the answer is one of the contract's.
+///
+/// # Panics
+/// When it does not.
+pub(crate) fn holds(event: &[u8]) -> Fate {
+    let Ok(event) = serde_json::from_slice::<LambdaRequest>(event) else { return Fate::NoEvent };
+    let Some((fate, headers)) = expected(&event) else { return Fate::NoEvent };
+    counted_is_told_as_asked(&headers);
+
+    let counter = Refusing::default();
+    let admission = Admission::new(counter.clone(), "Prod_MySQL".parse().expect("a name"));
+    let secret = SecretCache::new(SECRETS.clone(), "never read");
+    let employees = Employees::new(admission, secret, SessionOptions::default());
+    let mut context = Context::default();
+    context.deadline = u64::MAX;
+    let answered = lambda::invocation(&employees, LambdaEvent::new(event, context));
+    let answer = RUNTIME.block_on(answered).expect("an answer");
+    let answer = serde_json::to_value(answer).expect("an answer that API Gateway can read");
+
+    let asked = counter.0.load(Ordering::SeqCst);
+    assert_eq!(asked, u32::from(fate == Fate::Refused));
+    is_of_the_contract(fate, &answer);
+    fate
+}
+
+/// What shall become of an event, and the headers of its request.
+fn expected(event: &LambdaRequest) -> Option<(Fate, HeaderMap)> {
+    let (method, path, stage, headers) = match event {
+        LambdaRequest::ApiGatewayV1(event) => {
+            (&event.http_method, &event.path, None, &event.headers)
+        }
+        LambdaRequest::ApiGatewayV2(event) => {
+            let context = &event.request_context;
+            let stage = context.stage.as_deref().filter(|stage| *stage != "$default");
+            (&context.http.method, &event.raw_path, stage, &event.headers)
+        }
+        _ => return None,
+    };
+    let served = |path: &str| {
+        let under = |prefix: &str| {
+            let rest = path.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.bytes().all(|byte| byte == b'/'))
+        };
+        let staged = |path: &str| stage.is_some_and(|stage| under(&format!("/{stage}{path}")));
+        ["", "/employees"].into_iter().any(|path| under(path) || staged(path))
+    };
+    let fate = match path {
+        Some(path) if !served(path) => Fate::NotFound,
+        Some(_) if *method == Method::GET => Fate::Refused,
+        Some(_) => Fate::MethodNotAllowed,
+        None => Fate::NotFound,
+    };
+    Some((fate, headers.clone()))
+}
+
+/// Whatever a client says that it accepts, it is told the count in one of two ways.
+fn counted_is_told_as_asked(headers: &HeaderMap) {
+    let response = Answer::Counted(3).response(headers).expect("a response");
+    assert_eq!(response.status(), StatusCode::OK);
+    let kind = response.headers()[header::CONTENT_TYPE].to_str().expect("text");
+    assert!(["text/html", "application/json"].contains(&kind), "{kind}");
+}
+
+fn is_of_the_contract(fate: Fate, answer: &Value) {
+    let (status, problem, said) = match fate {
+        Fate::Refused => (503, "no-slot", "retry-after"),
+        Fate::MethodNotAllowed => (405, "method-not-allowed", "allow"),
+        Fate::NotFound | Fate::NoEvent => (404, "not-found", "content-type"),
+    };
+    assert_eq!(answer["statusCode"], status, "{answer}");
+    assert_eq!(answer["headers"]["content-type"], "application/problem+json", "{answer}");
+    assert!(answer["headers"][said].is_string(), "{answer}");
+    let body: Value = serde_json::from_str(answer["body"].as_str().expect("text")).expect("JSON");
+    assert_eq!(body["status"], status, "{answer}");
+    let kind = body["type"].as_str().and_then(|kind| kind.rsplit('/').next());
+    assert_eq!(kind, Some(problem), "{answer}");
+}
