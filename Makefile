@@ -26,7 +26,7 @@ chaos: build
 model: setup
 	cargo run --locked --package model
 
-## fuzz: a million inputs for each of what takes bytes from outside; needs a nightly Rust
+## fuzz: a million inputs for each of what takes bytes from outside
 fuzz: setup
 	fuzz/run.sh
 

@@ -9,6 +9,7 @@ TOOLS=$PWD/target/tools
 OUT=$PWD/target/fuzz
 RUNS=${RUNS:-1000000}
 
+command -v c++ >/dev/null || { echo "fuzz: no C++ compiler here: install g++" >&2; exit 1; }
 if [ "$("$TOOLS/bin/cargo-fuzz" --version 2>/dev/null)" != "cargo-fuzz $CARGO_FUZZ" ]; then
     cargo install cargo-fuzz --locked --version "$CARGO_FUZZ" --root "$TOOLS"
 fi
@@ -17,8 +18,7 @@ PATH=$TOOLS/bin:$PATH
 for target in payload event; do
     corpus=$OUT/corpus/$target
     mkdir -p "$corpus" "$OUT/artifacts/$target"
-    # No sanitizer: safe Rust has nothing for one to find, and without it a stable compiler will do
-    # and an input takes half the time.
+    # No sanitizer: safe Rust has nothing for one to find, and without it a stable compiler will do.
     set -- --fuzz-dir fuzz --target-dir "$OUT" --sanitizer none "$target"
     cargo fuzz build "$@"
     echo "$target: $RUNS inputs"
