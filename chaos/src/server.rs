@@ -103,17 +103,29 @@ impl Samples {
         self.lock().away = away;
     }
 
-    fn add(&self, threads: Vec<Thread>, sockets: usize, limit: usize, since: Duration) {
+    fn add(
+        &self,
+        threads: Vec<Thread>,
+        sockets: &BTreeMap<u16, String>,
+        limit: usize,
+        since: Duration,
+    ) {
         let mut inner = self.lock();
         if !inner.away {
             inner.longest_gap = inner.longest_gap.max(since);
         }
         *inner.histogram.entry(threads.len()).or_default() += 1;
-        inner.most_sockets = inner.most_sockets.max(sockets);
-        if threads.len().max(sockets) > limit {
+        inner.most_sockets = inner.most_sockets.max(sockets.len());
+        if threads.len().max(sockets.len()) > limit {
             inner.above_count += 1;
             if inner.above.len() < SHOWN {
-                inner.above.push(format!("{sockets} by the kernel; {threads:?}"));
+                let (listed, known) = (threads.len(), sockets.len());
+                let unlisted: Vec<_> = sockets
+                    .iter()
+                    .filter(|(port, _)| threads.iter().all(|thread| thread.port != **port))
+                    .collect();
+                let text = format!("{listed} listed, {known} by the kernel, unlisted {unlisted:?}");
+                inner.above.push(text);
             }
         }
         inner.threads = threads;
@@ -153,7 +165,7 @@ impl Sampler {
                 match sample {
                     Ok(threads) => {
                         let sockets = connections_at(stack.mysql.port);
-                        into.add(threads, sockets, limit as usize, last.elapsed());
+                        into.add(threads, &sockets, limit as usize, last.elapsed());
                         last = Instant::now();
                     }
                     Err(_) => conn = None,
@@ -224,14 +236,15 @@ mod tests {
     fn samples_above_the_limit_and_gaps_are_remembered() {
         let samples = Samples::default();
         let second = Duration::from_secs(1);
-        samples.add(vec![thread("Sleep", None); 2], 2, 2, second);
+        let sockets = |count: u16| (0..count).map(|port| (port, "01".to_owned())).collect();
+        samples.add(vec![thread("Sleep", None); 2], &sockets(2), 2, second);
         assert_eq!((samples.most(), samples.above().0), (2, 0));
-        samples.add(vec![thread("Sleep", None); 3], 2, 2, 2 * second);
+        samples.add(vec![thread("Sleep", None); 3], &sockets(2), 2, 2 * second);
         assert_eq!((samples.most(), samples.above().0, samples.count()), (3, 1, 2));
-        samples.add(Vec::new(), 3, 2, second);
+        samples.add(Vec::new(), &sockets(3), 2, second);
         assert_eq!((samples.most_sockets(), samples.above().0), (3, 2));
         samples.away(true);
-        samples.add(Vec::new(), 0, 2, 9 * second);
+        samples.add(Vec::new(), &sockets(0), 2, 9 * second);
         assert_eq!(samples.longest_gap(), 2 * second);
     }
 }

@@ -16,20 +16,24 @@ pub(crate) fn connections_to(port: u16) -> BTreeMap<u64, u16> {
         .map_or_else(|_| BTreeMap::new(), |table| parse(&table, port))
 }
 
-/// How many connections the server at `port` of this machine has and has not closed, as the kernel sees
-/// it: from before their login on.
-pub(crate) fn connections_at(port: u16) -> usize {
-    fs::read_to_string("/proc/net/tcp").map_or(0, |table| count(&table, port))
+/// The connections that the server at `port` of this machine has and has not closed, as the kernel sees
+/// it: from before their login on. Each is the client's port, and the connection's state.
+pub(crate) fn connections_at(port: u16) -> BTreeMap<u16, String> {
+    fs::read_to_string("/proc/net/tcp").map_or_else(|_| BTreeMap::new(), |table| open(&table, port))
 }
 
-fn count(table: &str, port: u16) -> usize {
-    let local = format!(":{port:04X}");
-    let open = |line: &&str| {
+fn open(table: &str, port: u16) -> BTreeMap<u16, String> {
+    let row = |line: &str| {
         let mut columns = line.split_whitespace().skip(1);
-        let at_port = columns.next().is_some_and(|address| address.ends_with(&local));
-        at_port && columns.nth(1).is_some_and(|state| [ESTABLISHED, CLOSE_WAIT].contains(&state))
+        let (local, remote, state) = (columns.next()?, columns.next()?, columns.next()?);
+        let is_open = port_of(local)? == port && [ESTABLISHED, CLOSE_WAIT].contains(&state);
+        is_open.then_some((port_of(remote)?, state.to_owned()))
     };
-    table.lines().skip(1).filter(open).count()
+    table.lines().skip(1).filter_map(row).collect()
+}
+
+fn port_of(address: &str) -> Option<u16> {
+    u16::from_str_radix(address.rsplit(':').next()?, 16).ok()
 }
 
 /// The columns: number, local address, remote address, state, …, inode.
@@ -38,7 +42,6 @@ fn parse(table: &str, port: u16) -> BTreeMap<u64, u16> {
         let mut columns = line.split_whitespace().skip(1);
         let (local, remote, state) = (columns.next()?, columns.next()?, columns.next()?);
         let inode = columns.nth(5)?.parse().ok()?;
-        let port_of = |address: &str| u16::from_str_radix(address.rsplit(':').next()?, 16).ok();
         (state == ESTABLISHED && port_of(remote)? == port).then_some((inode, port_of(local)?))
     };
     table.lines().skip(1).filter_map(row).filter(|(inode, _)| *inode != 0).collect()
@@ -58,7 +61,7 @@ pub(crate) fn ports_of(pid: u32, connections: &BTreeMap<u64, u16>) -> Vec<u16> {
 mod tests {
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-    use super::{connections_at, connections_to, count, parse, ports_of};
+    use super::{connections_at, connections_to, open, parse, ports_of};
 
     #[test]
     fn reads_the_kernels_table() {
@@ -68,7 +71,7 @@ mod tests {
    2: 0100007F:C351 0100007F:0CEA 08 00000000:00000000 00:00000000 00000000     0        0 333 1 0 20 4 30 10 -1
    3: 0100007F:0CEA 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 444 1 0 20 4 30 10 -1
 ";
-        assert_eq!(count(table, 3306), 1);
+        assert_eq!(open(table, 3306).into_keys().collect::<Vec<_>>(), [50_000]);
         assert_eq!(parse(table, 3306).into_iter().collect::<Vec<_>>(), [(222, 50_000)]);
     }
 
@@ -78,7 +81,7 @@ mod tests {
         let port = server.local_addr().unwrap().port();
         let client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         let own = client.local_addr().unwrap().port();
-        assert_eq!(connections_at(port), 1);
+        assert_eq!(connections_at(port).into_keys().collect::<Vec<_>>(), [own]);
         let mine = || ports_of(std::process::id(), &connections_to(port));
         assert_eq!(mine(), [own]);
         drop(client);
