@@ -4,10 +4,18 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Error};
+use tokio::time::Instant;
 
 use super::{MariaDb, STOP_LIMIT};
+
+/// How long a full server is asked again.
+const FULL_LIMIT: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// `ER_CON_COUNT_ERROR`: <https://mariadb.com/kb/en/mariadb-error-codes/>.
+const TOO_MANY_CONNECTIONS: u16 = 1040;
 
 /// How a server goes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +48,20 @@ impl MariaDb {
     /// Sets how many connections the server accepts from now on. Those that are open stay.
     ///
     /// # Errors
-    /// When the server can't be reached, or refuses.
+    /// When the server can't be reached, refuses, or stays full for 20 seconds.
     pub async fn set_max_connections(&self, connections: NonZeroU32) -> Result<()> {
-        let mut observer =
-            Conn::new(self.observer_opts()).await.context("connecting to MariaDB")?;
+        let until = Instant::now() + FULL_LIMIT;
+        let mut observer = loop {
+            match Conn::new(self.observer_opts()).await {
+                // Another observer may have the one connection to spare.
+                Err(Error::Server(refusal))
+                    if refusal.code == TOO_MANY_CONNECTIONS && Instant::now() < until =>
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                observer => break observer.context("connecting to MariaDB")?,
+            }
+        };
         observer
             .query_drop(format!("SET GLOBAL max_connections = {connections}"))
             .await
