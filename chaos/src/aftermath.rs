@@ -5,11 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::json;
 
-use crate::pool::{Aws, epoch_seconds};
+use crate::pool::{Aws, SKEW_ALLOWANCE, epoch_seconds};
 use crate::scene::Scene;
-
-/// What the counters allow between their clocks.
-const SKEW_ALLOWANCE: u64 = 2;
 
 /// What was found.
 #[derive(Clone, Debug, Default)]

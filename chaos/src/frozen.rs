@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::control::Instance;
-use crate::pool::epoch_seconds;
+use crate::pool::{SKEW_ALLOWANCE, epoch_seconds};
 use crate::scene::Scene;
 use crate::sockets::{connections_to, ports_of};
 
@@ -18,9 +18,6 @@ const LOOK: Duration = Duration::from_millis(25);
 
 /// How often it is asked whether the instance is still there.
 const ASK: Duration = Duration::from_millis(500);
-
-/// What the counters allow between their clocks: until then nobody else can have the slot.
-const SKEW_ALLOWANCE: u64 = 2;
 
 /// What was seen of all of them.
 #[derive(Default)]

@@ -24,6 +24,7 @@ mod ledger;
 mod pool;
 mod report;
 mod run;
+mod sampler;
 mod scene;
 mod server;
 mod sockets;

@@ -1,15 +1,14 @@
 //! The pool's item in the table, sampled throughout; and the counter, asked from outside.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
+use crate::sampler::Sampler;
 use crate::stack::Stack;
 
 const EVERY: Duration = Duration::from_millis(100);
@@ -155,37 +154,23 @@ impl Samples {
     }
 }
 
-/// A sampler at work.
-pub(crate) struct Sampler {
-    pub(crate) samples: Arc<Samples>,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Sampler {
-    /// Samples the pool.
-    pub(crate) fn start(aws: &Aws) -> Self {
-        let samples = Arc::new(Samples::default());
-        let (stop, stopped) = watch::channel(false);
-        let (aws, into) = (aws.clone(), Arc::clone(&samples));
-        let task = tokio::spawn(async move {
-            while !*stopped.borrow() {
-                // One that fails is not a sample: their number is judged.
-                if let Ok(pool) = aws.pool().await {
-                    into.add(pool);
-                }
-                tokio::time::sleep(EVERY).await;
+/// Samples the pool.
+pub(crate) fn sample(aws: &Aws) -> Sampler<Samples> {
+    let aws = aws.clone();
+    Sampler::start(Samples::default(), |into, stopped| async move {
+        while !*stopped.borrow() {
+            // One that fails is not a sample: their number is judged.
+            if let Ok(pool) = aws.pool().await {
+                into.add(pool);
             }
-        });
-        Self { samples, stop, task }
-    }
-
-    pub(crate) async fn stop(self) {
-        self.stop.send_replace(true);
-        // A panic shows in the number of samples.
-        let _ = self.task.await;
-    }
+            tokio::time::sleep(EVERY).await;
+        }
+    })
 }
+
+/// What the counters allow between their clocks, in seconds: until then nobody else can have the slot
+/// of a lease that is over.
+pub(crate) const SKEW_ALLOWANCE: u64 = 2;
 
 /// The second that it is, as the leases count them.
 pub(crate) fn epoch_seconds() -> u64 {

@@ -39,8 +39,8 @@ pub async fn run(args: Args) -> Result<Verdict> {
     let pool = aws.pool().await?;
     let slots = pool.standard_limit;
     let max_connections = server_limit(&stack).await?;
-    let threads = server::Sampler::start(&stack, u32::try_from(slots)?).await?;
-    let leases = pool::Sampler::start(&aws);
+    let threads = server::sample(&stack, u32::try_from(slots)?).await?;
+    let leases = pool::sample(&aws);
     let flood = Flood::start(&format!("{}/employees", stack.api_url), args.users.get());
     tokio::time::sleep(CALM).await;
 

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
 use crate::control::{Control, Instance};
 use crate::flood::Answers;
 use crate::frozen::Frozen;
 use crate::ledger::{Kind, Ledger};
+use crate::sockets::{connections_to, ports_of};
 use crate::stack::Stack;
 use crate::{pool, server};
 
@@ -40,6 +44,22 @@ impl Scene {
         let mut instances = self.control.instances().await?;
         instances.retain(|one| one.function == self.stack.query_function && !one.frozen);
         Ok(instances)
+    }
+
+    /// One of the queries that have a connection to the database, and the connection's port.
+    pub(crate) async fn connected(
+        &self,
+        dice: &mut StdRng,
+    ) -> anyhow::Result<Option<(Instance, u16)>> {
+        let connections = connections_to(self.stack.mysql.port);
+        let mut connected = self.queries().await?;
+        connected.retain(|one| !ports_of(one.pid, &connections).is_empty());
+        if connected.is_empty() {
+            return Ok(None);
+        }
+        let chosen = connected.swap_remove(dice.random_range(0..connected.len()));
+        let port = ports_of(chosen.pid, &connections).first().copied();
+        Ok(port.map(|port| (chosen, port)))
     }
 
     /// Records when the slot of `lease` is back in the pool.

@@ -1,15 +1,14 @@
 //! The database's own list of threads, sampled throughout.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
+use crate::sampler::Sampler;
 use crate::sockets::connections_at;
 use crate::stack::Stack;
 
@@ -136,51 +135,33 @@ impl Samples {
     }
 }
 
-/// A sampler at work.
-pub(crate) struct Sampler {
-    pub(crate) samples: Arc<Samples>,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
-}
-
-impl Sampler {
-    /// Samples the connections of the service, of which there may be `limit`.
-    ///
-    /// # Errors
-    /// When the server can't be watched.
-    pub(crate) async fn start(stack: &Stack, limit: u32) -> Result<Self> {
-        let samples = Arc::new(Samples::default());
-        let mut conn = Conn::new(stack.observer()).await.context("watching the database")?;
-        threads(&mut conn, stack).await.context("watching the database")?;
-        let (stop, mut stopped) = watch::channel(false);
-        let (stack, into) = (stack.clone(), Arc::clone(&samples));
-        let task = tokio::spawn(async move {
-            let mut conn = Some(conn);
-            let mut last = Instant::now();
-            while !*stopped.borrow_and_update() {
-                let sample = match &mut conn {
-                    Some(conn) => threads(conn, &stack).await,
-                    None => connect_and_look(&mut conn, &stack).await,
-                };
-                match sample {
-                    Ok(threads) => {
-                        let sockets = connections_at(stack.mysql.port);
-                        into.add(threads, &sockets, limit as usize, last.elapsed());
-                        last = Instant::now();
-                    }
-                    Err(_) => conn = None,
+/// Samples the connections of the service, of which there may be `limit`.
+///
+/// # Errors
+/// When the server can't be watched.
+pub(crate) async fn sample(stack: &Stack, limit: u32) -> Result<Sampler<Samples>> {
+    let mut conn = Conn::new(stack.observer()).await.context("watching the database")?;
+    threads(&mut conn, stack).await.context("watching the database")?;
+    let stack = stack.clone();
+    Ok(Sampler::start(Samples::default(), |into, stopped| async move {
+        let mut conn = Some(conn);
+        let mut last = Instant::now();
+        while !*stopped.borrow() {
+            let sample = match &mut conn {
+                Some(conn) => threads(conn, &stack).await,
+                None => connect_and_look(&mut conn, &stack).await,
+            };
+            match sample {
+                Ok(threads) => {
+                    let sockets = connections_at(stack.mysql.port);
+                    into.add(threads, &sockets, limit as usize, last.elapsed());
+                    last = Instant::now();
                 }
-                tokio::time::sleep(EVERY).await;
+                Err(_) => conn = None,
             }
-        });
-        Ok(Self { samples, stop, task })
-    }
-
-    pub(crate) async fn stop(self) {
-        self.stop.send_replace(true);
-        // A panic shows in the number of samples.
-        let _ = self.task.await;
-    }
+            tokio::time::sleep(EVERY).await;
+        }
+    }))
 }
 
 async fn connect_and_look(

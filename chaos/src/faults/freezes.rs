@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use rand::RngExt as _;
 use rand::rngs::StdRng;
 use serde_json::json;
 
@@ -14,7 +13,6 @@ use super::trap::trap;
 use crate::control::Instance;
 use crate::ledger::{Group, Kind};
 use crate::scene::Scene;
-use crate::sockets::{connections_to, ports_of};
 
 /// Whom to freeze, and when.
 #[derive(Clone, Copy, Debug)]
@@ -85,13 +83,7 @@ async fn freeze_connected(
     dice: &mut StdRng,
     time: Duration,
 ) -> Result<Option<String>> {
-    let connections = connections_to(scene.stack.mysql.port);
-    let mut instances = scene.queries().await?;
-    instances.retain(|one| !ports_of(one.pid, &connections).is_empty());
-    if instances.is_empty() {
-        return Ok(None);
-    }
-    let chosen = instances.swap_remove(dice.random_range(0..instances.len()));
+    let Some((chosen, _)) = scene.connected(dice).await? else { return Ok(None) };
     Ok(scene.control.freeze(&chosen.id, time).await?.then_some(chosen.id))
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rand::RngExt as _;
 use rand::rngs::StdRng;
 use serde_json::json;
 
@@ -88,15 +87,8 @@ impl Kill {
                 }
             }
             Self::AnyConnection => {
-                let connections = connections_to(scene.stack.mysql.port);
-                let instances = scene.queries().await?;
-                let connected: Vec<_> = instances
-                    .iter()
-                    .filter_map(|one| Some((one, *ports_of(one.pid, &connections).first()?)))
-                    .collect();
-                if !connected.is_empty() {
-                    let (instance, port) = connected[dice.random_range(0..connected.len())];
-                    look_and_kill(scene, instance, port, watchers).await?;
+                if let Some((instance, port)) = scene.connected(dice).await? {
+                    look_and_kill(scene, &instance, port, watchers).await?;
                 }
             }
         }
