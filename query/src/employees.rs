@@ -47,6 +47,12 @@ impl<C: Counter + 'static> Employees<C> {
         Self { hold, ..self }
     }
 
+    /// Whether no more connections are opened than there are slots.
+    #[must_use]
+    pub fn protected(&self) -> bool {
+        self.admission.protects()
+    }
+
     /// Counts the employees under a slot, which is back before this returns.
     ///
     /// # Errors

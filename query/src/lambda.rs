@@ -75,12 +75,19 @@ fn timeouts(attempt: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// Serves invocations until Lambda ends the instance.
+/// Serves invocations until Lambda ends the instance. Says so at once when admission is bypassed.
 ///
 /// # Errors
 /// When the Runtime API can't be reached.
 pub async fn run<C: Counter + 'static>(employees: Employees<C>) -> Result<(), Error> {
     let employees = &employees;
+    if !employees.protected() {
+        tracing::warn!(
+            admission = BYPASS,
+            "admission is bypassed: nothing keeps the database from running out of connections. \
+             ADMISSION=on brings it back"
+        );
+    }
     // Boxed: the nested futures of the SDKs are deeper than the compiler follows by default.
     lambda_runtime::run(service_fn(move |event| Box::pin(invocation(employees, event)))).await
 }
@@ -100,7 +107,7 @@ pub async fn invocation<C: Counter + 'static>(
         Route::Employees => {
             let count = employees.count(Deadline::at_epoch_ms(context.deadline)).await;
             let answer = Answer::of(&count);
-            log(request_id, answer.outcome(), &count);
+            log(request_id, answer.outcome(), &count, employees.protected());
             answer
         }
         Route::NotFound => no_such(request_id, Problem::NotFound),
@@ -114,10 +121,25 @@ fn no_such(request_id: &str, problem: Problem) -> Answer {
     Answer::Problem(problem)
 }
 
+/// What a log line says of a request that took no slot, because admission is bypassed.
+const BYPASS: &str = "bypass";
+
+/// Logs a request; as a warning when admission is bypassed, so that nobody forgets it.
+macro_rules! log_request {
+    ($protected:expr, $($field:tt)*) => {
+        if $protected {
+            tracing::info!($($field)*, "request");
+        } else {
+            tracing::warn!(admission = BYPASS, $($field)*, "request");
+        }
+    };
+}
+
 fn log(
     request_id: &str,
     outcome: &'static str,
     count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
+    protected: bool,
 ) {
     let (held, cause) = match count {
         Ok(Admitted { value: Ok(_), held }) => (Some(held), None),
@@ -130,14 +152,15 @@ fn log(
     };
     let Some(Held { lease, acquire, work, release, given_back, in_use, max_connections }) = held
     else {
-        tracing::info!(request_id, outcome, cause, "request");
+        log_request!(protected, request_id, outcome, cause);
         return;
     };
     let lost = match given_back {
         GivenBack::Failed(Some(error)) => Some(chain(error)),
         _ => None,
     };
-    tracing::info!(
+    log_request!(
+        protected,
         request_id,
         outcome,
         cause,
@@ -148,8 +171,7 @@ fn log(
         given_back = given_back.as_str(),
         release_failure = lost,
         in_use,
-        max_connections,
-        "request"
+        max_connections
     );
 }
 

@@ -24,17 +24,18 @@ pub(super) fn target(request: &Request) -> Option<Target> {
         .path()
         .strip_prefix("/2015-03-31/functions/")?
         .strip_suffix("/invocations")?;
-    let (function, inner) = parse_reference(&reference.replace("%3A", ":").replace("%3a", ":"))?;
+    let (function, inner) = parse_reference(reference)?;
     let latest = |version: &str| version == "$LATEST" || version == "%24LATEST";
     let qualified = inner.as_deref().or_else(|| qualifier(request.uri()));
     qualified.is_none_or(latest).then_some(Target { function })
 }
 
 /// Name and qualifier of `name`, `name:qualifier`, `account:function:name`, or an ARN.
-fn parse_reference(reference: &str) -> Option<(String, Option<String>)> {
+pub(super) fn parse_reference(reference: &str) -> Option<(String, Option<String>)> {
+    let reference = &reference.replace("%3A", ":").replace("%3a", ":");
     let own = match reference.rsplit_once(":function:") {
         Some((_, own)) => own,
-        None => reference,
+        None => reference.as_str(),
     };
     let (name, qualifier) = match own.split_once(':') {
         Some((name, qualifier)) => (name, Some(qualifier.to_owned())),

@@ -5,6 +5,7 @@
 //! this is the place to look at, or interfere with, what the parts say to each other ([`faults`]).
 
 mod api;
+mod change;
 mod control;
 mod faults;
 mod forward;
@@ -82,6 +83,11 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
         return api::as_on_aws(front.upstream.forward(&uri, request).await).await;
     }
     let uri = request.uri().clone();
+    if let Some(function) = change::target(&request) {
+        let answer = front.upstream.forward(&uri, request).await;
+        front.host.forget(&function);
+        return answer;
+    }
     match front.caller(&request).zip(Call::of_service(request.headers())) {
         Some((caller, call)) => {
             let real = front.upstream.forward(&uri, request);

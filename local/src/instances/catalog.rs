@@ -35,6 +35,8 @@ pub(super) struct Catalog {
     aws: Aws,
     code: PathBuf,
     known: Mutex<HashMap<String, Entry>>,
+    /// When functions were last changed. What was asked for earlier may be what they were before.
+    changed: Mutex<HashMap<String, Instant>>,
     /// Held while asking, so that a burst asks once.
     asking: tokio::sync::Mutex<()>,
 }
@@ -42,7 +44,8 @@ pub(super) struct Catalog {
 impl Catalog {
     /// Asks `aws`, unpacks code below the folder `code`.
     pub(super) fn new(aws: Aws, code: PathBuf) -> Self {
-        Self { aws, code, known: Mutex::default(), asking: tokio::sync::Mutex::default() }
+        let (known, changed) = (Mutex::default(), Mutex::default());
+        Self { aws, code, known, changed, asking: tokio::sync::Mutex::default() }
     }
 
     /// The function called `name`, or `None` when there is none.
@@ -55,6 +58,12 @@ impl Catalog {
             return Ok(Some(function));
         }
         self.ask(name).await
+    }
+
+    /// Asks anew before the function called `name` is used again.
+    pub(super) fn forget(&self, name: &str) {
+        self.changes().insert(name.to_owned(), Instant::now());
+        self.lock().remove(name);
     }
 
     fn remembered(self: &Arc<Self>, name: &str) -> Option<Arc<Function>> {
@@ -86,9 +95,16 @@ impl Catalog {
             .await
             .with_context(|| format!("getting the code of {name}"))?;
         let function = Arc::new(Function { record, code });
-        let entry = Entry { function: Arc::clone(&function), asked, refreshing: false };
-        self.lock().insert(name.to_owned(), entry);
+        let mut known = self.lock();
+        if self.changes().get(name).is_none_or(|changed| asked > *changed) {
+            let entry = Entry { function: Arc::clone(&function), asked, refreshing: false };
+            known.insert(name.to_owned(), entry);
+        }
         Ok(Some(function))
+    }
+
+    fn changes(&self) -> std::sync::MutexGuard<'_, HashMap<String, Instant>> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Entry>> {

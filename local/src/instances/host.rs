@@ -115,6 +115,12 @@ impl Host {
         done.unwrap_or_else(|error| Err(Refusal::Host(error.into())))
     }
 
+    /// Asks anew what `function` is like before it runs again: it has just been changed. Instances of
+    /// what it was are used no more.
+    pub fn forget(&self, function: &str) {
+        self.shared.catalog.forget(function);
+    }
+
     /// Whether there is such a function, as far as can be told now.
     pub async fn knows(&self, function: &str) -> bool {
         matches!(self.shared.catalog.get(function).await, Ok(Some(_)))

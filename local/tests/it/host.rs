@@ -136,6 +136,16 @@ async fn no_concurrency_means_no_invocation() {
 }
 
 #[tokio::test]
+async fn a_change_that_was_told_of_is_in_force_at_once() {
+    let lambda = FakeLambda::new().await;
+    let old = lambda.answer(json!({})).await;
+    lambda.set(Record { revision: "2", ..Record::default() });
+    lambda.host.forget(FUNCTION);
+    let new = lambda.answer(json!({})).await;
+    assert_ne!(new["pid"], old["pid"]);
+}
+
+#[tokio::test]
 async fn a_new_revision_replaces_the_instances_of_the_old_one() {
     let lambda = FakeLambda::new().await;
     let old = lambda.answer(json!({})).await;

@@ -78,6 +78,11 @@ pub trait Counter: Send + Sync {
             serde_json::from_value(answer).map_err(|source| CounterError::Answer { source })
         }
     }
+
+    /// Whether its decisions keep within the pool. Only a [`Bypass`](super::Bypass) does not.
+    fn protects(&self) -> bool {
+        true
+    }
 }
 
 /// The counter Lambda, invoked by its name or ARN.

@@ -4,11 +4,13 @@
 //! and gives it back on every way out of that closure: value, error, panic, timeout, or the whole
 //! future dropped.
 
+mod bypass;
 mod counter;
 mod give_back;
 mod scope;
 mod slot;
 
+pub use bypass::Bypass;
 pub use counter::{Counter, CounterError, LambdaCounter};
 pub use give_back::GivenBack;
 pub use scope::{Admission, AdmissionError, Admitted, Held, Phase};

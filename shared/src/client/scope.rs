@@ -98,6 +98,12 @@ impl<C: Counter + 'static> Admission<C> {
         Self { class, ..self }
     }
 
+    /// Whether no more are let in than there are slots: not so with a [`Bypass`](super::Bypass).
+    #[must_use]
+    pub fn protects(&self) -> bool {
+        self.counter.protects()
+    }
+
     /// Runs `work` while it holds a slot.
     ///
     /// The slot is given back when `work` ends in whatever way and the connections that it opened

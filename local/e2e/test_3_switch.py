@@ -1,0 +1,51 @@
+"""The emergency switch of the query: past the controller, and back."""
+
+import json
+import pathlib
+import unittest
+from typing import Any
+
+from stack import LAMBDA, STACK, STANDARD, QuietStack, get, item, leases
+
+FUNCTION = STACK["queryFunction"]
+
+
+def switch(admission: str) -> None:
+    """Sets ADMISSION as somebody on call would, and waits until it is in force."""
+    environment = LAMBDA.get_function_configuration(FunctionName=FUNCTION)["Environment"]
+    environment["Variables"]["ADMISSION"] = admission
+    LAMBDA.update_function_configuration(FunctionName=FUNCTION, Environment=environment)
+    LAMBDA.get_waiter("function_updated_v2").wait(
+        FunctionName=FUNCTION, WaiterConfig={"Delay": 1}
+    )
+
+
+def warnings() -> list[dict[str, Any]]:
+    folder = pathlib.Path(STACK["logs"]) / FUNCTION
+    lines = [line for path in folder.rglob("*.log") for line in path.read_text().splitlines()]
+    return [entry for entry in map(json.loads, lines) if entry["level"] == "WARN"]
+
+
+class Bypass(QuietStack):
+    def test_it_lets_past_a_full_pool_and_is_loud_about_it(self):
+        with leases(STANDARD):
+            self.assertEqual(get("/employees").problem, "no-slot")
+            self.assertEqual(warnings(), [])
+            self.addCleanup(switch, "on")
+            switch("bypass")
+            before = item()["InUse"]
+            answer = get("/employees")
+            self.assertEqual((answer.status, answer.body[:8]), (200, "Selected"))
+            self.assertEqual(item()["InUse"], before)
+            loud = warnings()
+            self.assertTrue(all(entry["admission"] == "bypass" for entry in loud), loud)
+            self.assertIn("ADMISSION=on", loud[0]["message"])
+            self.assertEqual([entry.get("outcome") for entry in loud], [None, "counted"])
+            switch("on")
+            self.assertEqual(get("/employees").problem, "no-slot")
+            self.assertEqual(len(warnings()), len(loud))
+        self.assertEqual(get("/employees").status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()
