@@ -12,7 +12,7 @@ CHAOS := $(LOCAL) --dir target/chaos run --hold 1 --param QueryTimeoutSeconds=6 
 
 ## demo: the whole cloud on this machine, one GET, a flood, a verdict
 demo: build
-	$(LOCAL) --dir target/demo run --hold 2 -- local/demo.sh
+	$(LOCAL) --dir target/demo run -- local/demo.sh
 
 ## test: everything that is checked
 test: setup lint unit e2e chaos-short

@@ -1,4 +1,4 @@
-//! The flood: users in a closed loop, run by goose.
+//! The flood: users that ask, run by goose.
 
 use std::{
     path::PathBuf,
@@ -6,43 +6,54 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use goose::{
-    client::GooseClientBuilder, config::GooseConfiguration, is_killswitch_triggered, prelude::*,
-};
+use goose::{client::GooseClientBuilder, config::GooseConfiguration, prelude::*};
 use reqwest::{Response, Url};
 
 use crate::{
+    arrivals::Arrivals,
+    interrupt::Interrupt,
     outcome::{self, Judgement, Outcome},
-    tally::Tally,
+    report::Retries,
+    shape::Shape,
+    tally::{Client, Tally},
 };
 
 /// Bytes read of an answer; the service's are far smaller, another host's may not be.
 const BODY: usize = 64 * 1024;
-/// The part of the run in which the users come, one after the other.
-const RAMP: f64 = 1.0 / 6.0;
+/// All users are there after this part of a second; those that came at the same instant would also
+/// come back at the same instant, all run long.
+const COMING: f64 = 0.5;
 /// Pause of a user whose request got no answer, so that a dead host is not met with a busy loop.
 const NO_ANSWER: Duration = Duration::from_millis(100);
 /// Longest sleep without a look at whether the run was interrupted.
 const NAP: Duration = Duration::from_millis(250);
+/// Time between two looks of a user whose turn has not come.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How to flood.
 pub struct Flood {
     /// The resource asked for.
     pub url: Url,
-    /// Users asking at the same time.
+    /// How the load changes over the run.
+    pub shape: Shape,
+    /// When requests are due that wait for nobody; in a closed loop there are none.
+    pub arrivals: Option<Arc<Arrivals>>,
+    /// Users asking at the same time, at the load's height.
     pub users: u32,
-    /// How long users start requests, from the first on.
+    /// How long users start requests, from the run's beginning on.
     pub duration: Duration,
     /// How long one request may take.
     pub timeout: Duration,
-    /// Whether a user stays away as long as a 503's `Retry-After` says.
-    pub honour_retry_after: bool,
+    /// What users do after a 503 with `Retry-After`.
+    pub retries: Retries,
     /// Where goose writes its HTML report.
     pub report: Option<PathBuf>,
+    /// What ends the run before its time.
+    pub interrupt: Interrupt,
 }
 
 impl Flood {
-    /// Floods, and returns when every request has its answer. Says whether it was interrupted.
+    /// Floods, and returns when every request has its answer.
     ///
     /// Goose's own run ends a moment after [`Flood::duration`], since it counts from the last
     /// user's start. Users start no request in that moment; goose then waits for those in flight,
@@ -50,7 +61,7 @@ impl Flood {
     ///
     /// # Errors
     /// What goose says when it cannot run, or cannot write its report.
-    pub async fn run(self, tally: Arc<Tally>) -> Result<bool, Box<GooseError>> {
+    pub async fn run(self, tally: Arc<Tally>) -> Result<(), Box<GooseError>> {
         let configuration = self.configuration();
         let client = GooseClientBuilder::new()
             .without_cookies()
@@ -59,7 +70,7 @@ impl Flood {
         let flood = Arc::new(self);
         let ask: goose::goose::TransactionFunction = Arc::new(move |user| {
             let (flood, tally) = (flood.clone(), tally.clone());
-            Box::pin(async move { flood.ask(user, &tally).await })
+            Box::pin(async move { flood.turn(user, &tally).await })
         });
         let scenario = scenario!("Employees").register_transaction(Transaction::new(ask));
         let attack = GooseAttack::initialize_with_config(configuration)?
@@ -67,7 +78,7 @@ impl Flood {
             .register_scenario(scenario);
         // Goose's future is large; on the heap it does not weigh on every caller's.
         Box::pin(attack.execute()).await?;
-        Ok(is_killswitch_triggered())
+        Ok(())
     }
 
     /// Goose, quiet: this crate shows its own numbers.
@@ -75,8 +86,7 @@ impl Flood {
         let mut configuration = GooseConfiguration::default();
         configuration.host = Some(self.url.to_string());
         configuration.users = usize::try_from(self.users).ok();
-        let ramp = self.duration.as_secs_f64() * RAMP;
-        configuration.increase_rate = Some(format!("{:.2}", f64::from(self.users) / ramp));
+        configuration.increase_rate = Some(format!("{:.2}", f64::from(self.users) / COMING));
         configuration.run_time = Some(self.duration.as_secs().to_string());
         configuration.quiet = 1;
         configuration.no_print_metrics = true;
@@ -89,27 +99,59 @@ impl Flood {
         configuration
     }
 
-    /// One turn of a user: ask, count the answer, stay away as long as that calls for.
-    async fn ask(&self, user: &mut GooseUser, tally: &Tally) -> TransactionResult {
-        let start = Instant::now();
-        let deadline = tally.first(start) + self.duration;
-        if start >= deadline {
-            tokio::time::sleep(NAP).await;
+    /// One turn of a user: wait until a request is due, make it, stay away as long as its answer
+    /// calls for.
+    async fn turn(&self, user: &mut GooseUser, tally: &Tally) -> TransactionResult {
+        let start = tally.start(Instant::now());
+        let end = start + self.duration;
+        let Some(due) = self.due(user.weighted_users_index, start).await else {
+            tokio::time::sleep(LOOK).await;
             return Ok(());
-        }
-        tally.begin(start);
-        let answer = self.fetch(user).await;
-        let took = start.elapsed();
-        let (status, judgement) = answer;
-        tally.end(&judgement.outcome, took, Instant::now());
+        };
+        let client = self.client(user.weighted_users_index);
+        tally.begin(due, Instant::now());
+        let (status, judgement) = self.fetch(user).await;
+        let took = due.elapsed();
+        tally.end(client, &judgement.outcome, took, Instant::now());
         record(user, status, &judgement.outcome, took).await?;
         let pause = match judgement.retry_after {
-            Some(wait) if self.honour_retry_after => wait,
+            Some(wait) if self.comes_back_later(client) => wait,
             None if status.is_none() => NO_ANSWER,
             _ => Duration::ZERO,
         };
-        stay_away(pause, deadline).await;
+        self.stay_away(end.min(Instant::now() + pause)).await;
         Ok(())
+    }
+
+    /// When the next request of this user is due, waiting until it is; `None` when it has none now.
+    async fn due(&self, user: usize, start: Instant) -> Option<Instant> {
+        if self.interrupt.is_set() {
+            return None;
+        }
+        if let Some(arrivals) = &self.arrivals {
+            let due = start + arrivals.next()?;
+            self.stay_away(due).await;
+            return (!self.interrupt.is_set()).then_some(due);
+        }
+        let now = Instant::now();
+        let height = self.shape.height(now.duration_since(start), self.duration);
+        let user = f64::from(u32::try_from(user).unwrap_or(u32::MAX));
+        (user < height * f64::from(self.users)).then_some(now)
+    }
+
+    /// What kind of client a user is.
+    fn client(&self, user: usize) -> Client {
+        match self.retries {
+            Retries::Honoured | Retries::None => Client::Patient,
+            Retries::Mixed if user.is_multiple_of(2) => Client::Patient,
+            Retries::Mixed | Retries::Ignored => Client::Impatient,
+        }
+    }
+
+    /// Whether a client stays away as long as it is told. One that never comes back has no reason to:
+    /// the user's next request is another client's.
+    fn comes_back_later(&self, client: Client) -> bool {
+        client == Client::Patient && self.retries != Retries::None
     }
 
     /// Sends the request and judges what comes back; the status is missing when nothing did.
@@ -139,6 +181,17 @@ impl Flood {
             }
         }
     }
+
+    /// Sleeps until then, but not long past an interrupt.
+    async fn stay_away(&self, until: Instant) {
+        while !self.interrupt.is_set() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(NAP)).await;
+        }
+    }
 }
 
 /// Reads the body of an answer, up to [`BODY`] bytes.
@@ -166,20 +219,8 @@ async fn record(
 ) -> TransactionResult {
     let (name, error) = match outcome {
         Outcome::Admitted => ("employees: admitted", None),
-        Outcome::Rejected => ("employees: rejected", None),
+        Outcome::Rejected(_) => ("employees: rejected", None),
         Outcome::Broken(broken) => ("employees: broken", Some(broken.reason.as_str())),
     };
     user.record_custom_request_duration("GET", name, took, error.is_none(), status, error).await
-}
-
-/// Sleeps, but not past the deadline nor long past an interrupt.
-async fn stay_away(pause: Duration, deadline: Instant) {
-    let end = deadline.min(Instant::now() + pause);
-    while !is_killswitch_triggered() {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        tokio::time::sleep(left.min(NAP)).await;
-    }
 }

@@ -2,25 +2,51 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use loadtest::{Args, run, show};
-
-/// The exit code of a run that took place and did not pass.
-const FAILED: u8 = 1;
-/// The exit code when there was no run to judge; clap uses the same for bad arguments.
-const NO_RUN: u8 = 2;
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use loadtest::{
+    Args, Cli, Command, FAILED, NO_RUN, files, interrupt::Interrupt, report::Report, run, show,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    match run(&args).await {
+    let cli = Cli::parse();
+    match cli.command {
+        Some(Command::Page { report, output }) => {
+            match files::rewrite(&report, output.as_deref()) {
+                Ok(page) => {
+                    println!("{}", page.display());
+                    ExitCode::SUCCESS
+                }
+                Err(error) => sorry(&error),
+            }
+        }
+        Some(Command::Schema) => {
+            println!("{:#}", schemars::schema_for!(Report).to_value());
+            ExitCode::SUCCESS
+        }
+        None => flood(&cli.args).await,
+    }
+}
+
+async fn flood(args: &Args) -> ExitCode {
+    if let Some(words) = args.contradiction() {
+        Cli::command().error(ErrorKind::ArgumentConflict, words).exit();
+    }
+    let interrupt = match Interrupt::by_signal() {
+        Ok(interrupt) => interrupt,
+        Err(error) => return sorry(&error),
+    };
+    match run(args, &interrupt).await {
         Ok(report) => {
-            print!("{}", show::summary(&report, args.json.as_deref(), args.report.as_deref()));
+            print!("{}", show::summary(&report, args.out.as_deref()));
             if report.verdict.pass { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
         }
-        Err(error) => {
-            eprintln!("loadtest: {}", show::chain(&error));
-            ExitCode::from(NO_RUN)
-        }
+        Err(error) => sorry(&error),
     }
+}
+
+/// Says why there is nothing to judge.
+fn sorry(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("loadtest: {}", show::chain(error));
+    ExitCode::from(NO_RUN)
 }

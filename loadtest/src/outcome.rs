@@ -22,8 +22,8 @@ const SHORT: usize = 60;
 pub enum Outcome {
     /// A slot was had, and the rows were counted.
     Admitted,
-    /// The controller said no, and when to come back.
-    Rejected,
+    /// The controller said no, why (one of the problem types for it), and when to come back.
+    Rejected(&'static str),
     /// Anything else.
     Broken(Broken),
 }
@@ -75,14 +75,14 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &str, now: SystemTim
         if status == StatusCode::SERVICE_UNAVAILABLE { retry_after(headers, now) } else { None };
     let problem = problem(headers, body);
     let kind = problem.as_ref().map_or("", kind);
-    let outcome = if retry_after.is_some() && REJECTIONS.contains(&kind) {
-        Outcome::Rejected
-    } else {
-        Outcome::Broken(Broken {
+    let rejection = REJECTIONS.into_iter().find(|rejection| *rejection == kind);
+    let outcome = match rejection.filter(|_| retry_after.is_some()) {
+        Some(rejection) => Outcome::Rejected(rejection),
+        None => Outcome::Broken(Broken {
             reason: reason(status, problem.as_ref(), retry_after.is_none()),
             detail: excerpt(body, EXCERPT),
             refused_by_server: kind == REFUSED,
-        })
+        }),
     };
     Judgement { outcome, retry_after }
 }
@@ -190,7 +190,7 @@ mod tests {
     fn the_controllers_rejections_are_expected() {
         for kind in REJECTIONS {
             let judgement = answer(503, kind, Some("2"));
-            assert_eq!(judgement.outcome, Outcome::Rejected, "{kind}");
+            assert_eq!(judgement.outcome, Outcome::Rejected(kind));
             assert_eq!(judgement.retry_after, Some(Duration::from_secs(2)));
         }
     }

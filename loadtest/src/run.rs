@@ -1,24 +1,18 @@
-//! One run, from the arguments to the report.
+//! A test, from the arguments to the report.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
-
-use goose::GooseError;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{
     Args,
-    flood::Flood,
-    progress::Progress,
-    report::{Broken, Class, Report, SCHEMA, Server, Settings},
-    show,
-    tally::{Tally, Totals},
+    args::{ArrivalArg, Hold},
+    aws, files,
+    files::WriteError,
+    interrupt::Interrupt,
+    once::{Once, OnceError},
+    report::{Admission, Arrival, Machine, Report, Run, SCHEMA, Settings},
+    switch::{Switch, SwitchError},
     target::{Target, TargetError},
-    verdict::{Evidence, Verdict},
-    watch::{Watch, WatchError},
+    verdict::judge,
 };
 
 /// Why there is no report.
@@ -27,130 +21,103 @@ pub enum RunError {
     /// There is nothing to flood.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The database cannot be watched.
+    /// A run could not take place.
     #[error(transparent)]
-    Watch(#[from] WatchError),
-    /// Goose could not run.
-    #[error("the flood failed")]
-    Flood(#[source] Box<GooseError>),
-    /// A report's folder or file could not be written.
-    #[error("writing {path:?} failed")]
-    Write {
-        /// The folder or file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Once(#[from] OnceError),
+    /// The query function could not be switched.
+    #[error(transparent)]
+    Switch(#[from] SwitchError),
+    /// The query function could not be switched back.
+    #[error("the query function may still be switched, without admission even: see to it")]
+    Restore(#[source] SwitchError),
+    /// The report could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
-/// Floods as the arguments say, and judges what came back. Writes the reports they ask for.
+/// Floods as the arguments say, once or twice, and judges what came back. Writes the report, if it is
+/// asked to. What it switches for the test, it puts back.
 ///
 /// # Errors
-/// [`RunError`] when the run could not take place: a malformed address, a host or database out
-/// of reach, a report that could not be written. A run that fared badly is not an error: see
+/// [`RunError`] when a run could not take place: a malformed address, a host, table or database out of
+/// reach, a report that could not be written. A run that fared badly is not an error: see
 /// [`Report::verdict`].
-pub async fn run(args: &Args) -> Result<Report, RunError> {
+pub async fn run(args: &Args, interrupt: &Interrupt) -> Result<Report, RunError> {
     let target = Target::of(args)?;
-    for path in args.report.iter().chain(&args.json) {
-        create_folder_of(path)?;
+    if let Some(out) = &args.out {
+        files::create(out)?;
     }
     target.reach().await?;
-    let watch = match target.database.clone() {
-        Some(opts) => Some(Watch::start(opts).await?),
-        None => None,
-    };
-
+    let aws = aws::config(target.stack.as_ref()).await;
     let started = SystemTime::now();
-    let tally = Arc::new(Tally::default());
-    let progress = Progress::start(tally.clone(), args.duration());
-    let flooded = flood(args, &target).run(tally.clone()).await;
-    progress.finish().await;
-    let interrupted = flooded.map_err(RunError::Flood)?;
-    let watched = match watch {
-        Some(watch) => Some(watch.finish().await),
-        None => None,
+    let test = Test { once: Once { args, target: &target, aws: &aws, interrupt }, switch: None };
+    let runs = match target.query_function.clone() {
+        Some(function) if args.compare || args.hold.is_some() => {
+            let switch = Switch::of(aws_sdk_lambda::Client::new(&aws), function).await?;
+            let runs = Test { switch: Some(&switch), ..test }.runs().await;
+            switch.restore().await.map_err(RunError::Restore)?;
+            runs?
+        }
+        _ => test.runs().await?,
     };
-
-    let report = judge(args, &target, started, interrupted, &tally.totals(), watched);
-    if let Some(path) = &args.json {
-        write(path, &report)?;
+    let report = report(args, &target, started, runs);
+    if let Some(out) = &args.out {
+        files::write(out, &report)?;
     }
     Ok(report)
 }
 
-fn flood(args: &Args, target: &Target) -> Flood {
-    Flood {
-        url: target.url.clone(),
-        users: args.users.get(),
-        duration: args.duration(),
-        timeout: args.timeout(),
-        honour_retry_after: !args.ignore_retry_after,
-        report: args.report.clone(),
+/// The runs of a test, and the switch for what they differ in.
+struct Test<'a> {
+    once: Once<'a>,
+    switch: Option<&'a Switch>,
+}
+
+impl Test<'_> {
+    async fn runs(&self) -> Result<Vec<Run>, RunError> {
+        let args = self.once.args;
+        let plan = if args.compare {
+            &[Admission::Bypassed, Admission::On][..]
+        } else {
+            &[Admission::AsDeployed]
+        };
+        let mut runs = Vec::new();
+        for admission in plan {
+            if let Some(switch) = self.switch {
+                switch.set(*admission, args.hold.map(|Hold(hold)| hold)).await?;
+            }
+            runs.push(self.once.run(*admission).await?);
+            if self.once.interrupt.is_set() {
+                break;
+            }
+        }
+        Ok(runs)
     }
 }
 
-/// Puts the two sides together.
-fn judge(
-    args: &Args,
-    target: &Target,
-    started: SystemTime,
-    interrupted: bool,
-    totals: &Totals,
-    watched: Option<Result<Server, WatchError>>,
-) -> Report {
-    let (server, watch_failure) = match watched {
-        Some(Ok(server)) => (Some(server), None),
-        Some(Err(error)) => (None, Some(show::chain(&error))),
-        None => (None, None),
-    };
-    let admitted = Class::of(&totals.admitted, totals.elapsed);
-    let broken = Broken::of(totals);
-    let refused = server.map_or(0, |server| server.refused()).max(totals.refused);
-    let verdict = Verdict::on(&Evidence {
-        admitted: admitted.count,
-        min_admitted: args.min_admitted,
-        broken: &broken,
-        refused,
-        server: server.as_ref(),
-        watch_failure: watch_failure.as_deref(),
-        interrupted,
-    });
+/// Puts the runs together, and judges them.
+fn report(args: &Args, target: &Target, started: SystemTime, runs: Vec<Run>) -> Report {
+    let thresholds = args.thresholds();
     Report {
         schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         url: target.url.to_string(),
-        settings: Settings {
-            users: args.users.get(),
-            duration_seconds: args.duration().as_secs(),
-            timeout_seconds: args.timeout().as_secs(),
-            honour_retry_after: !args.ignore_retry_after,
-            min_admitted: args.min_admitted,
-        },
         started_at: started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
-        elapsed_seconds: totals.elapsed.as_secs_f64(),
-        interrupted,
-        admitted,
-        rejected: Class::of(&totals.rejected, totals.elapsed),
-        broken,
-        refused,
-        refused_callers: totals.refused,
-        server,
-        watch_failure,
-        verdict,
+        machine: Machine::this(),
+        settings: Settings {
+            shape: args.shape,
+            arrival: match args.arrival {
+                ArrivalArg::Closed => Arrival::Closed,
+                ArrivalArg::PerSecond(per_second) => Arrival::Open { per_second, seed: args.seed },
+            },
+            users: args.users(),
+            duration_seconds: args.duration.get(),
+            timeout_seconds: args.timeout.get(),
+            hold_seconds: args.hold.map(|Hold(hold)| hold.as_secs_f64()),
+            retries: args.retries(),
+        },
+        verdict: judge(&runs, &thresholds),
+        thresholds,
+        runs,
     }
-}
-
-fn create_folder_of(path: &Path) -> Result<(), RunError> {
-    match path.parent() {
-        Some(folder) => fs::create_dir_all(folder)
-            .map_err(|source| RunError::Write { path: folder.to_owned(), source }),
-        None => Ok(()),
-    }
-}
-
-fn write(path: &Path, report: &Report) -> Result<(), RunError> {
-    let failed = |source| RunError::Write { path: path.to_owned(), source };
-    let mut text =
-        serde_json::to_string_pretty(report).map_err(|error| failed(io::Error::other(error)))?;
-    text.push('\n');
-    fs::write(path, text).map_err(failed)
 }

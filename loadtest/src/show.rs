@@ -4,37 +4,45 @@ use std::{error::Error, fmt::Write, path::Path};
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 
-use crate::report::{Class, Latency, Report, Server};
+use crate::{
+    report::{Admission, Class, Report, Run},
+    verdict::percent,
+};
 
-/// The tables, the verdict and where the files lie.
+/// The table, the verdict, and where the files lie.
 #[must_use]
-pub fn summary(report: &Report, json: Option<&Path>, html: Option<&Path>) -> String {
-    let mut text = format!("\n{}\n", answers(report));
-    for reason in &report.broken.reasons {
-        let _ = writeln!(text, "broken: {:>6} × {}", reason.count, reason.reason);
-    }
-    for example in &report.broken.examples {
-        let _ = writeln!(text, "  e.g. {}: {}", example.reason, example.detail);
-    }
-    if let Some(server) = &report.server {
-        let _ = writeln!(text, "{}", connections(server, report));
-        if server.peak_is_sampled() {
-            let _ = writeln!(
-                text,
-                "The server's record of {} connections is from before this run; the peak is from \
-                 {} samples.",
-                server.max_used_before, server.samples
-            );
+pub fn summary(report: &Report, out: Option<&Path>) -> String {
+    let mut text = format!("\n{}\n", numbers(&report.runs));
+    for run in &report.runs {
+        let name = name(run.admission);
+        for reason in &run.rejected.reasons {
+            let _ = writeln!(text, "{name}, rejected: {:>6} × {}", reason.count, reason.reason);
+        }
+        for reason in &run.broken.reasons {
+            let _ = writeln!(text, "{name}, broken:   {:>6} × {}", reason.count, reason.reason);
+        }
+        for example in &run.broken.examples {
+            let _ = writeln!(text, "  e.g. {}: {}", example.reason, example.detail);
         }
     }
+    for note in &report.verdict.notes {
+        let _ = writeln!(text, "Note: {note}.");
+    }
+    if let Some(out) = out {
+        let _ = writeln!(text, "Report: {}", out.join(crate::files::PAGE).display());
+    }
     let _ = writeln!(text, "{}", verdict(report));
-    if let Some(path) = json {
-        let _ = writeln!(text, "Numbers: {}", path.display());
-    }
-    if let Some(path) = html {
-        let _ = writeln!(text, "Goose's report: {}", path.display());
-    }
     text
+}
+
+/// What a run is called.
+#[must_use]
+pub fn name(admission: Admission) -> &'static str {
+    match admission {
+        Admission::Bypassed => "without admission",
+        Admission::On => "with admission",
+        Admission::AsDeployed => "as deployed",
+    }
 }
 
 /// An error and what caused it, on one line.
@@ -53,35 +61,77 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// The callers' side.
-fn answers(report: &Report) -> Table {
-    let mut table = table(&["answers", "count", "per second", "p50", "p95", "p99", "max"]);
-    for (name, class) in [
-        ("admitted", &report.admitted),
-        ("rejected", &report.rejected),
-        ("broken", &report.broken.class),
-    ] {
-        table.add_row(row(name, class));
+/// What a row is called, and what it tells of a run.
+type Row = (&'static str, fn(&Run) -> String);
+
+/// A column a run.
+fn numbers(runs: &[Run]) -> Table {
+    let mut table = Table::new();
+    let header = std::iter::once("").chain(runs.iter().map(|run| name(run.admission)));
+    table.load_style(UTF8_FULL_CONDENSED).set_header(header);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let rows: [Row; 12] = [
+        ("offered", |run| run.offered.to_string()),
+        ("admitted", |run| count(&run.admitted)),
+        ("rejected", |run| count(&run.rejected.class)),
+        ("broken", |run| count(&run.broken.class)),
+        ("refused by the server (1040)", |run| run.refused.to_string()),
+        ("most connections, of those there are", |run| {
+            told(run.server.as_ref().map(|seen| of(seen.peak_used, seen.max_connections)))
+        }),
+        ("most slots in use, of the query's", |run| {
+            told(run.slots.as_ref().map(|seen| of(seen.peak, seen.standard)))
+        }),
+        ("slots used while callers were rejected", |run| {
+            let utilisation = run.slots.as_ref().and_then(|slots| slots.utilisation);
+            told(utilisation.map(|seen| percent(seen.mean)))
+        }),
+        ("admitted: p50, p99, p99.9", |run| latencies(&run.admitted)),
+        ("rejected: p50, p99, p99.9", |run| latencies(&run.rejected.class)),
+        ("patient users: admitted, rejected", |run| clients(run, true)),
+        ("impatient users: admitted, rejected", |run| clients(run, false)),
+    ];
+    for (what, tell) in rows {
+        let cells: Vec<String> = runs.iter().map(tell).collect();
+        // A line that tells nothing about any run is not worth its place.
+        if cells.iter().any(|cell| cell != NOT_TOLD) {
+            table.add_row(std::iter::once(what.to_owned()).chain(cells));
+        }
     }
     table
 }
 
-/// The server's side.
-fn connections(server: &Server, report: &Report) -> Table {
-    let mut table = table(&["connections of the database server", "number"]);
-    let refused = format!(
-        "refused (Aborted_connects +{}, callers {}, Connection_errors_max_connections +{})",
-        server.aborted_connects, report.refused_callers, server.connection_errors_max_connections
-    );
-    for (what, number) in [
-        ("max_connections", server.max_connections),
-        ("peak in use", server.peak_used()),
-        ("peak of the service's own, sampled", server.peak_service),
-        (&refused, report.refused),
-    ] {
-        table.add_row([what.to_owned(), number.to_string()]);
-    }
-    table
+const NOT_TOLD: &str = "–";
+
+fn told(what: Option<String>) -> String {
+    what.unwrap_or_else(|| NOT_TOLD.to_owned())
+}
+
+fn of(used: impl Into<u64>, limit: impl Into<u64>) -> String {
+    format!("{} of {}", used.into(), limit.into())
+}
+
+fn count(class: &Class) -> String {
+    format!("{} ({:.1}/s)", class.count, class.per_second)
+}
+
+fn latencies(class: &Class) -> String {
+    told(class.latency.as_ref().map(|latency| {
+        let [p50, p99, p999] = [latency.p50_ms, latency.p99_ms, latency.p999_ms].map(millis);
+        format!("{p50}, {p99}, {p999} ms")
+    }))
+}
+
+fn clients(run: &Run, honour_retry_after: bool) -> String {
+    let clients = run.clients.iter().find(|kind| kind.honour_retry_after == honour_retry_after);
+    told(clients.map(|kind| format!("{}, {}", kind.admitted.count, kind.rejected.count)))
+}
+
+/// Milliseconds, with a decimal where it matters.
+fn millis(value: f64) -> String {
+    if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
 /// The last word, on one line.
@@ -89,47 +139,19 @@ fn verdict(report: &Report) -> String {
     if !report.verdict.pass {
         return format!("VERDICT: FAIL: {}", report.verdict.reasons.join("; "));
     }
-    let mut text = format!(
-        "VERDICT: PASS: {} admitted, {} rejected, 0 broken",
-        report.admitted.count, report.rejected.count
-    );
-    if let Some(server) = &report.server {
+    let mut text = "VERDICT: PASS".to_owned();
+    for (run, before) in report.runs.iter().zip([": ", ". "]) {
         let _ = write!(
             text,
-            "; the server refused none, {} of {} connections in use at the peak",
-            server.peak_used(),
-            server.max_connections
+            "{before}{}: {} admitted, {} rejected, {} broken",
+            name(run.admission),
+            run.admitted.count,
+            run.rejected.class.count,
+            run.broken.class.count
         );
+        if run.server.is_some() {
+            let _ = write!(text, ", {} refused by the server", run.refused);
+        }
     }
     text
-}
-
-/// An empty table whose numbers stand to the right.
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_header(header.to_vec());
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn row(name: &str, class: &Class) -> Vec<String> {
-    let latency = |pick: fn(&Latency) -> f64| {
-        class.latency.as_ref().map_or_else(|| "–".to_owned(), |latency| millis(pick(latency)))
-    };
-    vec![
-        name.to_owned(),
-        class.count.to_string(),
-        format!("{:.1}", class.per_second),
-        latency(|l| l.p50_ms),
-        latency(|l| l.p95_ms),
-        latency(|l| l.p99_ms),
-        latency(|l| l.max_ms),
-    ]
-}
-
-/// Milliseconds, with a decimal where it matters.
-fn millis(value: f64) -> String {
-    if value < 10.0 { format!("{value:.1} ms") } else { format!("{value:.0} ms") }
 }

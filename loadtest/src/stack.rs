@@ -12,6 +12,16 @@ use serde::Deserialize;
 pub struct Stack {
     /// Base URL of the API's stage.
     pub api_url: String,
+    /// The AWS APIs.
+    pub aws_endpoint: String,
+    /// The region to call them in.
+    pub region: String,
+    /// The query's name.
+    pub query_function: String,
+    /// The table that holds the pool.
+    pub table: String,
+    /// The pool's name.
+    pub pool: String,
     /// The database behind it.
     pub mysql: Mysql,
 }
@@ -68,7 +78,8 @@ mod tests {
     use super::*;
 
     const FILE: &str = r#"{
-        "apiUrl": "http://127.0.0.1:4566/base", "pool": "Prod_MySQL",
+        "apiUrl": "http://127.0.0.1:4566/base", "awsEndpoint": "http://127.0.0.1:4566",
+        "region": "us-east-1", "queryFunction": "query", "table": "slots", "pool": "Prod_MySQL",
         "mysql": {"host": "127.0.0.1", "port": 3307, "adminUser": "admin",
                   "adminPassword": "p@ss/word", "database": "demodb2"}
     }"#;

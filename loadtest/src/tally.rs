@@ -1,4 +1,4 @@
-//! The running count: how many answers of which kind, and how long they took.
+//! The running count: how many answers of which kind, when, and how long they took.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,11 @@ use std::{
 
 use hdrhistogram::Histogram;
 
-use crate::outcome::{Broken, Outcome};
+use crate::{
+    outcome::{Broken, Outcome},
+    report,
+    timeline::Timeline,
+};
 
 /// Answers kept word for word, each for another reason.
 const EXAMPLES: usize = 5;
@@ -20,8 +24,19 @@ const FURTHER: &str = "other reasons";
 const LONGEST: u64 = 3_600_000_000;
 /// Decimal digits to which the histograms are exact.
 const DIGITS: u8 = 3;
+/// A request sent later than this after it was due is counted as late.
+const LATE: Duration = Duration::from_millis(100);
 
-/// Counts the answers of one flood. All users share one.
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// One that stays away as long as `Retry-After` says, or that never comes back.
+    Patient,
+    /// One that asks again at once.
+    Impatient,
+}
+
+/// Counts the answers of one run. All users share one.
 pub struct Tally {
     inner: Mutex<Inner>,
 }
@@ -39,82 +54,122 @@ pub struct Counts {
     pub in_flight: u64,
 }
 
-/// What a flood came to.
-pub struct Totals {
-    /// From the first request's start to the last answer.
-    pub elapsed: Duration,
-    /// Latencies in microseconds, by kind of answer; each histogram's length is the count.
+/// Latencies in microseconds, by kind of answer; each histogram's length is the count.
+#[derive(Clone)]
+pub struct Latencies {
+    /// Those of admitted answers.
     pub admitted: Histogram<u64>,
-    /// See [`Totals::admitted`].
+    /// Those of rejected answers.
     pub rejected: Histogram<u64>,
-    /// See [`Totals::admitted`].
+    /// Those of broken answers.
     pub broken: Histogram<u64>,
+}
+
+/// What a run came to.
+pub struct Totals {
+    /// When it began; missing when no request was ever due.
+    pub start: Option<Instant>,
+    /// From its beginning to the last answer.
+    pub elapsed: Duration,
+    /// Requests that were started.
+    pub offered: u64,
+    /// The patient clients' latencies.
+    pub patient: Latencies,
+    /// The impatient clients' latencies.
+    pub impatient: Latencies,
+    /// Rejected answers by reason.
+    pub rejections: BTreeMap<&'static str, u64>,
     /// Broken answers by reason.
     pub reasons: BTreeMap<String, u64>,
     /// The first broken answers for the first few reasons.
     pub examples: Vec<Broken>,
     /// Answers that reported the server's 1040.
     pub refused: u64,
+    /// The latest that a request was sent after it was due.
+    pub latest: Duration,
+    /// Requests sent more than 100 ms after they were due.
+    pub late: u64,
+    /// Counts for each stretch.
+    pub timeline: report::Timeline,
 }
 
 struct Inner {
-    first: Option<Instant>,
+    start: Option<Instant>,
     last: Option<Instant>,
+    offered: u64,
     in_flight: u64,
-    admitted: Histogram<u64>,
-    rejected: Histogram<u64>,
-    broken: Histogram<u64>,
+    patient: Latencies,
+    impatient: Latencies,
+    rejections: BTreeMap<&'static str, u64>,
     reasons: BTreeMap<String, u64>,
     examples: Vec<Broken>,
     refused: u64,
-}
-
-impl Default for Tally {
-    fn default() -> Self {
-        Self {
-            inner: Mutex::new(Inner {
-                first: None,
-                last: None,
-                in_flight: 0,
-                admitted: histogram(),
-                rejected: histogram(),
-                broken: histogram(),
-                reasons: BTreeMap::new(),
-                examples: Vec::new(),
-                refused: 0,
-            }),
-        }
-    }
+    latest: Duration,
+    late: u64,
+    timeline: Timeline,
 }
 
 impl Tally {
-    /// When the first request began, or `now` if none has.
+    /// An empty count for a run of this duration.
     #[must_use]
-    pub fn first(&self, now: Instant) -> Instant {
-        self.lock().first.unwrap_or(now)
+    pub fn new(duration: Duration) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                start: None,
+                last: None,
+                offered: 0,
+                in_flight: 0,
+                patient: Latencies::none(),
+                impatient: Latencies::none(),
+                rejections: BTreeMap::new(),
+                reasons: BTreeMap::new(),
+                examples: Vec::new(),
+                refused: 0,
+                latest: Duration::ZERO,
+                late: 0,
+                timeline: Timeline::new(duration),
+            }),
+        }
     }
 
-    /// Notes that a request begins.
-    pub fn begin(&self, now: Instant) {
+    /// When the run began: at the first call, `now`.
+    #[must_use]
+    pub fn start(&self, now: Instant) -> Instant {
+        *self.lock().start.get_or_insert(now)
+    }
+
+    /// How long ago the run began, if it has.
+    #[must_use]
+    pub fn elapsed(&self, now: Instant) -> Duration {
+        self.lock().start.map_or(Duration::ZERO, |start| now.saturating_duration_since(start))
+    }
+
+    /// Notes that a request begins, which was due at `due`.
+    pub fn begin(&self, due: Instant, now: Instant) {
         let mut inner = self.lock();
-        inner.first.get_or_insert(now);
+        let start = *inner.start.get_or_insert(due);
+        inner.offered += 1;
         inner.in_flight += 1;
+        inner.timeline.offered(due.saturating_duration_since(start));
+        let lateness = now.saturating_duration_since(due);
+        inner.latest = inner.latest.max(lateness);
+        inner.late += u64::from(lateness > LATE);
     }
 
-    /// Counts the answer of a request that had begun. `took` is the time from just before the
-    /// request to the end of its answer's body.
-    pub fn end(&self, outcome: &Outcome, took: Duration, now: Instant) {
+    /// Counts the answer of a request that had begun. `took` is the time from when it was due to the
+    /// end of its answer's body.
+    pub fn end(&self, client: Client, outcome: &Outcome, took: Duration, now: Instant) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut inner = self.lock();
         inner.last = Some(now);
         inner.in_flight = inner.in_flight.saturating_sub(1);
+        let at = inner.start.map_or(Duration::ZERO, |start| now.saturating_duration_since(start));
+        inner.timeline.answered(at, outcome);
+        inner.latencies(client).of(outcome).saturating_record(micros);
         match outcome {
-            Outcome::Admitted => inner.admitted.saturating_record(micros),
-            Outcome::Rejected => inner.rejected.saturating_record(micros),
-            Outcome::Broken(broken) => {
-                inner.broken.saturating_record(micros);
-                inner.note(broken);
-            }
+            Outcome::Admitted => {}
+            Outcome::Rejected(reason) => *inner.rejections.entry(reason).or_default() += 1,
+            Outcome::Broken(broken) => inner.note(broken),
         }
     }
 
@@ -122,10 +177,13 @@ impl Tally {
     #[must_use]
     pub fn counts(&self) -> Counts {
         let inner = self.lock();
+        let both = |pick: fn(&Latencies) -> &Histogram<u64>| {
+            pick(&inner.patient).len() + pick(&inner.impatient).len()
+        };
         Counts {
-            admitted: inner.admitted.len(),
-            rejected: inner.rejected.len(),
-            broken: inner.broken.len(),
+            admitted: both(|latencies| &latencies.admitted),
+            rejected: both(|latencies| &latencies.rejected),
+            broken: both(|latencies| &latencies.broken),
             in_flight: inner.in_flight,
         }
     }
@@ -134,18 +192,23 @@ impl Tally {
     #[must_use]
     pub fn totals(&self) -> Totals {
         let inner = self.lock();
-        let elapsed = match (inner.first, inner.last) {
-            (Some(first), Some(last)) => last.saturating_duration_since(first),
+        let elapsed = match (inner.start, inner.last) {
+            (Some(start), Some(last)) => last.saturating_duration_since(start),
             _ => Duration::ZERO,
         };
         Totals {
+            start: inner.start,
             elapsed,
-            admitted: inner.admitted.clone(),
-            rejected: inner.rejected.clone(),
-            broken: inner.broken.clone(),
+            offered: inner.offered,
+            patient: inner.patient.clone(),
+            impatient: inner.impatient.clone(),
+            rejections: inner.rejections.clone(),
             reasons: inner.reasons.clone(),
             examples: inner.examples.clone(),
             refused: inner.refused,
+            latest: inner.latest,
+            late: inner.late,
+            timeline: (&inner.timeline).into(),
         }
     }
 
@@ -156,6 +219,13 @@ impl Tally {
 }
 
 impl Inner {
+    fn latencies(&mut self, client: Client) -> &mut Latencies {
+        match client {
+            Client::Patient => &mut self.patient,
+            Client::Impatient => &mut self.impatient,
+        }
+    }
+
     fn note(&mut self, broken: &Broken) {
         self.refused += u64::from(broken.refused_by_server);
         let known = self.reasons.contains_key(&broken.reason);
@@ -168,14 +238,43 @@ impl Inner {
     }
 }
 
-/// An empty histogram of microseconds.
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST, DIGITS).expect("1 µs to 1 h at 3 digits is in range")
+impl Latencies {
+    fn none() -> Self {
+        let empty = Histogram::new_with_bounds(1, LONGEST, DIGITS)
+            .expect("1 µs to 1 h at 3 digits is in range");
+        Self { admitted: empty.clone(), rejected: empty.clone(), broken: empty }
+    }
+
+    fn of(&mut self, outcome: &Outcome) -> &mut Histogram<u64> {
+        match outcome {
+            Outcome::Admitted => &mut self.admitted,
+            Outcome::Rejected(_) => &mut self.rejected,
+            Outcome::Broken(_) => &mut self.broken,
+        }
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        // All have the same bounds, and so can be added.
+        let sum = |one: &Histogram<u64>, other: &Histogram<u64>| {
+            let mut sum = one.clone();
+            sum += other;
+            sum
+        };
+        Self {
+            admitted: sum(&self.admitted, &others.admitted),
+            rejected: sum(&self.rejected, &others.rejected),
+            broken: sum(&self.broken, &others.broken),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RUN: Duration = Duration::from_secs(30);
 
     fn broken(reason: &str) -> Outcome {
         Outcome::Broken(Broken {
@@ -187,30 +286,53 @@ mod tests {
 
     #[test]
     fn each_answer_is_counted_once_and_under_its_kind() {
-        let tally = Tally::default();
-        let start = Instant::now();
-        let outcomes =
-            [Outcome::Admitted, Outcome::Rejected, Outcome::Rejected, broken("1040"), broken("x")];
+        let tally = Tally::new(RUN);
+        let start = tally.start(Instant::now());
+        let outcomes = [
+            (Client::Patient, Outcome::Admitted),
+            (Client::Patient, Outcome::Rejected("no-slot")),
+            (Client::Impatient, Outcome::Rejected("no-slot")),
+            (Client::Impatient, broken("1040")),
+            (Client::Patient, broken("x")),
+        ];
         for _ in 0..=outcomes.len() {
-            tally.begin(start);
+            tally.begin(start, start);
         }
-        for outcome in &outcomes {
-            tally.end(outcome, Duration::from_millis(20), start + Duration::from_secs(2));
+        for (client, outcome) in &outcomes {
+            tally.end(*client, outcome, Duration::from_millis(20), start + Duration::from_secs(2));
         }
         assert_eq!(tally.counts(), Counts { admitted: 1, rejected: 2, broken: 2, in_flight: 1 });
         let totals = tally.totals();
-        assert_eq!(totals.elapsed, Duration::from_secs(2));
+        assert_eq!((totals.elapsed, totals.offered), (Duration::from_secs(2), 6));
         assert_eq!(totals.refused, 1);
+        assert_eq!(totals.rejections, BTreeMap::from([("no-slot", 2)]));
         assert_eq!(totals.reasons.values().sum::<u64>(), 2);
+        assert_eq!((totals.patient.rejected.len(), totals.impatient.rejected.len()), (1, 1));
+        assert_eq!(totals.patient.and(&totals.impatient).broken.len(), 2);
+        assert_eq!(totals.timeline.offered, [6, 0, 0]);
+        assert_eq!(totals.timeline.broken, [0, 0, 2]);
+    }
+
+    #[test]
+    fn what_is_sent_late_is_late_and_belongs_to_when_it_was_due() {
+        let tally = Tally::new(RUN);
+        let start = tally.start(Instant::now());
+        for (due, sent) in [(0, 100), (200, 3_301)] {
+            let [due, sent] = [due, sent].map(|ms| start + Duration::from_millis(ms));
+            tally.begin(due, sent);
+        }
+        let totals = tally.totals();
+        assert_eq!((totals.late, totals.latest), (1, Duration::from_millis(3_101)));
+        assert_eq!(totals.timeline.offered, [2]);
     }
 
     #[test]
     fn a_host_that_makes_up_reasons_fills_nothing() {
-        let tally = Tally::default();
+        let tally = Tally::new(RUN);
         let now = Instant::now();
         for number in 0..1000 {
-            tally.begin(now);
-            tally.end(&broken(&number.to_string()), Duration::ZERO, now);
+            tally.begin(now, now);
+            tally.end(Client::Patient, &broken(&number.to_string()), Duration::ZERO, now);
         }
         let totals = tally.totals();
         assert_eq!(totals.reasons.len(), REASONS + 1);

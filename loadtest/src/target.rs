@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use mysql_async::{Opts, UrlError};
+use rds_admission::pool::{InvalidName, PoolName};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -14,12 +15,26 @@ use crate::{
 /// How long the host may take to answer at all before the flood.
 const REACH: Duration = Duration::from_secs(10);
 
-/// The resource to flood, and the database to watch meanwhile.
+/// The resource to flood, and what to watch meanwhile.
 pub struct Target {
     /// `<host>/employees`.
     pub url: Url,
     /// The database's address, when it was given.
     pub database: Option<Opts>,
+    /// The pool, when its table was given.
+    pub pool: Option<PoolTable>,
+    /// The query function's name, when it was given.
+    pub query_function: Option<String>,
+    /// The local stack, when there is one.
+    pub stack: Option<Stack>,
+}
+
+/// A pool and the table that it lies in.
+pub struct PoolTable {
+    /// The table's name.
+    pub table: String,
+    /// The pool's name.
+    pub name: PoolName,
 }
 
 /// Why there is nothing to flood.
@@ -53,6 +68,14 @@ pub enum TargetError {
         /// What is wrong with it.
         source: StackError,
     },
+    /// The stack's file names a pool that can't be one.
+    #[error("the stack's file {path:?} names a pool of no use")]
+    PoolName {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with the name.
+        source: InvalidName,
+    },
     /// There is neither a host nor a stack.
     #[error("neither a host nor a stack was given")]
     Nothing,
@@ -67,7 +90,7 @@ pub enum TargetError {
 }
 
 impl Target {
-    /// Finds the host and the database in the arguments: options go before the stack's file.
+    /// Finds everything in the arguments: options go before the stack's file.
     ///
     /// # Errors
     /// [`TargetError`] when an address is malformed or the stack's file is of no use.
@@ -89,7 +112,22 @@ impl Target {
             (None, Some(stack)) => Some(stack.mysql.opts()),
             (None, None) => None,
         };
-        Ok(Self { url: employees(host)?, database })
+        let pool = match (&args.table, &args.stack, &stack) {
+            (Some(table), _, _) => {
+                Some(PoolTable { table: table.clone(), name: args.pool.clone() })
+            }
+            (None, Some(path), Some(stack)) => {
+                let name = stack
+                    .pool
+                    .parse()
+                    .map_err(|source| TargetError::PoolName { path: path.clone(), source })?;
+                Some(PoolTable { table: stack.table.clone(), name })
+            }
+            _ => None,
+        };
+        let function = stack.as_ref().map(|stack| stack.query_function.clone());
+        let query_function = args.query_function.clone().or(function);
+        Ok(Self { url: employees(host)?, database, pool, query_function, stack })
     }
 
     /// Asks the host once, with `HEAD` so that no slot is taken. Any status will do: this only

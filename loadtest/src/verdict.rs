@@ -1,133 +1,306 @@
-//! Whether a run passes.
+//! Whether a test passes.
 
-use serde::{Deserialize, Serialize};
+use crate::report::{Admission, Run, Thresholds, Verdict};
 
-use crate::report::{Broken, Server};
-
-/// Pass or fail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Verdict {
-    /// Whether nothing speaks against the run.
-    pub pass: bool,
-    /// What speaks against it.
-    pub reasons: Vec<String>,
-}
-
-/// What a verdict rests on.
-pub struct Evidence<'a> {
-    /// Answers with a count.
-    pub admitted: u64,
-    /// The fewest that pass.
-    pub min_admitted: u64,
-    /// Broken answers.
-    pub broken: &'a Broken,
-    /// Connections that the server refused.
-    pub refused: u64,
-    /// The server's side, when it was watched.
-    pub server: Option<&'a Server>,
-    /// Why the watch failed, when it did.
-    pub watch_failure: Option<&'a str>,
-    /// Whether the run was ended before its time.
-    pub interrupted: bool,
-}
-
-impl Verdict {
-    /// Judges a run.
-    #[must_use]
-    pub fn on(evidence: &Evidence<'_>) -> Self {
-        let mut reasons = Vec::new();
-        if evidence.interrupted {
-            reasons.push("the run was interrupted".to_owned());
-        }
-        let broken = evidence.broken.class.count;
-        if broken > 0 {
-            let most = evidence.broken.reasons.first().map_or("", |reason| &reason.reason);
-            reasons.push(format!("{broken} broken, most of them {most}"));
-        }
-        if evidence.refused > 0 {
-            reasons.push(format!("the server refused {} connections", evidence.refused));
-        }
-        if evidence.admitted < evidence.min_admitted {
-            reasons.push(format!(
-                "{} admitted, fewer than {}",
-                evidence.admitted, evidence.min_admitted
-            ));
-        }
-        if let Some(server) = evidence.server
-            && server.peak_used() > server.max_connections
-        {
-            reasons.push(format!(
-                "{} connections in use, more than the server's {}",
-                server.peak_used(),
-                server.max_connections
-            ));
-        }
-        if let Some(failure) = evidence.watch_failure {
-            reasons.push(format!("the server's side is not known: {failure}"));
-        }
-        Self { pass: reasons.is_empty(), reasons }
+/// Judges the last of some runs, made with the same load.
+#[must_use]
+pub fn judge(runs: &[Run], thresholds: &Thresholds) -> Verdict {
+    let mut reasons = Vec::new();
+    let mut notes = Vec::new();
+    if runs.iter().any(|run| run.interrupted) {
+        reasons.push("the test was interrupted".to_owned());
     }
+    match runs.split_last() {
+        Some((judged, others)) => {
+            reasons.extend(faults(judged, thresholds));
+            for other in others {
+                reasons.extend(needless(other));
+            }
+        }
+        None => reasons.push("there was no run".to_owned()),
+    }
+    notes.extend(runs.iter().flat_map(remarks));
+    Verdict { pass: reasons.is_empty(), reasons, notes }
+}
+
+/// What speaks against the service in a run.
+fn faults(run: &Run, thresholds: &Thresholds) -> Vec<String> {
+    let mut faults = Vec::new();
+    let broken = run.broken.class.count;
+    if broken > thresholds.max_broken {
+        let most = run.broken.reasons.first().map_or("", |reason| &reason.reason);
+        faults.push(format!("{broken} broken, most of them {most}"));
+    }
+    if run.refused > thresholds.max_refused {
+        faults.push(format!("the server refused {} connections", run.refused));
+    }
+    if run.admitted.count < thresholds.min_admitted {
+        faults.push(format!(
+            "{} admitted, fewer than {}",
+            run.admitted.count, thresholds.min_admitted
+        ));
+    }
+    if let Some(server) = &run.server
+        && server.peak_used > server.max_connections
+    {
+        faults.push(format!(
+            "{} connections in use, more than the server's {}",
+            server.peak_used, server.max_connections
+        ));
+    }
+    if let Some(failure) = &run.server_failure {
+        faults.push(format!("the server's side is not known: {failure}"));
+    }
+    if let Some(failure) = &run.slots_failure {
+        faults.push(format!("the pool's side is not known: {failure}"));
+    }
+    if let Some(lateness) = run.lateness
+        && lateness.unsent > 0
+    {
+        faults.push(format!(
+            "{} requests were due and never sent, because all users waited for answers: give more users",
+            lateness.unsent
+        ));
+    }
+    faults.extend(thresholds.min_utilisation.and_then(|least| idle(run, least)));
+    faults.extend(thresholds.max_rejection_p99_ms.and_then(|longest| slow(run, longest)));
+    faults
+}
+
+/// Whether slots were left idle while somebody wanted one.
+fn idle(run: &Run, least: f64) -> Option<String> {
+    // Why it is not known at all is a fault of its own.
+    let slots = run.slots.as_ref()?;
+    match slots.utilisation {
+        Some(seen) if seen.mean >= least => None,
+        Some(seen) => Some(format!(
+            "the slots were used to {}, less than {}",
+            percent(seen.mean),
+            percent(least)
+        )),
+        None => {
+            Some("too few callers were rejected to tell how well the slots are used".to_owned())
+        }
+    }
+}
+
+/// Whether rejections took too long.
+fn slow(run: &Run, longest: f64) -> Option<String> {
+    match &run.rejected.class.latency {
+        Some(latency) if latency.p99_ms <= longest => None,
+        Some(latency) => Some(format!(
+            "1 % of the rejections took {:.0} ms or longer, more than {longest:.0} ms",
+            latency.p99_ms
+        )),
+        None => Some("nobody was rejected: how long that takes is not known".to_owned()),
+    }
+}
+
+/// Whether a run without admission shows nothing.
+fn needless(run: &Run) -> Option<String> {
+    let nobody = run.admission == Admission::Bypassed && run.refused == 0;
+    nobody.then(|| {
+        "the server refused nobody without admission either: the comparison shows nothing"
+            .to_owned()
+    })
+}
+
+/// What a reader of a run's numbers should know.
+fn remarks(run: &Run) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let which = match run.admission {
+        Admission::Bypassed => "without admission",
+        Admission::On => "with admission",
+        Admission::AsDeployed => "in this run",
+    };
+    if let Some(server) = &run.server
+        && server.peak_is_sampled
+    {
+        remarks.push(format!(
+            "{which}, the peak of the connections is from {} samples: the server's own record, {}, \
+             is from an earlier time",
+            server.samples.used.len(),
+            server.max_used_before
+        ));
+    }
+    if let Some(lateness) = run.lateness
+        && lateness.late > 0
+    {
+        remarks.push(format!(
+            "{which}, {} of {} requests were sent more than 100 ms late, the latest by {:.0} ms, for \
+             want of users or because the machine that they come from was busy; their latencies \
+             count from when they were due",
+            lateness.late, run.offered, lateness.max_ms
+        ));
+    }
+    remarks
+}
+
+/// A share, to a tenth of a percent; never rounded up, which would hide what is missing.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.1} %", (share * 1000.0).floor() / 10.0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Class, Reason};
+    use crate::report::{
+        Broken, Class, Latency, Lateness, Reason, Rejected, Server, SlotSamples, Slots, Timeline,
+        Utilisation,
+    };
 
-    fn clean(broken: &Broken) -> Evidence<'_> {
-        Evidence {
-            admitted: 900,
-            min_admitted: 1,
-            broken,
-            refused: 0,
-            server: None,
-            watch_failure: None,
+    const LENIENT: Thresholds = Thresholds {
+        max_broken: 0,
+        max_refused: 0,
+        min_admitted: 1,
+        min_utilisation: None,
+        max_rejection_p99_ms: None,
+    };
+
+    fn clean() -> Run {
+        Run {
+            admission: Admission::On,
+            started_at: 1_764_000_000,
+            elapsed_seconds: 30.0,
             interrupted: false,
+            offered: 1_000,
+            admitted: Class { count: 900, ..Class::default() },
+            rejected: Rejected::default(),
+            broken: Broken::default(),
+            refused: 0,
+            refused_callers: 0,
+            clients: Vec::new(),
+            lateness: None,
+            timeline: Timeline::default(),
+            server: None,
+            server_failure: None,
+            slots: None,
+            slots_failure: None,
+            goose: None,
         }
+    }
+
+    fn used(mean: f64) -> Slots {
+        Slots {
+            pool: "Prod_MySQL".to_owned(),
+            size: 62,
+            standard: 60,
+            peak: 60,
+            utilisation: Some(Utilisation { mean, samples: 100, seconds: 25 }),
+            samples: SlotSamples::default(),
+        }
+    }
+
+    fn rejected_within(ms: f64) -> Rejected {
+        let latency = Latency {
+            p50_ms: ms,
+            p95_ms: ms,
+            p99_ms: ms,
+            p999_ms: ms,
+            max_ms: ms,
+            distribution: Vec::new(),
+        };
+        let class = Class { count: 100, per_second: 10.0, latency: Some(latency) };
+        Rejected { class, reasons: Vec::new() }
+    }
+
+    /// What speaks against one run.
+    fn against(run: Run, thresholds: &Thresholds) -> Vec<String> {
+        let verdict = judge(&[run], thresholds);
+        assert_eq!(verdict.pass, verdict.reasons.is_empty());
+        verdict.reasons
     }
 
     #[test]
     fn a_clean_run_passes() {
-        assert_eq!(Verdict::on(&clean(&Broken::default())).reasons, [""; 0]);
+        assert_eq!(against(clean(), &LENIENT), [""; 0]);
     }
 
     #[test]
     fn each_fault_fails_alone() {
-        let none = Broken::default();
+        let server = Server { max_connections: 66, peak_used: 67, ..Server::default() };
+        let unsent = Lateness { max_ms: 0.0, late: 0, unsent: 1 };
         for faulty in [
-            Evidence { interrupted: true, ..clean(&none) },
-            Evidence { refused: 1, ..clean(&none) },
-            Evidence { admitted: 0, ..clean(&none) },
-            Evidence { min_admitted: 901, ..clean(&none) },
-            Evidence { watch_failure: Some("gone"), ..clean(&none) },
+            Run { lateness: Some(unsent), ..clean() },
+            Run { interrupted: true, ..clean() },
+            Run { refused: 1, ..clean() },
+            Run { admitted: Class::default(), ..clean() },
+            Run { server: Some(server), ..clean() },
+            Run { server_failure: Some("gone".to_owned()), ..clean() },
+            Run { slots_failure: Some("gone".to_owned()), ..clean() },
         ] {
-            let verdict = Verdict::on(&faulty);
-            assert!(!verdict.pass);
-            assert_eq!(verdict.reasons.len(), 1, "{:?}", verdict.reasons);
+            let reasons = against(faulty, &LENIENT);
+            assert_eq!(reasons.len(), 1, "{reasons:?}");
         }
+        assert_eq!(judge(&[], &LENIENT).reasons.len(), 1);
     }
 
     #[test]
-    fn one_broken_answer_fails_and_says_why() {
+    fn one_broken_answer_fails_and_says_why_unless_so_many_pass() {
         let broken = Broken {
             class: Class { count: 1, ..Class::default() },
             reasons: vec![Reason { reason: "502 database-failed".into(), count: 1 }],
             examples: Vec::new(),
         };
+        let run = Run { broken, refused: 1, ..clean() };
         assert_eq!(
-            Verdict::on(&clean(&broken)).reasons,
-            ["1 broken, most of them 502 database-failed"]
+            against(run.clone(), &LENIENT),
+            ["1 broken, most of them 502 database-failed", "the server refused 1 connections"]
         );
+        let thresholds = Thresholds { max_broken: 1, max_refused: 1, ..LENIENT };
+        assert_eq!(against(run, &thresholds), [""; 0]);
     }
 
     #[test]
-    fn the_servers_limit_is_a_limit() {
-        let none = Broken::default();
-        for (peak, pass) in [(66, true), (67, false)] {
-            let server = Server { max_connections: 66, max_used_after: peak, ..Server::default() };
-            let evidence = Evidence { server: Some(&server), ..clean(&none) };
-            assert_eq!(Verdict::on(&evidence).pass, pass, "{peak}");
+    fn the_servers_limit_may_be_reached() {
+        let server = Server { max_connections: 66, peak_used: 66, ..Server::default() };
+        assert_eq!(against(Run { server: Some(server), ..clean() }, &LENIENT), [""; 0]);
+    }
+
+    #[test]
+    fn idle_slots_fail_when_asked_for_and_so_does_not_knowing() {
+        let thresholds = Thresholds { min_utilisation: Some(0.95), ..LENIENT };
+        for (mean, faults) in [(0.95, 0), (0.9499, 1)] {
+            let run = Run { slots: Some(used(mean)), ..clean() };
+            assert_eq!(against(run.clone(), &thresholds).len(), faults, "{mean}");
+            assert_eq!(against(run, &LENIENT), [""; 0]);
         }
+        let untold = Slots { utilisation: None, ..used(0.0) };
+        assert_eq!(against(Run { slots: Some(untold), ..clean() }, &thresholds).len(), 1);
+    }
+
+    #[test]
+    fn slow_rejections_fail_when_asked_for_and_so_does_not_knowing() {
+        let thresholds = Thresholds { max_rejection_p99_ms: Some(2_000.0), ..LENIENT };
+        for (ms, faults) in [(2_000.0, 0), (2_001.0, 1)] {
+            let run = Run { rejected: rejected_within(ms), ..clean() };
+            assert_eq!(against(run, &thresholds).len(), faults, "{ms}");
+        }
+        assert_eq!(against(clean(), &thresholds).len(), 1);
+    }
+
+    #[test]
+    fn a_comparison_judges_the_run_with_admission_and_asks_that_there_is_a_difference() {
+        let bypassed = Run { admission: Admission::Bypassed, refused: 500, ..clean() };
+        assert!(judge(&[bypassed.clone(), clean()], &LENIENT).pass);
+        let needless = Run { refused: 0, ..bypassed.clone() };
+        assert_eq!(judge(&[needless, clean()], &LENIENT).reasons.len(), 1);
+        let cut = Run { interrupted: true, ..bypassed };
+        assert!(!judge(&[cut, clean()], &LENIENT).pass);
+    }
+
+    #[test]
+    fn what_a_reader_should_know_does_not_fail() {
+        let server = Server { max_connections: 66, peak_is_sampled: true, ..Server::default() };
+        let lateness = Some(Lateness { max_ms: 150.0, late: 3, unsent: 0 });
+        let verdict = judge(&[Run { server: Some(server), lateness, ..clean() }], &LENIENT);
+        assert!(verdict.pass);
+        assert_eq!(verdict.notes.len(), 2, "{:?}", verdict.notes);
+    }
+
+    #[test]
+    fn a_share_is_not_rounded_up() {
+        assert_eq!(percent(0.94999), "94.9 %");
+        assert_eq!(percent(1.0), "100.0 %");
     }
 }

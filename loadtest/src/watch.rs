@@ -1,32 +1,45 @@
 //! The database's side of the flood, read from its own counters.
 
-use std::{collections::HashMap, time::Duration};
-
-use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
-use tokio::{
-    sync::oneshot,
-    task::JoinHandle,
-    time::{MissedTickBehavior, interval, timeout},
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use crate::report::Server;
+use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
+use tokio::time::timeout;
+
+use crate::{
+    gauges::Gauges,
+    report::{Connections, Server},
+    sampling::{Probe, SamplingError, seconds_between},
+};
 
 /// Time between two samples.
-const EVERY: Duration = Duration::from_millis(100);
-/// How long the server may take to accept the connection, and to answer at the end.
+pub(crate) const EVERY: Duration = Duration::from_millis(100);
+/// How long the server may take to accept the connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const LIMIT: &str = "SELECT CAST(@@GLOBAL.max_connections AS UNSIGNED)";
+const LIMIT: &str = "SELECT VERSION(), CAST(@@GLOBAL.max_connections AS UNSIGNED)";
 const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Max_used_connections', \
     'Aborted_connects', 'Connection_errors_max_connections', 'Threads_connected')";
 /// Connections of the service: all that have selected its database, but this one.
 const SERVICE: &str = "SELECT COUNT(*) FROM information_schema.processlist \
     WHERE db = DATABASE() AND id <> CONNECTION_ID()";
 
-/// A watch in progress. Dropping it ends it.
-pub struct Watch {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<Server, WatchError>>,
+/// A connection over which the server's counters are read.
+pub(crate) struct Watch {
+    conn: Conn,
+    before: Reading,
+    server: Server,
+    taken: Vec<Instant>,
+    gauges: Arc<Gauges>,
+}
+
+/// What a watch saw, but for when the run began.
+pub(crate) struct Watched {
+    server: Server,
+    taken: Vec<Instant>,
 }
 
 /// Why the database's side is not known.
@@ -49,9 +62,9 @@ pub enum WatchError {
     /// The server did not answer in time.
     #[error("the database did not answer within {} s", PATIENCE.as_secs())]
     Slow,
-    /// The task that watched ended by a panic.
-    #[error("the watch broke off")]
-    BrokeOff(#[source] tokio::task::JoinError),
+    /// The samples came to nothing.
+    #[error("watching the database failed")]
+    Sampling(#[from] SamplingError),
 }
 
 /// One reading of the server's counters.
@@ -64,73 +77,65 @@ struct Reading {
 }
 
 impl Watch {
-    /// Connects, reads the counters, and goes on to sample them.
+    /// Connects, and reads the counters for the first time.
     ///
     /// The connection is opened before the flood on purpose: it is then neither refused nor the
     /// spare that servers keep for a superuser once all others are taken.
     ///
     /// # Errors
     /// [`WatchError`] when the server cannot be reached or does not tell its counters.
-    pub async fn start(opts: Opts) -> Result<Self, WatchError> {
+    pub(crate) async fn open(opts: Opts, gauges: Arc<Gauges>) -> Result<Self, WatchError> {
         // On a loopback address the driver would connect a second time, to the server's socket.
         let opts = OptsBuilder::from_opts(opts).prefer_socket(false);
         let opening = async {
             let mut conn = Conn::new(opts).await.map_err(WatchError::Connect)?;
-            let limit = number(&mut conn, LIMIT, "max_connections").await?;
+            let (version, max_connections) = first(&mut conn, LIMIT, "max_connections").await?;
             let before = reading(&mut conn).await?;
-            Ok((conn, limit, before))
+            let max_used_before = before.max_used;
+            let server = Server { version, max_connections, max_used_before, ..Server::default() };
+            Ok(Self { conn, before, server, taken: Vec::new(), gauges })
         };
-        let (conn, limit, before) =
-            timeout(PATIENCE, opening).await.map_err(|_| WatchError::Slow)??;
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(sample(conn, limit, before, stopped));
-        Ok(Self { stop, task })
-    }
-
-    /// Reads the counters a last time, and returns what they came to.
-    ///
-    /// # Errors
-    /// [`WatchError`] when the connection was lost on the way or the server no longer answers.
-    pub async fn finish(self) -> Result<Server, WatchError> {
-        // A task that has ended already has its result ready.
-        let _ = self.stop.send(());
-        timeout(PATIENCE, self.task)
-            .await
-            .map_err(|_| WatchError::Slow)?
-            .map_err(WatchError::BrokeOff)?
+        timeout(PATIENCE, opening).await.map_err(|_| WatchError::Slow)?
     }
 }
 
-/// Samples until told to stop, or until the [`Watch`] is dropped.
-async fn sample(
-    mut conn: Conn,
-    max_connections: u64,
-    before: Reading,
-    mut stopped: oneshot::Receiver<()>,
-) -> Result<Server, WatchError> {
-    let mut ticks = interval(EVERY);
-    // A busy machine delays samples; catching up would only add to the load.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut server =
-        Server { max_connections, max_used_before: before.max_used, ..Server::default() };
-    loop {
-        tokio::select! {
-            _ = &mut stopped => break,
-            _ = ticks.tick() => {}
-        }
-        let threads = reading(&mut conn).await?.threads;
-        let service = number(&mut conn, SERVICE, "the service's connections").await?;
-        server.peak_threads = server.peak_threads.max(threads);
-        server.peak_service = server.peak_service.max(service);
-        server.samples += 1;
+impl Probe for Watch {
+    type Told = Watched;
+    type Error = WatchError;
+
+    async fn sample(&mut self, now: Instant) -> Result<(), WatchError> {
+        let used = reading(&mut self.conn).await?.threads;
+        let service = first(&mut self.conn, SERVICE, "the service's connections").await?;
+        self.taken.push(now);
+        self.server.samples.used.push(used);
+        self.server.samples.service.push(service);
+        self.gauges.set_connections(used, self.server.max_connections);
+        Ok(())
     }
-    let after = reading(&mut conn).await?;
-    server.max_used_after = after.max_used;
-    server.aborted_connects = after.aborted.saturating_sub(before.aborted);
-    server.connection_errors_max_connections = after.errors_max.saturating_sub(before.errors_max);
-    // All is read; a failing goodbye changes nothing.
-    let _ = conn.disconnect().await;
-    Ok(server)
+
+    async fn conclude(mut self) -> Result<Watched, WatchError> {
+        let after = reading(&mut self.conn).await?;
+        let Self { mut server, before, taken, .. } = self;
+        let highest = |samples: &[u64]| samples.iter().copied().max().unwrap_or_default();
+        server.peak_threads = highest(&server.samples.used);
+        server.peak_service = highest(&server.samples.service);
+        server.max_used_after = after.max_used;
+        server.aborted_connects = after.aborted.saturating_sub(before.aborted);
+        server.connection_errors_max_connections =
+            after.errors_max.saturating_sub(before.errors_max);
+        // All is read; a failing goodbye changes nothing.
+        let _ = self.conn.disconnect().await;
+        Ok(Watched { server: server.concluded(), taken })
+    }
+}
+
+impl Watched {
+    /// What was seen, with the samples' times counted from the run's beginning.
+    pub(crate) fn since(self, start: Instant) -> Server {
+        let at = self.taken.iter().map(|taken| seconds_between(start, *taken)).collect();
+        let samples = Connections { at, ..self.server.samples };
+        Server { samples, ..self.server }
+    }
 }
 
 /// Reads the counters.
@@ -154,8 +159,11 @@ async fn reading(conn: &mut Conn) -> Result<Reading, WatchError> {
     })
 }
 
-/// Reads one number.
-async fn number(conn: &mut Conn, query: &str, what: &'static str) -> Result<u64, WatchError> {
+/// Reads one row.
+async fn first<R>(conn: &mut Conn, query: &str, what: &'static str) -> Result<R, WatchError>
+where
+    R: mysql_async::prelude::FromRow + Send + 'static,
+{
     conn.query_first(query)
         .await
         .map_err(|source| WatchError::Read { what, source })?

@@ -1,68 +1,21 @@
-//! The numbers of a run, as the JSON report holds them.
+//! The answers of one kind, and their latencies.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{tally::Totals, verdict::Verdict};
+use crate::outcome;
 
-/// The version of the JSON report's schema. It grows when a key changes its meaning or goes;
-/// new keys do not change it.
-pub const SCHEMA: u32 = 1;
-
-/// A run: what was asked for, what came back, what the server saw, and the verdict.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// The URL that was asked for.
-    pub url: String,
-    /// How the flood was made.
-    pub settings: Settings,
-    /// When the flood began, in whole seconds since the epoch.
-    pub started_at: u64,
-    /// Seconds from the first request's start to the last answer.
-    pub elapsed_seconds: f64,
-    /// Whether somebody ended the run before its time.
-    pub interrupted: bool,
-    /// Answers with a count of the rows.
-    pub admitted: Class,
-    /// 503 with `Retry-After`, as the controller sends them.
-    pub rejected: Class,
-    /// Everything else.
-    pub broken: Broken,
-    /// Connections that the server refused: the highest of what its counters and the callers say.
-    pub refused: u64,
-    /// Answers that reported the server's error 1040.
-    pub refused_callers: u64,
-    /// The server's side; missing when no database was given or the watch failed.
-    pub server: Option<Server>,
-    /// Why the watch of a given database failed.
-    pub watch_failure: Option<String>,
-    /// What it comes to.
-    pub verdict: Verdict,
-}
-
-/// How a flood was made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Settings {
-    /// Users asking at the same time.
-    pub users: u32,
-    /// Seconds in which requests were started.
-    pub duration_seconds: u64,
-    /// Seconds one request might take.
-    pub timeout_seconds: u64,
-    /// Whether users stayed away as long as `Retry-After` said.
-    pub honour_retry_after: bool,
-    /// Fewest admitted answers that pass.
-    pub min_admitted: u64,
-}
+/// The quantiles at which a latency distribution is told.
+pub const QUANTILES: [f64; 17] = [
+    0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995, 0.9975, 0.998,
+    0.999,
+];
 
 /// The answers of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Class {
     /// How many.
@@ -73,9 +26,9 @@ pub struct Class {
     pub latency: Option<Latency>,
 }
 
-/// Latencies in milliseconds, from just before a request to the end of its answer. The loop is
-/// closed: requests that a slow service kept from being made are not in here.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Latencies in milliseconds, to the end of the answer: in a closed loop from just before the request,
+/// with open arrivals from the time at which it was due.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Latency {
     /// Half took no longer.
@@ -84,12 +37,26 @@ pub struct Latency {
     pub p95_ms: f64,
     /// 99 % took no longer.
     pub p99_ms: f64,
+    /// 99.9 % took no longer. Of fewer than a thousand, that is the longest.
+    pub p999_ms: f64,
     /// The longest.
     pub max_ms: f64,
+    /// The distribution.
+    pub distribution: Vec<Quantile>,
+}
+
+/// One point of a distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Quantile {
+    /// This share of the answers, from 0 to 0.999, …
+    pub share: f64,
+    /// … took no longer than this.
+    pub ms: f64,
 }
 
 /// The broken answers, and why they were.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Broken {
     /// How many and how long.
@@ -101,74 +68,24 @@ pub struct Broken {
     pub examples: Vec<Example>,
 }
 
-/// How many answers were broken for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How many answers were what they were for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reason {
-    /// Status and problem type, or how the request failed.
+    /// Problem type, with the status where that is not clear, or how the request failed.
     pub reason: String,
     /// How many.
     pub count: u64,
 }
 
 /// One broken answer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Example {
-    /// See [`Reason::reason`].
+    /// Its reason.
     pub reason: String,
     /// The beginning of the answer's body, or the error.
     pub detail: String,
-}
-
-/// What the database's server counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Server {
-    /// `@@max_connections`.
-    pub max_connections: u64,
-    /// `Max_used_connections` before the flood: the highest since the server's start.
-    pub max_used_before: u64,
-    /// `Max_used_connections` after it.
-    pub max_used_after: u64,
-    /// The highest sample of `Threads_connected`, the watch's own connection included.
-    pub peak_threads: u64,
-    /// The highest sample of connections to the service's database, the watch's own left out.
-    pub peak_service: u64,
-    /// By how much `Aborted_connects` grew: every failed attempt to connect, among them all that
-    /// were refused for want of a connection.
-    pub aborted_connects: u64,
-    /// By how much `Connection_errors_max_connections` grew. It misses some in a burst.
-    pub connection_errors_max_connections: u64,
-    /// How many samples were taken.
-    pub samples: u64,
-}
-
-impl Server {
-    /// The most connections in use at once during the flood.
-    ///
-    /// `Max_used_connections` never falls. When it did not grow, its value is from an earlier
-    /// time, and the samples are all there is to go by.
-    #[must_use]
-    pub fn peak_used(&self) -> u64 {
-        if self.max_used_after > self.max_used_before {
-            self.max_used_after
-        } else {
-            self.peak_threads
-        }
-    }
-
-    /// Whether [`Server::peak_used`] comes from samples, which can miss a short peak.
-    #[must_use]
-    pub fn peak_is_sampled(&self) -> bool {
-        self.max_used_after <= self.max_used_before
-    }
-
-    /// The highest of the counters that tell of refused connections.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.aborted_connects.max(self.connection_errors_max_connections)
-    }
 }
 
 impl Class {
@@ -179,34 +96,47 @@ impl Class {
         let seconds = elapsed.as_secs_f64();
         Self {
             count,
-            per_second: if seconds > 0.0 { float(count) / seconds } else { 0.0 },
-            latency: (count > 0).then(|| Latency {
-                p50_ms: float(latencies.value_at_quantile(0.50)) / 1000.0,
-                p95_ms: float(latencies.value_at_quantile(0.95)) / 1000.0,
-                p99_ms: float(latencies.value_at_quantile(0.99)) / 1000.0,
-                max_ms: float(latencies.max()) / 1000.0,
-            }),
+            per_second: if seconds > 0.0 { rounded(float(count) / seconds) } else { 0.0 },
+            latency: (count > 0).then(|| Latency::of(latencies)),
         }
     }
 }
 
-impl Broken {
-    /// Sums up the broken answers.
-    #[must_use]
-    pub fn of(totals: &Totals) -> Self {
-        let mut reasons: Vec<Reason> = totals
-            .reasons
-            .iter()
-            .map(|(reason, count)| Reason { reason: reason.clone(), count: *count })
+impl Latency {
+    fn of(latencies: &Histogram<u64>) -> Self {
+        let ms = |share| float(latencies.value_at_quantile(share)) / 1000.0;
+        Self {
+            p50_ms: ms(0.50),
+            p95_ms: ms(0.95),
+            p99_ms: ms(0.99),
+            p999_ms: ms(0.999),
+            max_ms: float(latencies.max()) / 1000.0,
+            distribution: QUANTILES.map(|share| Quantile { share, ms: ms(share) }).to_vec(),
+        }
+    }
+}
+
+impl Reason {
+    /// Reasons and their counts, the most frequent first.
+    pub fn sorted<R: Into<String>>(counts: impl IntoIterator<Item = (R, u64)>) -> Vec<Self> {
+        let mut reasons: Vec<Self> = counts
+            .into_iter()
+            .map(|(reason, count)| Self { reason: reason.into(), count })
             .collect();
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
-        let examples = totals
-            .examples
-            .iter()
-            .map(|broken| Example { reason: broken.reason.clone(), detail: broken.detail.clone() })
-            .collect();
-        Self { class: Class::of(&totals.broken, totals.elapsed), reasons, examples }
+        reasons
     }
+}
+
+impl From<outcome::Broken> for Example {
+    fn from(outcome::Broken { reason, detail, .. }: outcome::Broken) -> Self {
+        Self { reason, detail }
+    }
+}
+
+/// To three decimals. More would be noise, and would not all come back from JSON as they went.
+pub(crate) fn rounded(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
 }
 
 /// Counts and microseconds here stay far below 2^53, where a float would round.
@@ -222,21 +152,28 @@ mod tests {
     #[test]
     fn a_class_gives_rates_and_percentiles() {
         let mut latencies = Histogram::new_with_bounds(1, 3_600_000_000, 3).unwrap();
-        for millis in 1..=100_u64 {
-            latencies.record(millis * 1000).unwrap();
+        for tenths in 1..=1000_u64 {
+            latencies.record(tenths * 100).unwrap();
         }
         let class = Class::of(&latencies, Duration::from_secs(10));
-        assert_eq!(class.count, 100);
-        assert!((class.per_second - 10.0).abs() < 1e-9);
+        assert_eq!(class.count, 1000);
+        assert!((class.per_second - 100.0).abs() < 1e-9);
         let latency = class.latency.unwrap();
         for (seen, exact) in [
             (latency.p50_ms, 50.0),
             (latency.p95_ms, 95.0),
             (latency.p99_ms, 99.0),
+            (latency.p999_ms, 99.9),
             (latency.max_ms, 100.0),
         ] {
             assert!((seen - exact).abs() / exact < 0.001, "{seen} for {exact}");
         }
+        let mut last = 0.0;
+        for point in latency.distribution {
+            assert!(point.ms >= last, "{point:?}");
+            last = point.ms;
+        }
+        assert!((last - latency.p999_ms).abs() < f64::EPSILON);
     }
 
     #[test]
@@ -246,20 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn a_record_from_before_the_run_is_not_its_peak() {
-        let grown = Server {
-            max_used_before: 3,
-            max_used_after: 64,
-            peak_threads: 60,
-            ..Server::default()
-        };
-        assert_eq!((grown.peak_used(), grown.peak_is_sampled()), (64, false));
-        let old = Server {
-            max_used_before: 66,
-            max_used_after: 66,
-            peak_threads: 60,
-            ..Server::default()
-        };
-        assert_eq!((old.peak_used(), old.peak_is_sampled()), (60, true));
+    fn the_most_frequent_reason_comes_first() {
+        let reasons = Reason::sorted([("a", 1), ("b", 3), ("c", 2)]);
+        let names: Vec<_> = reasons.iter().map(|reason| reason.reason.as_str()).collect();
+        assert_eq!(names, ["b", "c", "a"]);
     }
 }

@@ -2,127 +2,166 @@
 
 use std::time::Duration;
 
-use crate::support::{Service, loadtest, printed, report};
+use loadtest::report::{Admission, Arrival};
+
+use crate::support::{Ran, Service, loadtest, printed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_keeps_to_the_contract_passes() {
     let service = Service::with_slots(60, Duration::from_millis(500)).await;
-    let folder = tempfile::tempdir().unwrap();
-    let (json, html) = (folder.path().join("a/report.json"), folder.path().join("b/report.html"));
+    let host = service.url("/some/base/path");
+    let ran = Ran::with(&["--host", &host, "--users=200", "--duration=3"]).await;
 
-    let output = loadtest(&[
-        "--host",
-        &service.url("/some/base/path"),
-        "--users=200",
-        "--duration=3",
-        "--json",
-        json.to_str().unwrap(),
-        "--report",
-        html.to_str().unwrap(),
-    ])
-    .await;
-
-    let text = printed(&output);
-    assert_eq!(output.status.code(), Some(0), "{text}");
-    let report = report(&json);
-    assert!(report.verdict.pass);
-    assert_eq!(report.broken.class.count, 0, "{text}");
-    assert!(report.admitted.count >= 60, "{text}");
-    assert!(report.rejected.count > 0, "{text}");
+    let text = ran.text();
+    assert_eq!(ran.code(), Some(0), "{text}");
+    assert!(ran.report().verdict.pass);
+    let run = ran.run();
+    assert_eq!(run.admission, Admission::AsDeployed);
+    assert_eq!(run.broken.class.count, 0, "{text}");
+    assert!(run.admitted.count >= 60, "{text}");
+    assert!(run.rejected.class.count > 0, "{text}");
+    assert_eq!(run.rejected.reasons[0].reason, "no-slot");
     // An answer takes at least as long as its slot is held: none was cut off.
-    assert!(report.admitted.latency.unwrap().p50_ms >= 499.0, "{text}");
-    assert!(report.server.is_none());
+    assert!(run.admitted.latency.unwrap().p50_ms >= 499.0, "{text}");
+    assert!(run.server.is_none() && run.slots.is_none() && run.lateness.is_none());
     // Who waits a second after each rejection has few of them in the run.
-    assert!(report.rejected.count <= 200 * 4, "{text}");
-    assert!(text.contains("VERDICT: PASS"), "{text}");
-    let page = std::fs::read_to_string(&html).unwrap();
-    assert!(page.contains("employees: admitted") && page.contains("employees: rejected"));
-    let last = String::from_utf8_lossy(&output.stdout).lines().last().unwrap().to_owned();
-    assert_eq!(last, format!("Goose's report: {}", html.display()));
+    assert!(run.rejected.class.count <= 200 * 4, "{text}");
+    // Every request is in the timeline, and so is its answer.
+    let timeline = run.timeline;
+    assert_eq!(timeline.offered.iter().sum::<u64>(), run.offered);
+    assert_eq!(timeline.admitted.iter().sum::<u64>(), run.admitted.count);
+    assert_eq!(timeline.rejected.iter().sum::<u64>(), run.rejected.class.count);
+    assert_eq!(run.offered, run.admitted.count + run.rejected.class.count);
+
+    assert!(text.lines().last().unwrap().starts_with("VERDICT: PASS"), "{text}");
+    assert!(text.contains("some/folder/report.html"), "{text}");
+    assert!(ran.file("report.html").contains("no-slot"));
+    let goose = ran.file(&run.goose.unwrap());
+    assert!(goose.contains("employees: admitted") && goose.contains("employees: rejected"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_that_ignore_retry_after_come_back_at_once() {
     let service = Service::with_slots(1, Duration::from_millis(100)).await;
-    let folder = tempfile::tempdir().unwrap();
-    let json = folder.path().join("report.json");
+    let host = service.url("/some/base/path/");
+    let ran =
+        Ran::with(&["--host", &host, "--users=4", "--duration=1", "--ignore-retry-after"]).await;
 
-    let output = loadtest(&[
-        "--host",
-        &service.url("/some/base/path/"),
-        "--users=4",
-        "--duration=1",
-        "--ignore-retry-after",
-        "--json",
-        json.to_str().unwrap(),
-    ])
-    .await;
-
-    assert_eq!(output.status.code(), Some(0), "{}", printed(&output));
+    assert_eq!(ran.code(), Some(0), "{}", ran.text());
     // Honest users would have had four rejections each at the most.
-    assert!(report(&json).rejected.count > 16, "{}", printed(&output));
+    assert!(ran.run().rejected.class.count > 16, "{}", ran.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_storm_the_patient_and_the_impatient_are_told_apart() {
+    let service = Service::with_slots(1, Duration::from_millis(100)).await;
+    let host = service.url("/some/base/path");
+    let ran = Ran::with(&["--host", &host, "--users=5", "--duration=3", "--shape=storm"]).await;
+
+    assert_eq!(ran.code(), Some(0), "{}", ran.text());
+    let run = ran.run();
+    let [patient, impatient] = run.clients.try_into().unwrap();
+    assert!(patient.honour_retry_after && !impatient.honour_retry_after);
+    assert_eq!((patient.users, impatient.users), (3, 2));
+    assert_eq!(patient.admitted.count + impatient.admitted.count, run.admitted.count);
+    assert_eq!(patient.rejected.count + impatient.rejected.count, run.rejected.class.count);
+    // Three users that wait a second after each rejection.
+    assert!(patient.rejected.count <= 3 * 4, "{}", ran.text());
+    assert!(impatient.rejected.count > 10 * patient.rejected.count, "{}", ran.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spike_comes_when_it_is_due_whatever_becomes_of_the_others() {
+    // Every answer takes a second; users that waited for theirs would ask 3 times each.
+    let service = Service::with_slots(1_000, Duration::from_secs(1)).await;
+    let host = service.url("/some/base/path");
+    let options = ["--users=200", "--duration=3", "--shape=spike", "--arrival=100/s"];
+    let ran = Ran::with(&[&["--host", &host][..], &options].concat()).await;
+
+    assert_eq!(ran.code(), Some(0), "{}", ran.text());
+    assert!(matches!(ran.report().settings.arrival, Arrival::Open { seed: 1, .. }));
+    let run = ran.run();
+    let spike = run.timeline.offered[1];
+    // Of a Poisson distribution with a mean of 100, five standard deviations around it.
+    assert!((50..=150).contains(&spike), "{spike}");
+    assert!(run.timeline.offered[0] < 30 && run.timeline.offered[2] < 30);
+    assert!(run.lateness.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_had_to_wait_for_a_user_counts_as_slow_and_one_that_was_not_made_fails() {
+    let service = Service::with_slots(1_000, Duration::from_millis(500)).await;
+    let host = service.url("/some/base/path");
+    let options = ["--users=1", "--duration=2", "--arrival=10/s"];
+    let ran = Ran::with(&[&["--host", &host][..], &options].concat()).await;
+
+    let run = ran.run();
+    let lateness = run.lateness.unwrap();
+    // One user makes 4 requests in the time in which 20 are due; what is made is late, and the rest is
+    // not forgotten.
+    assert!(lateness.late >= 2 && lateness.max_ms > 500.0, "{lateness:?}");
+    assert!(run.admitted.latency.unwrap().max_ms > 1_000.0, "{}", ran.text());
+    assert!(lateness.unsent > 3, "{lateness:?}");
+    assert_eq!(ran.code(), Some(1), "{}", ran.text());
+    assert!(ran.text().contains("never sent"), "{}", ran.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_answers_fail_and_are_named() {
     let service = Service::with_problem(502, "database-failed").await;
-    let folder = tempfile::tempdir().unwrap();
-    let json = folder.path().join("report.json");
+    let ran = Ran::with(&["--host", &service.url(""), "--users=2", "--duration=1"]).await;
 
-    let output = loadtest(&[
-        "--host",
-        &service.url(""),
-        "--users=2",
-        "--duration=1",
-        "--json",
-        json.to_str().unwrap(),
-    ])
-    .await;
-
-    let text = printed(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    let text = ran.text();
+    assert_eq!(ran.code(), Some(1), "{text}");
     assert!(text.contains("VERDICT: FAIL"), "{text}");
-    let report = report(&json);
-    assert_eq!(report.broken.reasons[0].reason, "502 database-failed");
-    assert_eq!(report.broken.reasons[0].count, report.broken.class.count);
-    assert!(!report.broken.examples.is_empty());
+    let run = ran.run();
+    assert_eq!(run.broken.reasons[0].reason, "502 database-failed");
+    assert_eq!(run.broken.reasons[0].count, run.broken.class.count);
+    assert!(!run.broken.examples.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_refused_by_the_server_fails_although_it_is_a_503() {
     let service = Service::with_problem(503, "connection-refused-by-server").await;
-    let folder = tempfile::tempdir().unwrap();
-    let json = folder.path().join("report.json");
+    let ran = Ran::with(&["--host", &service.url(""), "--users=2", "--duration=1"]).await;
 
-    let output = loadtest(&[
-        "--host",
-        &service.url(""),
-        "--users=2",
-        "--duration=1",
-        "--json",
-        json.to_str().unwrap(),
-    ])
-    .await;
-
-    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
-    let report = report(&json);
-    assert!(report.refused_callers > 0);
-    assert_eq!(report.refused, report.refused_callers);
-    assert_eq!(report.refused, report.broken.class.count);
+    assert_eq!(ran.code(), Some(1), "{}", ran.text());
+    let run = ran.run();
+    assert!(run.refused_callers > 0);
+    assert_eq!(run.refused, run.refused_callers);
+    assert_eq!(run.refused, run.broken.class.count);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn too_few_admitted_fail() {
+async fn thresholds_decide() {
     let service = Service::with_problem(503, "draining").await;
     let host = service.url("");
-    let run = ["--host", &host, "--users=2", "--duration=1"];
+    for (option, code, words) in [
+        ("--min-admitted=1", 1, "0 admitted, fewer than 1"),
+        ("--min-admitted=0", 0, "VERDICT: PASS"),
+        ("--max-rejection-p99=5000", 1, "0 admitted, fewer than 1;"),
+    ] {
+        let output = loadtest(&["--host", &host, "--users=2", "--duration=1", option]).await;
+        let text = printed(&output).trim_end().to_owned() + ";";
+        assert_eq!(output.status.code(), Some(code), "{option}: {text}");
+        assert!(text.contains(words), "{option}: {text}");
+    }
+}
 
-    let output = loadtest(&run).await;
-    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
-    assert!(printed(&output).contains("0 admitted, fewer than 1"));
-
-    let output = loadtest(&[&run[..], &["--min-admitted=0"]].concat()).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_can_be_written_again_from_the_json() {
+    let service = Service::with_problem(503, "draining").await;
+    let ran = Ran::with(&["--host", &service.url(""), "--users=1", "--duration=1"]).await;
+    let page = ran.file("report.html");
+    let json = ran.folder.path().join("some/folder/report.json");
+    std::fs::remove_file(json.with_file_name("report.html")).unwrap();
+    let output = loadtest(&["page", json.to_str().unwrap()]).await;
     assert_eq!(output.status.code(), Some(0), "{}", printed(&output));
+    assert!(ran.file("report.html") == page, "another page from the same numbers");
+
+    let output = loadtest(&["page", "missing.json"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(printed(&output).contains("missing.json"), "{}", printed(&output));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,6 +176,9 @@ async fn without_a_host_there_is_no_run() {
 
     assert_eq!(loadtest(&[]).await.status.code(), Some(2));
     assert_eq!(loadtest(&["--stack", "missing.json"]).await.status.code(), Some(2));
+    let output = loadtest(&["--host", "http://127.0.0.1:1", "--compare"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(printed(&output).contains("--query-function"), "{}", printed(&output));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,9 @@
 //! The watch of a real server, with and without somebody who keeps within its connections.
 
-use std::{num::NonZeroU32, path::PathBuf};
+use std::num::NonZeroU32;
 
-use crate::support::{Service, loadtest, printed, report};
+use crate::support::{Ran, Service};
 use local::{MariaDb, MariaDbOptions};
-use serde_json::json;
 use tempfile::TempDir;
 
 /// The server's `max_connections`, small so that few users are many.
@@ -20,21 +19,16 @@ async fn server(folder: &TempDir) -> MariaDb {
     MariaDb::start(options).await.unwrap()
 }
 
-/// The file of a stack with this service and this server.
-fn stack(folder: &TempDir, service: &Service, server: &MariaDb) -> PathBuf {
-    let path = folder.path().join("stack.json");
-    let stack = json!({
-        "apiUrl": service.url(""),
-        "mysql": {
-            "host": "127.0.0.1",
-            "port": server.port(),
-            "adminUser": server.admin().user(),
-            "adminPassword": server.admin().password(),
-            "database": server.database(),
-        },
-    });
-    std::fs::write(&path, stack.to_string()).unwrap();
-    path
+/// The server's address, as an option of the command.
+fn address(server: &MariaDb) -> String {
+    let (admin, port, database) = (server.admin(), server.port(), server.database());
+    format!("mysql://{}:{}@127.0.0.1:{port}/{database}", admin.user(), admin.password())
+}
+
+/// Floods the service, and watches the server meanwhile.
+async fn flood(service: &Service, server: &MariaDb) -> Ran {
+    let (host, database) = (service.url(""), address(server));
+    Ran::with(&["--host", &host, "--database", &database, "--users=40", "--duration=3"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,30 +36,25 @@ async fn a_service_within_its_slots_leaves_the_server_in_peace() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&folder).await;
     let service = Service::with_database(SLOTS, server.admin_opts()).await;
-    let stack = stack(&folder, &service, &server);
-    let json = folder.path().join("report.json");
+    let ran = flood(&service, &server).await;
 
-    let output = loadtest(&[
-        "--stack",
-        stack.to_str().unwrap(),
-        "--users=40",
-        "--duration=3",
-        "--json",
-        json.to_str().unwrap(),
-    ])
-    .await;
-
-    let text = printed(&output);
-    assert_eq!(output.status.code(), Some(0), "{text}");
-    let report = report(&json);
-    let seen = report.server.unwrap();
+    let text = ran.text();
+    assert_eq!(ran.code(), Some(0), "{text}");
+    let run = ran.run();
+    let seen = run.server.unwrap();
     assert_eq!(seen.max_connections, u64::from(CONNECTIONS));
-    assert_eq!((report.refused, seen.aborted_connects), (0, 0), "{text}");
-    assert!(seen.samples > 0 && seen.peak_service > 0, "{text}");
+    assert!(seen.version.contains("MariaDB"), "{}", seen.version);
+    assert_eq!((run.refused, seen.aborted_connects), (0, 0), "{text}");
+    assert!(seen.peak_service > 0, "{text}");
+    let samples = seen.samples;
+    assert!(samples.at.is_sorted() && !samples.at.is_empty());
+    assert_eq!((samples.used.len(), samples.service.len()), (samples.at.len(), samples.at.len()));
     // The watch's own connection is in use too.
-    assert!((2..=seen.max_connections).contains(&seen.peak_used()), "{text}");
-    assert!(text.contains("the server refused none"), "{text}");
-    assert!(!text.contains(server.admin().password()));
+    assert!((2..=seen.max_connections).contains(&seen.peak_used), "{text}");
+    assert!(text.contains("0 refused by the server"), "{text}");
+    for shown in [text, ran.file("report.json"), ran.file("report.html")] {
+        assert!(!shown.contains(server.admin().password()));
+    }
     server.stop().await.unwrap();
 }
 
@@ -74,26 +63,14 @@ async fn refused_connections_are_counted_on_both_sides() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&folder).await;
     let service = Service::with_database(usize::MAX >> 3, server.admin_opts()).await;
-    let stack = stack(&folder, &service, &server);
-    let json = folder.path().join("report.json");
+    let ran = flood(&service, &server).await;
 
-    let output = loadtest(&[
-        "--stack",
-        stack.to_str().unwrap(),
-        "--users=40",
-        "--duration=3",
-        "--json",
-        json.to_str().unwrap(),
-    ])
-    .await;
-
-    let text = printed(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    let report = report(&json);
-    let seen = report.server.unwrap();
-    assert!(report.refused_callers > 0, "{text}");
-    assert_eq!(seen.aborted_connects, report.refused_callers, "{text}");
-    assert_eq!(report.refused, report.refused_callers, "{text}");
+    let text = ran.text();
+    assert_eq!(ran.code(), Some(1), "{text}");
+    let run = ran.run();
+    assert!(run.refused_callers > 0, "{text}");
+    assert_eq!(run.server.unwrap().aborted_connects, run.refused_callers, "{text}");
+    assert_eq!(run.refused, run.refused_callers, "{text}");
     assert!(text.contains("the server refused"), "{text}");
     server.stop().await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! A stand-in for the deployment, and the real command run against it.
 
-use std::{net::SocketAddr, path::Path, process::Output, sync::Arc, time::Duration};
+use std::{net::SocketAddr, process::Output, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,8 +11,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use loadtest::report::Report;
+use loadtest::report::{Report, Run};
 use mysql_async::{Conn, Opts, prelude::Queryable};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, process::Command, sync::Semaphore, task::JoinHandle};
 
 /// A service on a free port; it ends when dropped.
@@ -121,7 +122,44 @@ pub(crate) fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// The JSON report it wrote.
-pub(crate) fn report(path: &Path) -> Report {
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+/// A command that was run against a service, and the folder of its report.
+pub(crate) struct Ran {
+    pub(crate) output: Output,
+    pub(crate) folder: TempDir,
+}
+
+impl Ran {
+    /// Runs the command with these arguments, and has it write a report.
+    pub(crate) async fn with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("some/folder");
+        let arguments = [arguments, &["--out", out.to_str().unwrap()]].concat();
+        Self { output: loadtest(&arguments).await, folder }
+    }
+
+    /// Its exit code.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.output.status.code()
+    }
+
+    /// What it printed.
+    pub(crate) fn text(&self) -> String {
+        printed(&self.output)
+    }
+
+    /// A file of its report.
+    pub(crate) fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join("some/folder").join(name)).unwrap()
+    }
+
+    /// Its report.
+    pub(crate) fn report(&self) -> Report {
+        serde_json::from_str(&self.file("report.json")).unwrap()
+    }
+
+    /// The only run in its report.
+    pub(crate) fn run(&self) -> Run {
+        let [run] = self.report().runs.try_into().unwrap();
+        run
+    }
 }

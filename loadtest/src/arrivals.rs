@@ -1,0 +1,114 @@
+//! When requests are due that wait for nobody.
+
+use std::{sync::Mutex, time::Duration};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use crate::shape::Shape;
+
+/// A Poisson process whose rate follows a shape: the arrivals of many clients that know nothing of each
+/// other. All users of a run take their next request from it.
+pub struct Arrivals {
+    shape: Shape,
+    duration: Duration,
+    /// Requests a second at the shape's height.
+    height: f64,
+    state: Mutex<State>,
+}
+
+struct State {
+    dice: StdRng,
+    /// The last candidate's time, in seconds.
+    at: f64,
+}
+
+impl Arrivals {
+    /// Arrivals over `duration`, at `per_second` where the shape is highest. The same seed gives the
+    /// same times.
+    #[must_use]
+    pub fn new(shape: Shape, per_second: f64, duration: Duration, seed: u64) -> Self {
+        let state = Mutex::new(State { dice: StdRng::seed_from_u64(seed), at: 0.0 });
+        Self { shape, duration, height: per_second, state }
+    }
+
+    /// When the next request is due, after the beginning of the run; `None` when none is any more.
+    ///
+    /// Candidates come at the height's rate, and each is kept with the probability of the shape's height
+    /// at its time (thinning: Lewis and Shedler, "Simulation of nonhomogeneous Poisson processes by
+    /// thinning", 1979).
+    #[must_use]
+    pub fn next(&self) -> Option<Duration> {
+        // Between two draws the state is whole, also when somebody panicked.
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        loop {
+            // 1 - [0, 1) is never 0, whose logarithm is none.
+            let gap = -(1.0 - state.dice.random::<f64>()).ln() / self.height;
+            state.at += gap;
+            let at = Duration::try_from_secs_f64(state.at).ok().filter(|at| *at < self.duration)?;
+            if state.dice.random::<f64>() < self.shape.height(at, self.duration) {
+                return Some(at);
+            }
+        }
+    }
+
+    /// How many are still due, and are taken by this.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        std::iter::from_fn(|| self.next()).map(|_| 1).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(shape: Shape, seed: u64) -> Vec<f64> {
+        let arrivals = Arrivals::new(shape, 100.0, Duration::from_secs(300), seed);
+        std::iter::from_fn(|| arrivals.next()).map(|at| at.as_secs_f64()).collect()
+    }
+
+    fn between(times: &[f64], from: f64, to: f64) -> f64 {
+        let count = times.iter().filter(|at| (from..to).contains(*at)).count();
+        f64::from(u32::try_from(count).unwrap())
+    }
+
+    /// Whether a count is within five standard deviations of a Poisson distribution's mean.
+    fn is_about(count: f64, mean: f64) -> bool {
+        (count - mean).abs() < 5.0 * mean.sqrt()
+    }
+
+    #[test]
+    fn they_come_in_order_at_the_rate_and_as_the_seed_has_it() {
+        let seen = times(Shape::Steady, 1);
+        assert!(seen.is_sorted());
+        assert!(is_about(between(&seen, 0.0, 300.0), 30_000.0), "{}", seen.len());
+        assert_eq!(seen, times(Shape::Steady, 1));
+        assert_ne!(seen, times(Shape::Steady, 2));
+        let arrivals = Arrivals::new(Shape::Steady, 100.0, Duration::from_secs(300), 1);
+        assert!(arrivals.next().is_some());
+        assert_eq!(usize::try_from(arrivals.left()).unwrap(), seen.len() - 1);
+        assert_eq!((arrivals.next(), arrivals.left()), (None, 0));
+    }
+
+    #[test]
+    fn gaps_are_those_of_clients_that_know_nothing_of_each_other() {
+        let seen = times(Shape::Steady, 1);
+        let gaps: Vec<f64> = seen.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let long = gaps.iter().filter(|gap| **gap > 0.01).count();
+        let share =
+            f64::from(u32::try_from(long).unwrap()) / f64::from(u32::try_from(gaps.len()).unwrap());
+        // Of exponential gaps, e^-1 are longer than the mean; of even ones, none.
+        assert!((share - (-1.0_f64).exp()).abs() < 0.02, "{share}");
+    }
+
+    #[test]
+    fn they_follow_the_shape() {
+        let spike = times(Shape::Spike, 1);
+        assert!(is_about(between(&spike, 0.0, 100.0), 500.0));
+        assert!(is_about(between(&spike, 100.0, 200.0), 10_000.0));
+        assert!(is_about(between(&spike, 200.0, 300.0), 500.0));
+        let ramp = times(Shape::Ramp, 1);
+        assert!(is_about(between(&ramp, 0.0, 150.0), 3_750.0));
+        assert!(is_about(between(&ramp, 150.0, 300.0), 11_250.0));
+    }
+}
