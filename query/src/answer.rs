@@ -34,7 +34,7 @@ pub enum Problem {
     /// Nobody could be asked for a slot: then there is none.
     AdmissionUnavailable,
     /// The server has no connection left although a slot was free: somebody connects past the
-    /// controller.
+    /// controller, or admission is bypassed.
     ConnectionRefusedByServer,
     /// There are no credentials.
     SecretUnavailable,
@@ -81,9 +81,7 @@ impl Problem {
                 "The database is under maintenance"
             }
             Self::AdmissionUnavailable => "Connection slots can't be had at the moment",
-            Self::ConnectionRefusedByServer => {
-                "The database has no connection left in spite of a free slot"
-            }
+            Self::ConnectionRefusedByServer => "The database has no connection left",
             Self::SecretUnavailable => "The database's credentials can't be had at the moment",
             Self::DatabaseRefused => "The database refused the connection",
             Self::DatabaseFailed => "The database can't be reached, or failed",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::catalog::Function;
@@ -42,6 +43,8 @@ struct Pool {
     /// Free instances, the most recently used last.
     idle: Vec<(Arc<Instance>, Instant)>,
     in_flight: usize,
+    /// Wakes those who wait for a free instance.
+    freed: Arc<Notify>,
 }
 
 /// The instances of all functions.
@@ -92,6 +95,18 @@ impl Fleet {
         let name = instance.function.record.name().to_owned();
         let pool = inner.functions.entry(name).or_default();
         pool.idle.push((instance, Instant::now()));
+        pool.freed.notify_one();
+    }
+
+    /// Waits until an instance of the function may have become free. Each that becomes free wakes one
+    /// who waits.
+    pub(super) async fn freed(&self, function: &Function) {
+        let freed = {
+            let mut inner = self.lock();
+            let pool = inner.functions.entry(function.record.name().to_owned()).or_default();
+            Arc::clone(&pool.freed)
+        };
+        freed.notified().await;
     }
 
     /// Adds the instance that `start` starts, until its end. Nobody can look for it before it is

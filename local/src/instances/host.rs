@@ -156,6 +156,14 @@ impl Host {
     }
 }
 
+/// Where an invocation can run.
+enum Place {
+    /// On this instance.
+    Free(Arc<Instance>),
+    /// On one that it may start.
+    Start(OwnedSemaphorePermit),
+}
+
 impl Shared {
     async fn invoke(
         &self,
@@ -190,32 +198,38 @@ impl Shared {
             payload: event.payload,
             trace_id: event.trace_id,
         });
-        if let Some(ran) = self.run_on_idle(&function, &invocation).await {
-            return Ok(ran);
-        }
-        let turn = Arc::clone(&self.starts).acquire_owned().await.context("the host is closing");
-        let turn = turn.map_err(Refusal::Host)?;
-        // While this one waited for its turn, an instance may have become free.
-        if let Some(ran) = self.run_on_idle(&function, &invocation).await {
-            return Ok(ran);
-        }
-        let instance = self.start(function, turn).map_err(Refusal::Host)?;
-        Ok(self.run(instance, &invocation).await)
-    }
-
-    async fn run_on_idle(
-        &self,
-        function: &Arc<Function>,
-        invocation: &Arc<Invocation>,
-    ) -> Option<Ran> {
-        // A free instance may die before it takes the invocation: on to the next one then.
-        while let Some(instance) = self.fleet.take_idle(function) {
-            match self.run(instance, invocation).await {
-                Ran::NotTaken(_) => {}
-                ran => return Some(ran),
+        loop {
+            match self.place(&function).await? {
+                Place::Free(instance) => match self.run(instance, &invocation).await {
+                    // It died before it took the invocation.
+                    Ran::NotTaken(_) => {}
+                    ran => return Ok(ran),
+                },
+                Place::Start(turn) => {
+                    let instance = self.start(function, turn).map_err(Refusal::Host)?;
+                    return Ok(self.run(instance, &invocation).await);
+                }
             }
         }
-        None
+    }
+
+    /// Waits for a free instance or for the turn to start one, whichever comes first. Who has got the
+    /// one no longer waits for the other.
+    async fn place(&self, function: &Function) -> Result<Place, Refusal> {
+        let turn = Arc::clone(&self.starts).acquire_owned();
+        tokio::pin!(turn);
+        loop {
+            if let Some(instance) = self.fleet.take_idle(function) {
+                return Ok(Place::Free(instance));
+            }
+            tokio::select! {
+                () = self.fleet.freed(function) => {}
+                turn = &mut turn => {
+                    let turn = turn.context("the host is closing").map_err(Refusal::Host)?;
+                    return Ok(Place::Start(turn));
+                }
+            }
+        }
     }
 
     async fn run(&self, instance: Arc<Instance>, invocation: &Arc<Invocation>) -> Ran {

@@ -2,6 +2,7 @@
 """A function for tests, over the Runtime API. The event says what to do."""
 import json
 import os
+import signal
 import sys
 import urllib.request
 
@@ -21,6 +22,8 @@ if os.environ.get("INIT") == "fails":
     sys.exit(1)
 if os.environ.get("INIT") == "exits":
     sys.exit(3)
+if os.environ.get("INIT") == "hangs":
+    signal.pause()
 
 served = 0
 while True:

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use local::instances::{Event, InstanceState, Outcome, Refusal};
@@ -157,6 +158,35 @@ async fn a_new_revision_replaces_the_instances_of_the_old_one() {
     let new = lambda.answer(json!({})).await;
     assert_ne!(old["pid"], new["pid"]);
     assert_eq!(new["served"], 1);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_turn_to_start_an_instance_takes_one_that_becomes_free() {
+    let lambda = Arc::new(FakeLambda::new().await);
+    let gate = lambda.gate("gate");
+    let spawned = |event| {
+        let lambda = Arc::clone(&lambda);
+        tokio::spawn(async move { lambda.invoke(event).await })
+    };
+    let busy = spawned(gate.event());
+    while !lambda.host.instances().iter().any(|one| one.state == InstanceState::Busy) {
+        tokio::task::yield_now().await;
+    }
+    // From now on, who may start an instance waits for it forever, and keeps others from their turn.
+    lambda.set(Record { init: "hangs", ..Record::default() });
+    lambda.host.forget(FUNCTION);
+    let hanging: Vec<_> = (0..4).map(|_| spawned(json!({}))).collect();
+    while lambda.host.instances().len() < 5 {
+        tokio::task::yield_now().await;
+    }
+    let (answer, ()) = tokio::join!(lambda.answer(json!({})), gate.pass());
+    assert_eq!(answer["served"], 2);
+    assert!(busy.await.unwrap().is_ok());
+    assert_eq!(lambda.host.instances().len(), 5);
+    lambda.host.close().await;
+    for start in hanging {
+        assert!(!matches!(start.await.unwrap(), Ok(Outcome::Answer(_))));
+    }
 }
 
 #[tokio::test]
