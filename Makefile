@@ -8,15 +8,19 @@ LOCAL := target/debug/local
 CHAOS := $(LOCAL) --dir target/chaos run --hold 1 --param QueryTimeoutSeconds=6 \
 	--param ReservedConnections=46 -- target/debug/chaos
 
-.PHONY: demo test chaos model fuzz up down setup build lint unit e2e chaos-short
+.PHONY: demo test spike chaos model fuzz up down setup build lint unit e2e page chaos-short
 
-## demo: the whole cloud on this machine, one GET, a flood, a verdict
+## demo: the whole cloud on this machine, one GET, a flood without admission and with it, a verdict
 demo: build
 	$(LOCAL) --dir target/demo run -- local/demo.sh
 
 ## test: everything that is checked
 test: setup lint unit e2e chaos-short
 	@echo "all tests passed"
+
+## spike: a rush of ten times what the pool can admit
+spike: build
+	$(LOCAL) --dir target/spike-stack run -- local/spike.sh
 
 ## chaos: ten minutes of flood, in which all parts are killed, frozen, starved and restarted
 chaos: build

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what the local stack needs and this machine lacks: MariaDB (by apt), and the Python
-# tools of local/requirements.txt (into .venv). Says nothing when nothing is missing.
+# Installs what the local stack and the tests need and this machine lacks: MariaDB and Chromium (by
+# apt), and the Python tools of local/requirements.txt (into .venv). Says nothing when nothing is
+# missing.
 set -eu
 
 project=$(cd "$(dirname "$0")/.." && pwd)
@@ -35,6 +36,8 @@ missing_packages() {
     have setpriv || echo util-linux
     have curl || echo curl
     have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+    have chromium || have chromium-browser || have google-chrome || have google-chrome-stable ||
+        echo chromium
 }
 
 install_packages() {

@@ -47,6 +47,10 @@
 //! `ministack.log`, `sam.log`. `GET /_local/instances` of the front door lists the functions'
 //! processes.
 //!
+//! Below `/_local`, parts can also be disturbed: instances killed or frozen, answers of AWS delayed,
+//! refused or lost, the database restarted or its `max_connections` changed. A function that is changed
+//! by Lambda's API (`UpdateFunctionConfiguration`) is run as it is then from the next invocation on.
+//!
 //! # From a test
 //!
 //! ```no_run

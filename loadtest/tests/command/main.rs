@@ -2,4 +2,5 @@
 
 mod contract;
 mod database;
+mod schema;
 mod support;
