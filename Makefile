@@ -15,7 +15,7 @@ demo: build
 	$(LOCAL) --dir target/demo run -- local/demo.sh
 
 ## test: everything that is checked
-test: setup lint unit e2e chaos-short
+test: setup lint unit e2e page chaos-short
 	@echo "all tests passed"
 
 ## spike: a rush of ten times what the pool can admit
@@ -62,6 +62,11 @@ unit: setup
 
 e2e: build
 	$(LOCAL) --dir target/e2e run -- $(VENV)/bin/python -m unittest discover --verbose --start-directory local/e2e
+
+# The load test's page, in a browser.
+page: build
+	@local/setup.sh browser
+	$(VENV)/bin/python -m unittest discover --verbose --start-directory loadtest/tests/page
 
 chaos-short: build
 	$(CHAOS) --duration 60 --kills 20 --freezes 4 --json target/chaos/chaos.json

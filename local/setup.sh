@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what the local stack and the tests need and this machine lacks: MariaDB and Chromium (by
-# apt), and the Python tools of local/requirements.txt (into .venv). Says nothing when nothing is
-# missing.
+# Installs what the local stack needs and this machine lacks: MariaDB (by apt), and the Python tools of
+# local/requirements.txt (into .venv); with the argument "browser", Chromium too. Says nothing when
+# nothing is missing.
 set -eu
 
+wanted=${1:-}
 project=$(cd "$(dirname "$0")/.." && pwd)
 venv=$project/.venv
 requirements=$project/local/requirements.txt
@@ -36,8 +37,8 @@ missing_packages() {
     have setpriv || echo util-linux
     have curl || echo curl
     have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
-    have chromium || have chromium-browser || have google-chrome || have google-chrome-stable ||
-        echo chromium
+    [ "$wanted" != browser ] || have chromium || have chromium-browser || have google-chrome ||
+        have google-chrome-stable || echo chromium
 }
 
 install_packages() {
@@ -64,8 +65,8 @@ install_packages() {
 }
 
 install_python_tools() {
-    wanted=$(cat "$requirements" "$constraints" | sha256sum | cut -d ' ' -f 1)
-    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+    pinned=$(cat "$requirements" "$constraints" | sha256sum | cut -d ' ' -f 1)
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$pinned" ]; then
         return 0
     fi
     version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -76,7 +77,7 @@ install_python_tools() {
     python3 -m venv "$venv" || fail "python3 -m venv failed"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements" ||
         fail "pip could not install local/requirements.txt"
-    echo "$wanted" >"$stamp"
+    echo "$pinned" >"$stamp"
 }
 
 check_rust

@@ -137,6 +137,8 @@ function lateness(index) {
     shown(`runs.${index}.lateness.late`, format.count),
     " requests by more than 100 ms, the latest by ",
     shown(`runs.${index}.lateness.maxMs`, format.ms),
-    ". That is part of their latency.",
+    ". That is part of their latency. Due and never sent, for want of a free user: ",
+    shown(`runs.${index}.lateness.unsent`, format.count),
+    ".",
   );
 }

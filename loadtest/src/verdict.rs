@@ -109,9 +109,9 @@ fn needless(run: &Run) -> Option<String> {
 fn remarks(run: &Run) -> Vec<String> {
     let mut remarks = Vec::new();
     let which = match run.admission {
-        Admission::Bypassed => "without admission",
-        Admission::On => "with admission",
-        Admission::AsDeployed => "in this run",
+        Admission::Bypassed => "Without admission",
+        Admission::On => "With admission",
+        Admission::AsDeployed => "In this run",
     };
     if let Some(server) = &run.server
         && server.peak_is_sampled

@@ -47,7 +47,7 @@ def numbers_and_texts(report: Any) -> set[str]:
 
 
 def units(path: str) -> dict[str | None, float]:
-    key = path.rsplit(".", 1)[1]
+    key = path.rsplit(".", 1)[-1]
     if key.endswith("Ms"):
         return MILLISECONDS
     if key.lower().endswith("seconds"):

@@ -1,5 +1,6 @@
 """The load test's page in a browser: it shows the numbers of its report, and asks nobody for anything."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -7,7 +8,7 @@ import pathlib
 import subprocess
 import tempfile
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import expected
@@ -48,6 +49,8 @@ DRAWN = """(name) => {
     }
     return drawn;
 }"""
+FITTED = """() => Object.values(charts).every((chart) =>
+    chart.width === chart.root.parentElement.clientWidth)"""
 # What is wider than its place, of which the document itself need not know.
 WIDER = """() => [document.documentElement, ...document.querySelectorAll("body *")]
     .filter((element) => !element.matches(".hidden, .hidden *, .uplot *"))
@@ -68,90 +71,81 @@ def setUpModule() -> None:
 
 
 class InABrowser(unittest.TestCase):
-    def open(self, name: str, **options: Any) -> Page:
-        """A page on which nothing may go wrong until the test's end."""
-        context = BROWSER.new_context(**options)
-        self.addCleanup(context.close)
-        page = context.new_page()
+    @contextlib.contextmanager
+    def opened(self, name: str, **options: Any) -> Iterator[Page]:
+        """A page on which nothing may go wrong as long as it is open."""
         wrong: list[str] = []
-        context.on("request", lambda asked: asked.url.startswith("file:") or wrong.append(asked.url))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
-        # Before the context is closed.
-        self.addCleanup(lambda: self.assertEqual(wrong, []))
-        page.goto((PAGES / f"{name}.html").as_uri())
-        return page
+        with BROWSER.new_context(**options) as context:
+            context.on("request", lambda ask: ask.url.startswith("file:") or wrong.append(ask.url))
+            page = context.new_page()
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+            page.goto((PAGES / f"{name}.html").as_uri())
+            yield page
+        self.assertEqual(wrong, [])
+
+    def open(self, name: str, **options: Any) -> Page:
+        return self.enterContext(self.opened(name, **options))
 
 
 class Everywhere(InABrowser):
-    def everywhere(self, check: Callable[[Any, Page], None]) -> None:
-        """Checks each report on each device by day and by night."""
+    """Each report on each device, by day and by night."""
+
+    def test_everywhere(self):
+        checks = [getattr(self, name) for name in dir(self) if name.startswith("check_")]
+        self.assertTrue(checks)
         for name, device, scheme in itertools.product(REPORTS, SIZES, ("light", "dark")):
-            with self.subTest(report=name, device=device, scheme=scheme):
-                page = self.open(name, viewport=SIZES[device], color_scheme=scheme)
-                check(REPORTS[name], page)
+            with self.opened(name, viewport=SIZES[device], color_scheme=scheme) as page:
+                for check in checks:
+                    with self.subTest(check.__name__, report=name, device=device, scheme=scheme):
+                        check(REPORTS[name], page)
 
-    def test_cells_say_what_the_report_says(self):
-        def check(report: Any, page: Page) -> None:
-            cells = page.evaluate(CELLS)
-            for path, text in cells:
-                expected.check_cell(self, report, path, text)
-            said = {path for path, _ in cells}
-            self.assertEqual(expected.numbers_and_texts(report) - said, set())
+    def check_cells_say_what_the_report_says(self, report: Any, page: Page) -> None:
+        cells = page.evaluate(CELLS)
+        for path, text in cells:
+            expected.check_cell(self, report, path, text)
+        said = {path for path, _ in cells}
+        self.assertEqual(expected.numbers_and_texts(report) - said, set())
 
-        self.everywhere(check)
+    def check_no_number_is_without_its_path(self, _report: Any, page: Page) -> None:
+        for text in page.evaluate(REST):
+            # The server's error is a name.
+            self.assertNotRegex(text.replace("(1040)", ""), r"\d")
 
-    def test_no_number_is_without_its_path(self):
-        def check(_report: Any, page: Page) -> None:
-            for text in page.evaluate(REST):
-                # The server's error is a name.
-                self.assertNotRegex(text.replace("(1040)", ""), r"\d")
+    def check_charts_draw_what_the_report_says(self, report: Any, page: Page) -> None:
+        drawn = page.evaluate(CHARTS)
+        wanted = expected.charts(report)
+        self.assertEqual(drawn.keys(), wanted.keys())
+        for name, chart in wanted.items():
+            self.assertEqual(drawn[name]["labels"], list(chart.lines), name)
+            for line, values in zip(drawn[name]["data"], [chart.x, *chart.lines.values()]):
+                self.assertEqual(len(line), len(values), name)
+                for seen, value in zip(line, values):
+                    self.assertAlmostEqual(seen, value, msg=name)
+            self.assertEqual(drawn[name]["marks"], chart.marks, name)
+            self.assertGreater(page.evaluate(DRAWN, name), 100, name)
 
-        self.everywhere(check)
+    def check_the_verdict_comes_first(self, report: Any, page: Page) -> None:
+        word = "PASS" if report["verdict"]["pass"] else "FAIL"
+        self.assertEqual(page.locator("h1").text_content(), f"Load test: {word}")
+        self.assertEqual(page.title(), f"{word} · load test")
+        for kind in ("reasons", "notes"):
+            said = page.locator(f".verdict .{kind} li").all_text_contents()
+            self.assertEqual(said, report["verdict"][kind])
 
-    def test_charts_draw_what_the_report_says(self):
-        def check(report: Any, page: Page) -> None:
-            drawn = page.evaluate(CHARTS)
-            wanted = expected.charts(report)
-            self.assertEqual(drawn.keys(), wanted.keys())
-            for name, chart in wanted.items():
-                self.assertEqual(drawn[name]["labels"], list(chart.lines), name)
-                for line, values in zip(drawn[name]["data"], [chart.x, *chart.lines.values()]):
-                    self.assertEqual(len(line), len(values), name)
-                    for seen, value in zip(line, values):
-                        self.assertAlmostEqual(seen, value, msg=name)
-                self.assertEqual(drawn[name]["marks"], chart.marks, name)
-                self.assertGreater(page.evaluate(DRAWN, name), 100, name)
+    def check_nothing_is_wider_than_its_place(self, _report: Any, page: Page) -> None:
+        self.assertEqual(page.evaluate(WIDER), [])
+        before = page.viewport_size
+        page.set_viewport_size({"width": 360, "height": 740})
+        page.wait_for_function(FITTED)
+        self.assertEqual(page.evaluate(WIDER), [])
+        page.set_viewport_size(before)
 
-        self.everywhere(check)
-
-    def test_the_verdict_comes_first(self):
-        def check(report: Any, page: Page) -> None:
-            word = "PASS" if report["verdict"]["pass"] else "FAIL"
-            self.assertEqual(page.locator("h1").text_content(), f"Load test: {word}")
-            self.assertEqual(page.title(), f"{word} · load test")
-            for kind in ("reasons", "notes"):
-                said = page.locator(f".verdict .{kind} li").all_text_contents()
-                self.assertEqual(said, report["verdict"][kind])
-
-        self.everywhere(check)
-
-    def test_nothing_is_wider_than_its_place(self):
-        def check(_report: Any, page: Page) -> None:
-            self.assertEqual(page.evaluate(WIDER), [])
-            page.set_viewport_size({"width": 360, "height": 740})
-            self.assertEqual(page.evaluate(WIDER), [])
-
-        self.everywhere(check)
-
-    def test_no_text_becomes_an_element(self):
-        def check(_report: Any, page: Page) -> None:
-            self.assertEqual(page.locator("img").count(), 0)
-            self.assertEqual(page.locator("script").count(), 2)
-            for link in page.locator("a").all():
-                self.assertTrue(link.evaluate("(link) => link.href").startswith(PAGES.as_uri()))
-
-        self.everywhere(check)
+    def check_no_text_becomes_an_element(self, _report: Any, page: Page) -> None:
+        self.assertEqual(page.locator("img").count(), 0)
+        self.assertEqual(page.locator("script").count(), 2)
+        for link in page.locator("a").all():
+            self.assertTrue(link.evaluate("(link) => link.href").startswith(PAGES.as_uri()))
 
 
 class Comparison(InABrowser):
@@ -166,7 +160,7 @@ class Comparison(InABrowser):
                 first, second = boxes[0], boxes[len(boxes) // 2]
                 self.assertEqual(first["y"] == second["y"], beside, part)
                 self.assertEqual(first["x"] == second["x"], not beside, part)
-            names = [name.split("\n")[0] for name in page.locator(".run h2").all_inner_texts()]
+            names = page.locator(".run h2").all_text_contents()
             self.assertEqual(names, ["Without admissionfor comparison", "With admissionjudged"])
 
     def test_runs_have_one_scale_until_told_otherwise(self):
@@ -215,10 +209,7 @@ class Comparison(InABrowser):
         page = self.open(self.NAME)
         for width in (1280, 700, 390, 1000):
             page.set_viewport_size({"width": width, "height": 800})
-            page.wait_for_function(
-                """() => Object.values(charts).every((chart) =>
-                    chart.width === chart.root.parentElement.clientWidth)"""
-            )
+            page.wait_for_function(FITTED)
 
     def test_it_prints_in_the_colours_of_day_within_the_paper(self):
         page = self.open(self.NAME, color_scheme="dark")
