@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Replaces rds-global-bundle.pem with the roots that AWS publishes, less the expired ones.
+# Replaces rds-global-bundle.pem with the roots that AWS publishes, less the expired ones, and says what
+# has changed. The old bundle stays where anything goes wrong.
 # usage: refresh.sh [URL of a PEM file]
 set -euo pipefail
 
 url=${1:-https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem}
-bundle=$(dirname "$0")/rds-global-bundle.pem
+here=$(cd "$(dirname "$0")" && pwd)
+bundle=$here/rds-global-bundle.pem
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 curl --fail --silent --show-error --location --output "$work/published.pem" "$url"
+echo "published: sha256 $(sha256sum <"$work/published.pem" | cut -d ' ' -f 1) ($url)"
 awk -v dir="$work" '
     /-----BEGIN CERTIFICATE-----/ { file = sprintf("%s/%04d.crt", dir, ++count) }
     file { print > file }
@@ -28,5 +31,10 @@ for certificate in "$work"/*.crt; do
     fi
 done
 
-cat "$work/bundle.pem" >"$bundle"
+"$here/check.sh" "$work/bundle.pem" >"$work/after"
+if [ -e "$bundle" ]; then "$here/check.sh" "$bundle" >"$work/before" || true; else : >"$work/before"; fi
+diff "$work/before" "$work/after" || true
+# Aside first: a bundle that is there is whole.
+cp "$work/bundle.pem" "$bundle.new"
+mv "$bundle.new" "$bundle"
 echo "$bundle: $kept certificates ($expired expired ones left out)"

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use mysql_async::SslOpts;
 use thiserror::Error;
 
-/// The roots that sign the certificates of RDS instances, in all commercial regions
+/// The roots that sign the certificates of RDS instances; of which regions, `shared/certs/README.md` says
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html>).
 const RDS_ROOTS: &[u8] = include_bytes!("../../certs/rds-global-bundle.pem");
 

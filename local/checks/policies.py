@@ -1,0 +1,100 @@
+"""Which statements of a SAM template's policies allow more than they name."""
+
+import json
+import logging
+import pathlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+
+# It warns of metrics that it would send.
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
+
+
+class Wildcard(NamedTuple):
+    """A `*` in what a statement allows: in which resource, which statement, which part of it; and all
+    actions of the statement, which the `*` is for."""
+
+    resource: str
+    statement: str
+    part: str
+    text: str
+    actions: frozenset[str] = frozenset()
+
+
+def transformed(path: pathlib.Path) -> dict[str, Any]:
+    """The resources that CloudFormation gets: the template's own, and those that SAM adds."""
+    template = yaml_parse(path.read_text())
+    for resource in template["Resources"].values():
+        # SAM wants to see uploaded code.
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    session = boto3.Session(region_name="us-east-1")
+    # A managed policy that is named and not spelt out would be looked up in the first argument.
+    translator = Translator({}, Parser(), boto_session=session)
+    return translator.translate(template, {})["Resources"]
+
+
+def wildcards(resources: dict[str, Any]) -> Iterator[Wildcard]:
+    """All of them. What denies may be as wide as it likes."""
+    for name, resource in resources.items():
+        properties = resource.get("Properties", {})
+        for statement in statements(properties):
+            label = statement.get("Sid", "(no Sid)")
+            actions = frozenset(strings(statement.get("Action", [])))
+            for part in ("NotAction", "NotResource", "NotPrincipal"):
+                if part in statement:
+                    yield Wildcard(name, label, part, json.dumps(statement[part]), actions)
+            for part in ("Action", "Resource", "Principal"):
+                for text in strings(statement.get(part, [])):
+                    if "*" in text:
+                        yield Wildcard(name, label, part, text, actions)
+        for part in ("ManagedPolicyArns", "PermissionsBoundary"):
+            for text in strings(properties.get(part, [])):
+                # AWS's own policies are as wide as AWS makes them.
+                if ":policy/" in text:
+                    yield Wildcard(name, part, part, text)
+        if resource["Type"] == "AWS::Lambda::Permission":
+            yield from open_permission(name, properties)
+
+
+def open_permission(name: str, permission: dict[str, Any]) -> Iterator[Wildcard]:
+    """A function that a whole service may invoke, for anybody's resources."""
+    service = str(permission.get("Principal", "*"))
+    if "*" in service:
+        yield Wildcard(name, "(permission)", "Principal", service)
+    if not {"SourceArn", "SourceAccount", "PrincipalOrgID"} & permission.keys():
+        yield Wildcard(name, "(permission)", "SourceArn", "(none)")
+
+
+def statements(node: Any) -> Iterator[dict[str, Any]]:
+    """Every statement that allows something, wherever it stands, also in branches of Fn::If."""
+    if isinstance(node, dict):
+        if node.get("Effect") == "Allow":
+            yield node
+        for child in node.values():
+            yield from statements(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from statements(child)
+
+
+def strings(node: Any) -> Iterator[str]:
+    """Every text in a value, also in those that CloudFormation puts together."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            # The names of conditions and resources are no part of the value.
+            if key == "Fn::If":
+                yield from strings(child[1:])
+            elif key not in ("Ref", "Fn::GetAtt"):
+                yield from strings(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from strings(child)

@@ -1,0 +1,266 @@
+"""The examples of docs/any-language.md, run as a reader would: each takes a slot, connects, gives back."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from proxy import losing
+from stack import POOL, STACK, STANDARD, QuietStack, ask, connect, item, leases, release
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "docs/examples"
+NO_SLOT = 75
+
+PYTHON = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import holder
+try:
+    with holder.slot(float(sys.argv[2])) as held, holder.connection(held) as connection:
+        print(holder.query(held, connection, sys.argv[3])[0][0])
+except holder.NoSlot:
+    sys.exit(75)
+"""
+
+PYTHON_HANDLER = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import holder
+class Context:
+    def get_remaining_time_in_millis(self): return 20_000
+print(json.dumps(holder.handler({}, Context())))
+"""
+
+NODE = """
+import { NoSlot, query, withConnection, withSlot } from "./holder.mjs";
+const [, , seconds, sql] = process.argv;
+try {
+  const work = (slot) => withConnection(slot, (connection) => query(slot, connection, sql));
+  console.log((await withSlot(seconds * 1000, work))[0][0]);
+} catch (error) {
+  if (!(error instanceof NoSlot)) throw error;
+  process.exitCode = 75;
+}
+"""
+
+NODE_HANDLER = """
+import { handler } from "./holder.mjs";
+console.log(JSON.stringify(await handler({}, { getRemainingTimeInMillis: () => 20_000 })));
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What the examples read, and what leads the AWS SDKs to the stack."""
+    return {
+        "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
+        "AWS_ENDPOINT_URL": STACK["awsEndpoint"],
+        "AWS_DEFAULT_REGION": STACK["region"],
+        "AWS_REGION": STACK["region"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "COUNTER_FUNCTION": STACK["counterFunction"],
+        "POOL_NAME": POOL,
+        "SECRET_ARN": STACK["secretArn"],
+        "DB_CA": "off",
+        **more,
+    }
+
+
+def connections() -> int:
+    """Connections that the server has ever been asked for, this one included."""
+    status = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = "
+    return int(ask(f"{status}'Connections'"))
+
+
+def until(seconds: float, happened) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.05)
+
+
+class Holders:
+    """What is true of an example in every language."""
+
+    class Cases(QuietStack):
+        folder: str
+
+        def command(self, seconds: int, sql: str) -> list[str]:
+            raise NotImplementedError
+
+        def start(self, sql: str, seconds: int = 20, **more: str) -> subprocess.Popen:
+            process = subprocess.Popen(
+                self.command(seconds, sql),
+                cwd=self.folder,
+                env=environment(HOME=self.folder, **more),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            self.addCleanup(process.communicate)
+            return process
+
+        def run_it(self, sql: str, seconds: int = 20, **more: str) -> tuple[int, str, str]:
+            process = self.start(sql, seconds, **more)
+            out, err = process.communicate(timeout=120)
+            return process.returncode, out.strip(), err
+
+        @contextlib.contextmanager
+        def holding(self, seconds: int):
+            """The example holds its slot in a statement that ends when this does."""
+            with contextlib.closing(connect()) as ours, ours.cursor() as cursor:
+                cursor.execute("SET SESSION wait_timeout = 120")
+                cursor.execute("SELECT GET_LOCK('languages', 0)")
+                process = self.start("SELECT GET_LOCK('languages', 60)", seconds)
+                until(60, lambda: self.threads() == 1)
+                yield process
+                cursor.execute("SELECT RELEASE_LOCK('languages')")
+
+        def assert_counted(self, answer: str) -> None:
+            answer = json.loads(answer)
+            self.assertEqual((answer["statusCode"], json.loads(answer["body"])), (200, {"employees": 3}))
+
+        def threads(self) -> int:
+            return ask(
+                "SELECT COUNT(*) FROM information_schema.PROCESSLIST "
+                "WHERE INFO = 'SELECT GET_LOCK(''languages'', 60)'"
+            )
+
+        def test_it_holds_a_slot_while_it_is_connected_and_gives_it_back(self):
+            with self.holding(20) as process:
+                self.assertEqual(item()["InUse"], {"N": "1"})
+            self.assertEqual(process.communicate(timeout=60)[0].strip(), "1")
+            self.assertEqual(process.returncode, 0)
+            self.assertEqual(item()["InUse"], {"N": "0"})
+
+        def test_its_session_is_limited_to_less_than_its_lease(self):
+            limits = "@@wait_timeout, @@net_read_timeout, @@net_write_timeout"
+            code, out, err = self.run_it(f"SELECT CONCAT_WS(' ', {limits}, @@max_statement_time)", 20)
+            self.assertEqual(code, 0, err)
+            *idle, statement = out.split()
+            self.assertEqual(idle, ["2", "2", "2"])
+            self.assertTrue(10 < float(statement) < 20, out)
+
+        def test_without_a_slot_it_does_not_connect(self):
+            with leases(STANDARD):
+                before = connections()
+                self.assertEqual(self.run_it("SELECT 1")[0], NO_SLOT)
+                self.assertEqual(connections(), before + 1)
+
+        def test_an_error_of_the_counter_is_a_no(self):
+            before = connections()
+            code, _, err = self.run_it("SELECT 1", POOL_NAME="nobody")
+            self.assertNotIn(code, (0, NO_SLOT))
+            self.assertIn("UnknownPool", err)
+            self.assertEqual(connections(), before + 1)
+
+        def test_a_grant_whose_answer_is_lost_is_given_back(self):
+            before = connections()
+            # Both tries of the call: the second names the same lease, and is granted the same.
+            with losing("acquire", 2) as way:
+                self.assertNotIn(self.run_it("SELECT 1", AWS_ENDPOINT_URL=way)[0], (0, NO_SLOT))
+            self.assertEqual(connections(), before + 1)
+            self.assertEqual(item()["InUse"], {"N": "0"})
+
+        def test_a_release_that_fails_is_tried_again(self):
+            with losing("release", 3, before=True) as way:
+                self.assertEqual(self.run_it("SELECT 1", AWS_ENDPOINT_URL=way)[:2], (0, "1"))
+            self.assertEqual(item()["InUse"], {"N": "0"})
+
+        def test_a_statement_that_fails_costs_no_slot(self):
+            code, _, err = self.run_it("SELECT nothing FROM nowhere")
+            self.assertNotIn(code, (0, NO_SLOT))
+            self.assertIn("nowhere", err)
+            self.assertEqual(item()["InUse"], {"N": "0"})
+
+        def test_a_statement_that_takes_too_long_is_ended(self):
+            self.assertNotIn(self.run_it("SELECT SLEEP(60)", 8)[0], (0, NO_SLOT))
+            self.assertEqual(item()["InUse"], {"N": "0"})
+
+        def test_frozen_for_good_it_has_no_connection_when_its_lease_is_over(self):
+            with self.holding(8) as process:
+                os.killpg(process.pid, signal.SIGSTOP)
+                try:
+                    ((lease, expiry),) = item()["Leases"]["M"].items()
+                    until(60, lambda: self.threads() == 0)
+                    self.assertLess(time.time(), int(expiry["N"]))
+                    self.assertIn(lease, item()["Leases"]["M"])
+                finally:
+                    os.killpg(process.pid, signal.SIGKILL)
+                self.assertTrue(release(lease)["released"])
+
+
+class Python(Holders.Cases):
+    folder = str(EXAMPLES / "python")
+
+    def command(self, seconds: int, sql: str) -> list[str]:
+        return [sys.executable, "-Bc", PYTHON, self.folder, str(seconds), sql]
+
+    def test_the_handler_answers(self):
+        command = [sys.executable, "-Bc", PYTHON_HANDLER, self.folder]
+        self.assert_counted(subprocess.check_output(command, env=environment(), text=True))
+
+
+@unittest.skipUnless(shutil.which("npm"), "no Node.js on this machine: its example is not run")
+class Node(Holders.Cases):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        shutil.copytree(EXAMPLES / "node", cls.folder, dirs_exist_ok=True)
+        command = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(command, cwd=cls.folder, check=True, stdout=subprocess.DEVNULL)
+        for name, text in (("run.mjs", NODE), ("handle.mjs", NODE_HANDLER)):
+            pathlib.Path(cls.folder, name).write_text(text)
+
+    def command(self, seconds: int, sql: str) -> list[str]:
+        return ["node", "run.mjs", str(seconds), sql]
+
+    def test_the_handler_answers(self):
+        command = ["node", "handle.mjs"]
+        # The SDK announces the end of its support for old versions of Node.js.
+        quiet = environment(NODE_NO_WARNINGS="1")
+        answer = subprocess.check_output(command, cwd=self.folder, env=quiet, text=True)
+        self.assert_counted(answer)
+
+
+class Shell(Holders.Cases):
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        mysql = STACK["mysql"]
+        account = {
+            "host": mysql["host"],
+            "port": mysql["port"],
+            "user": mysql["adminUser"],
+            "password": mysql["adminPassword"],
+            "database": mysql["database"],
+        }
+        lines = [f"{key} = {value}" for key, value in account.items()]
+        file = pathlib.Path(cls.folder, ".my.cnf")
+        file.touch(mode=0o600)
+        file.write_text("\n".join(["[client]", *lines, ""]))
+
+    def command(self, seconds: int, sql: str) -> list[str]:
+        return [str(EXAMPLES / "shell/with-slot.sh"), str(seconds), sql]
+
+    def test_what_it_cannot_limit_is_refused(self):
+        for arguments in (["5", "SELECT 1"], ["956", "SELECT 1"], ["20", "SELECT 1; SELECT 2"]):
+            refused = subprocess.run(
+                [str(EXAMPLES / "shell/with-slot.sh"), *arguments],
+                env=environment(),
+                stderr=subprocess.PIPE,
+            )
+            self.assertEqual(refused.returncode, 64)
+
+
+if __name__ == "__main__":
+    unittest.main()
