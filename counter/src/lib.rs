@@ -5,9 +5,13 @@
 
 mod answer;
 mod error;
+mod known;
 pub mod lambda;
 mod limiter;
+mod measured;
+mod outcome;
 
 pub use answer::{Answered, Counter};
 pub use error::CounterError;
 pub use limiter::Limiter;
+pub use outcome::Outcome;

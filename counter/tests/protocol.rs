@@ -7,7 +7,7 @@ use counter::{Answered, Counter, CounterError, Limiter};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::pool::{ANONYMOUS_LEASE, PoolSize};
-use rds_admission::store::{MemoryStore, Store};
+use rds_admission::store::{MemoryStore, Operations, Store};
 use rds_admission::time::{FakeClock, SKEW_ALLOWANCE, Seconds, UnixSeconds};
 use rds_admission::wire::Request;
 use serde_json::{Value, json};
@@ -114,8 +114,62 @@ async fn status_counts_what_has_expired() {
     world.says(acquire(2, 500)).await;
     world.clock.advance(Seconds(7));
     let status = world.says(json!({"op": "status", "RDBMSName": "Prod_MySQL"})).await;
-    let expected = json!({"inUse": 2, "maxConnections": 62, "standardLimit": 60, "expired": 1});
+    let expected = json!({
+        "inUse": 2, "maxConnections": 62, "standardLimit": 60, "expired": 1, "draining": false,
+    });
     assert_eq!(status, expected);
+}
+
+#[tokio::test]
+async fn a_sweep_takes_what_has_expired_and_grants_nothing() {
+    let world = World::unhurried().await;
+    world.says(acquire(1, 5)).await;
+    world.says(acquire(2, 500)).await;
+    world.clock.advance(Seconds(7));
+    let sweep = json!({"op": "sweep", "RDBMSName": "Prod_MySQL"});
+    let swept = |expired| {
+        json!({
+            "expired": expired, "inUse": 1, "maxConnections": 62, "standardLimit": 60,
+            "draining": false,
+        })
+    };
+    let first = world.answer(sweep.clone()).await.expect("an answer");
+    assert_eq!((first.outcome.as_str(), first.in_use, first.payload), ("swept", Some(1), swept(1)));
+    assert_eq!(world.says(sweep).await, swept(0));
+    assert_eq!(world.says(release(2)).await["released"], true);
+}
+
+#[tokio::test]
+async fn a_pool_that_drains_says_so_and_lets_go_on_what_holds_a_slot() {
+    let world = World::unhurried().await;
+    world.says(acquire(1, 35)).await;
+    let pool = "Prod_MySQL".parse().expect("a name");
+    world.counter.store().drain(&pool).await.expect("the pool");
+    let mut priority = acquire(2, 35);
+    priority["class"] = json!("priority");
+    for refused in [acquire(3, 35), priority] {
+        let said = world.says(refused).await;
+        assert_eq!((&said["granted"], &said["reason"]), (&json!(false), &json!("draining")));
+        assert_eq!((&said["inUse"], &said["maxConnections"]), (&json!(1), &json!(62)));
+    }
+    assert_eq!(world.says(increment(true)).await, json!(false));
+    let status = world.says(json!({"op": "status", "RDBMSName": "Prod_MySQL"})).await;
+    assert_eq!(status["draining"], true);
+    let renew =
+        json!({"op": "renew", "RDBMSName": "Prod_MySQL", "lease": "lease001", "ttlSeconds": 50});
+    assert_eq!(world.says(renew).await["renewed"], true);
+    assert_eq!(world.says(release(1)).await, json!({"released": true, "inUse": 0}));
+    world.counter.store().resume(&pool).await.expect("the pool");
+    assert_eq!(world.says(acquire(3, 35)).await["granted"], true);
+}
+
+#[tokio::test]
+async fn a_caller_may_not_do_what_an_operator_may() {
+    let world = World::unhurried().await;
+    for op in ["drain", "resume", "resize", "evict", "define"] {
+        let error = world.answer(json!({"op": op, "RDBMSName": "Prod_MySQL"})).await;
+        assert_eq!(error.expect_err("it is refused").error_type(), "InvalidRequest", "{op}");
+    }
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ function draw({ name, label, height, data, lines, x, y, axes, marks, sync, place
 }
 
 /** The width of a chart on paper, in CSS pixels: an A4 page's between its margins. */
-const PAPER = 640;
+const PAPER = 620;
 let onPaper = false;
 
 function drawAll() {
@@ -141,6 +141,8 @@ function watchCharts() {
   const paper = (now) => {
     if (onPaper === now) return;
     onPaper = now;
+    // A browser says that it will print while its colours are still those of the screen.
+    document.documentElement.classList.toggle("paper", now);
     drawAll();
   };
   matchMedia("print").addEventListener("change", ({ matches }) => paper(matches));

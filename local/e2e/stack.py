@@ -122,6 +122,8 @@ def connect() -> pymysql.Connection:
         password=mysql["adminPassword"],
         database=mysql["database"],
         autocommit=True,
+        # The server's own is 5 s, which a busy machine may need between two statements.
+        init_command="SET SESSION wait_timeout = 600",
     )
 
 

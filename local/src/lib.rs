@@ -17,7 +17,7 @@
 //!       │  └─────────────────┘
 //!       │    │ Runtime API
 //!       │    ▼
-//!       │  counter, query, init: processes that stay for the next invocation
+//!       │  counter, query, init, rotate: processes that stay for the next invocation
 //!       │    │        │
 //!       └────┘        ▼
 //!      AWS APIs     MariaDB [`mariadb`], max_connections as on db.t2.micro
@@ -32,8 +32,9 @@
 //! | [`deploy`] | cargo-lambda and the SAM CLI, as for AWS |
 //! | [`stack`] | all of these, up in order and down in reverse |
 //!
-//! What is not there: IAM (nothing is refused), a VPC, TLS on the way to the database, and API
-//! Gateway's throttling.
+//! What is not there: IAM (nothing is refused), a VPC, TLS on the way to the database, API Gateway's
+//! throttling, and Secrets Manager's rotation: `rotate` is deployed, and whoever wants a rotation asks it
+//! for the four steps (`local/e2e/rotation.py`).
 //!
 //! # The command
 //!
@@ -85,4 +86,4 @@ pub const REGION: &str = "us-east-1";
 /// The name of the CloudFormation stack, and the first part of the functions' names.
 pub const STACK_NAME: &str = "rds-admission";
 /// The functions of the template: the names of their binaries, and the last part of their own.
-pub const FUNCTIONS: [&str; 3] = ["counter", "query", "init"];
+pub const FUNCTIONS: [&str; 4] = ["counter", "query", "init", "rotate"];

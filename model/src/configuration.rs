@@ -22,6 +22,10 @@ pub struct Configuration {
     pub kept: u8,
     /// A number of slots that the pool may be given at any time.
     pub resized_to: Option<u8>,
+    /// Whether an operator may have the pool drain at any time, and later go on.
+    pub drains: bool,
+    /// How often a sweep may be asked for.
+    pub sweeps: u8,
     /// Where time ends, in seconds. Beyond it nothing new happens: every lease that matters is over.
     pub horizon: Seconds,
     /// Who takes part.

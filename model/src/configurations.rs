@@ -27,6 +27,8 @@ pub const REPEATS: &str = "repeats";
 pub const CLASSES: &str = "classes";
 /// A pool that is made smaller.
 pub const RESIZE: &str = "resize";
+/// A pool that drains, and is swept.
+pub const DRAIN: &str = "drain";
 /// Renewals.
 pub const RENEWALS: &str = "renewals";
 /// The article's callers.
@@ -43,6 +45,7 @@ pub fn all() -> Vec<Configuration> {
         repeats(),
         classes(),
         resize(),
+        drain(),
         renewals(),
         anonymous(),
     ]
@@ -69,6 +72,8 @@ fn base() -> Configuration {
         slots: 1,
         kept: 0,
         resized_to: None,
+        drains: false,
+        sweeps: 0,
         horizon: Seconds(12),
         holders: Vec::new(),
         reached: Vec::new(),
@@ -173,6 +178,20 @@ fn resize() -> Configuration {
         horizon: Seconds(6),
         holders: vec![holder, holder.begins_by(1), newcomer().with_ttl(2)],
         reached: vec![Reached::Takeover, Reached::AboveTheNewLimit, Reached::Drained],
+        ..base()
+    }
+}
+
+fn drain() -> Configuration {
+    let holder = Script::new(Kind::Slot).with_ttl(2);
+    Configuration {
+        name: DRAIN,
+        covers: "a pool that drains, is swept and goes on, with a lease that may be renewed",
+        drains: true,
+        sweeps: 1,
+        horizon: Seconds(6),
+        holders: vec![holder.renewing(1), newcomer().with_ttl(2)],
+        reached: vec![Reached::Takeover, Reached::Refusal, Reached::Swept, Reached::Emptied],
         ..base()
     }
 }

@@ -57,6 +57,16 @@ pub(crate) fn deliveries(
     }
 }
 
+/// The sweeps that may be asked for.
+pub(crate) fn sweeps(configuration: &Configuration, state: &State, steps: &mut Vec<Step>) {
+    if state.sweeps > 0 {
+        for ahead in clocks(configuration.removed.assumption(Assumption::ClocksAgree)) {
+            let ahead = u8::try_from(ahead.0).unwrap_or(u8::MAX);
+            steps.push(Step::Counter(CounterStep::HearSweep { ahead }));
+        }
+    }
+}
+
 /// The writes that may reach the table.
 pub(crate) fn writes(configuration: &Configuration, state: &State, steps: &mut Vec<Step>) {
     let mut may = |step| steps.push(Step::Counter(step));
@@ -70,6 +80,11 @@ pub(crate) fn writes(configuration: &Configuration, state: &State, steps: &mut V
                 if !state.something_is_due()
                     || send(configuration, &mut table, *lease, *write, class)
                 {
+                    may(CounterStep::Write { task });
+                }
+            }
+            Task::Sweep { .. } => {
+                if !state.something_is_due() {
                     may(CounterStep::Write { task });
                 }
             }
@@ -103,16 +118,29 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, step: Count
             state.holders[holder].mail.renewals -= 1;
             let ttl = configuration.holders[holder].ttl;
             let expiry = expiry(configuration, state.now, ahead, ttl);
-            state.begin(Task::Renew { holder, expiry });
+            let asked = state.holders[holder].renewal_asked;
+            state.begin(Task::Renew { holder, asked, expiry });
+        }
+        CounterStep::HearSweep { ahead } => {
+            state.sweeps -= 1;
+            look_for_expired(configuration, state, ahead);
         }
         CounterStep::Write { task } => match state.tasks.remove(task) {
             Task::Acquire { holder, lease, ahead, write } => {
                 acquire(configuration, state, holder, lease, ahead, write);
             }
-            Task::Renew { holder, expiry } => {
+            Task::Renew { holder, asked, expiry } => {
                 let there = state.table.renew(Lease::of(holder, false), expiry, removed);
-                let mail = &mut state.holders[holder].mail;
-                *(if there { &mut mail.renewed } else { &mut mail.lost }) = true;
+                let holder = &mut state.holders[holder];
+                if asked == holder.renewal_asked {
+                    let mail = &mut holder.mail;
+                    *(if there { &mut mail.renewed } else { &mut mail.lost }) = true;
+                }
+            }
+            Task::Sweep { expired, ahead } => {
+                if !state.table.sweep(&expired, removed) {
+                    look_for_expired(configuration, state, ahead);
+                }
             }
             Task::GiveBack { holder, oldest } => {
                 if !state.table.remove(oldest, removed) {
@@ -233,13 +261,22 @@ fn plan(
     match pool.plan_acquire(lease.id(), script.class, now) {
         AcquirePlan::Add => Next::Write(Write::Add(expiry)),
         AcquirePlan::Held { .. } => Next::Held,
-        AcquirePlan::Full => Next::Full,
+        AcquirePlan::Full | AcquirePlan::Draining => Next::Full,
         AcquirePlan::TakeOver { .. } if removed.guard(Guard::Takeover) => Next::Full,
         AcquirePlan::TakeOver { expired } => {
             let limit = state.table.limit(script.class);
             let expired = Leases::collect(expired);
             Next::Write(Write::TakeOver(TakeOver { expired, expiry, limit }))
         }
+    }
+}
+
+/// `Store::sweep`: reads, by `Pool::plan_sweep`, what it is about to take away.
+fn look_for_expired(configuration: &Configuration, state: &mut State, ahead: u8) {
+    let now = configuration.timing.counter_clock(state.now, Seconds(ahead.into())).now();
+    let expired = Leases::collect(state.table.pool().plan_sweep(now));
+    if !expired.is_empty() {
+        state.begin(Task::Sweep { expired, ahead });
     }
 }
 

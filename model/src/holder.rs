@@ -8,7 +8,7 @@ use crate::configuration::Configuration;
 use crate::removed::{Assumption, Guard};
 use crate::script::{Kind, Script};
 use crate::session::{arrives, in_time, longer, look, may_speak, say};
-use crate::state::{Connection, Holder, Mail, Phase, State, Task};
+use crate::state::{Connection, Holder, Mail, Phase, State};
 use crate::step::{HolderStep, Step};
 
 /// The steps that holder `at` may take.
@@ -102,19 +102,16 @@ pub(crate) fn steps(
             may(HolderStep::Release);
         }
     }
-    renewals(configuration, state, at, steps);
+    renewals(state, at, steps);
 }
 
-fn renewals(configuration: &Configuration, state: &State, at: usize, steps: &mut Vec<Step>) {
+fn renewals(state: &State, at: usize, steps: &mut Vec<Step>) {
     let holder = &state.holders[at];
     if !holder.has_slot() {
         return;
     }
     let mut may = |step| steps.push(Step::Holder(at, step));
-    let earlier = |task: &Task| matches!(task, Task::Renew { holder, .. } if *holder == at);
-    let in_order = !state.tasks.iter().any(earlier)
-        || configuration.removed.assumption(Assumption::RenewalsInOrder);
-    if holder.renewals > 0 && in_order {
+    if holder.renewals > 0 {
         may(HolderStep::AskRenewal);
     }
     if holder.mail.renewed {

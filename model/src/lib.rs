@@ -21,7 +21,8 @@
 //! | has the table decide | one `UpdateItem`: `store::expression`; when refused, the plan from the old item |
 //! | hears a give-back | the read in `Store::release_oldest_anonymous` |
 //! | the server ends | `wait_timeout`, `connect_timeout`, `max_statement_time` |
-//! | the pool is given another size | `Store::define` |
+//! | is asked for a sweep | the read in `Store::sweep` |
+//! | the pool is given another size, drains, goes on | `Store::define`, `store::Operations` |
 //!
 //! The rules are not copied: a counter of the model decides by
 //! [`Pool::plan_acquire`](rds_admission::pool::Pool::plan_acquire) and reads its clock through

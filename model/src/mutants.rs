@@ -1,7 +1,7 @@
 //! The mutants: the protocol less one thing, and where that is to be missed.
 
 use crate::configurations::{
-    ANONYMOUS, CLASSES, LAMBDA, MESSAGES, PATIENT, RENEWALS, REPEATS, RESIZE,
+    ANONYMOUS, CLASSES, DRAIN, LAMBDA, MESSAGES, PATIENT, RENEWALS, REPEATS, RESIZE,
 };
 use crate::removed::{Assumption, Guard, Removed};
 
@@ -66,6 +66,15 @@ pub fn guards() -> Vec<Mutant> {
             RENEWALS,
             "only a lease that is out is renewed",
         ),
+        guard("longer", G::LongerByARenewal, RENEWALS, "a renewal only lengthens a lease"),
+        guard(
+            "drain-in-write",
+            G::DrainInTheWrite,
+            DRAIN,
+            "an acquire asks whether the pool drains",
+        ),
+        guard("drain-in-takeover", G::DrainInTheTakeover, DRAIN, "a takeover asks it too"),
+        guard("exact-sweep", G::ExactSweep, DRAIN, "a sweep names the expiries it saw"),
         guard(
             "from-asking",
             G::CountedFromAsking,
@@ -133,12 +142,6 @@ pub fn assumptions() -> Vec<Mutant> {
             A::PromptStatement,
             PATIENT,
             "no freeze between limits that are told anew and their statement",
-        ),
-        assumption(
-            "renewals-in-order",
-            A::RenewalsInOrder,
-            RENEWALS,
-            "a renewal is written or lost before the next is asked for",
         ),
         assumption("one-give-back", A::OneGiveBack, ANONYMOUS, "an article caller gives back once"),
         assumption(

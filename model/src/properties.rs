@@ -21,7 +21,7 @@ use crate::timing::Expiry;
 pub const UNDER_A_LEASE: &str = "every connection is under a lease that is out";
 /// There are no more connections than slots.
 pub const WITHIN_THE_SLOTS: &str = "no more connections than slots";
-/// No lease comes in beyond the limit in force.
+/// No lease comes in beyond the limit in force, which is 0 while the pool drains.
 pub const WITHIN_THE_LIMIT: &str = "no lease comes in above the limit";
 /// `InUse` is what it says.
 pub const COUNTED: &str = "InUse is the number of leases";
@@ -114,6 +114,8 @@ fn comes_back(protocol: &Protocol, state: &State) -> bool {
 
 /// By the rule, and by the write that it leads to.
 fn would_grant(mut table: Table, removed: Removed) -> bool {
+    // A pool that drains grants nothing, until its operator has it go on.
+    table.draining = false;
     let (class, newcomer) = (Class::Standard, Lease::of_a_stranger());
     let pool = table.pool();
     let last = pool.leases.values().max().copied();

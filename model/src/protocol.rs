@@ -32,6 +32,8 @@ impl Model for Protocol {
             drawn: 0,
             resized: false,
             drained: false,
+            orders: if self.configuration.drains { 2 } else { 0 },
+            sweeps: self.configuration.sweeps,
         }]
     }
 
@@ -42,9 +44,13 @@ impl Model for Protocol {
             server::steps(state, at, steps);
             counter::deliveries(configuration, state, at, steps);
         }
+        counter::sweeps(configuration, state, steps);
         counter::writes(configuration, state, steps);
         if configuration.resized_to.is_some() && !state.resized {
             steps.push(Step::Resize);
+        }
+        if state.orders > 0 {
+            steps.push(if state.table.draining { Step::Resume } else { Step::Drain });
         }
         if state.now < configuration.timing.ticks(configuration.horizon)
             && !state.something_is_due()
@@ -70,6 +76,10 @@ impl Model for Protocol {
             Step::Resize => {
                 state.table.slots = configuration.resized_to.unwrap_or(state.table.slots);
                 state.resized = true;
+            }
+            Step::Drain | Step::Resume => {
+                state.table.draining = step == Step::Drain;
+                state.orders -= 1;
             }
             Step::Holder(at, step) => holder::take(configuration, &mut state, at, step),
             Step::Counter(step) => counter::take(configuration, &mut state, step),

@@ -28,6 +28,10 @@ pub enum Reached {
     Drained,
     /// Leases are out above a limit that was lowered.
     AboveTheNewLimit,
+    /// A pool drains to the last lease, without any coming in.
+    Emptied,
+    /// A lease is swept whose holder never gave it back.
+    Swept,
     /// A holder hears that its renewal came too late.
     RenewalRefused,
     /// A lease lives on by a renewal.
@@ -54,6 +58,8 @@ impl Reached {
             Self::WorkDone => "a holder runs all its statements",
             Self::Drained => "a pool made smaller comes down to its size",
             Self::AboveTheNewLimit => "leases are out above a lowered limit",
+            Self::Emptied => "a pool drains to its last lease",
+            Self::Swept => "a lease is swept while the pool drains",
             Self::RenewalRefused => "a renewal comes too late",
             Self::Renewed => "a lease lives on by a renewal",
             Self::TwoAnonymous => "two anonymous connections are open",
@@ -76,6 +82,18 @@ impl Reached {
             },
             Self::Drained => |_, state| state.drained && !state.table.leases.is_empty(),
             Self::AboveTheNewLimit => |_, state| state.resized && !state.drained,
+            Self::Emptied => |_, state| {
+                let released = |holder: &Holder| holder.phase == Phase::Released;
+                state.table.draining
+                    && state.table.leases.is_empty()
+                    && state.holders.iter().any(released)
+            },
+            Self::Swept => |protocol, state| {
+                let mut holders =
+                    (0..state.holders.len()).filter(|at| state.holders[*at].has_slot());
+                let gone = holders.all(|at| state.table.leases.get(Lease::of(at, false)).is_none());
+                state.table.draining && state.sweeps < protocol.configuration.sweeps && gone
+            },
             Self::RenewalRefused => |_, state| state.holders.iter().any(|holder| holder.mail.lost),
             Self::Renewed => renewed,
             Self::TwoAnonymous | Self::TwoSessions => |_, state| state.connections() >= 2,

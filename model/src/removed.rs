@@ -21,6 +21,14 @@ pub enum Guard {
     ReleaseOfALease,
     /// Only a lease that is out is renewed.
     RenewalOfALease,
+    /// A renewal only lengthens a lease.
+    LongerByARenewal,
+    /// The write of an acquire asks whether the pool drains.
+    DrainInTheWrite,
+    /// A takeover asks it too.
+    DrainInTheTakeover,
+    /// A sweep takes away only leases that still have exactly the expiry that was seen.
+    ExactSweep,
     /// A holder counts its lease from when it asked, not from when it heard.
     CountedFromAsking,
     /// A holder believes its wall clock too, which does not stand still while it is frozen.
@@ -61,8 +69,6 @@ pub enum Assumption {
     PromptLine,
     /// A statement for which the session's limits were told anew follows them without a pause.
     PromptStatement,
-    /// A renewal is written, or never, before its holder asks for the next one.
-    RenewalsInOrder,
     /// A caller of the article's protocol says only once that it gives back.
     OneGiveBack,
     /// What it says arrives before its lease is over.

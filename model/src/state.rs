@@ -1,6 +1,6 @@
 //! What a moment of the model consists of.
 
-use crate::lease::Lease;
+use crate::lease::{Lease, Leases};
 use crate::table::{Table, TakeOver};
 use crate::timing::{Expiry, Ticks};
 
@@ -21,6 +21,10 @@ pub struct State {
     pub resized: bool,
     /// Whether, after that, it came down to it.
     pub drained: bool,
+    /// What an operator has yet to say: that the pool drains, and that it goes on.
+    pub orders: u8,
+    /// How often somebody may yet ask for a sweep.
+    pub sweeps: u8,
 }
 
 /// One invocation, what is under way for it, and its connection.
@@ -153,8 +157,17 @@ pub enum Task {
     Renew {
         /// Whose.
         holder: usize,
+        /// When its holder asked for it: to an earlier call than its last it no longer listens.
+        asked: Ticks,
         /// Until when.
         expiry: Expiry,
+    },
+    /// A sweep; the leases that were seen expired are about to be taken away.
+    Sweep {
+        /// The leases, with the expiry that was seen.
+        expired: Leases,
+        /// How far ahead the counter's clock is, in seconds.
+        ahead: u8,
     },
     /// An anonymous give-back; the oldest anonymous lease was read and is about to be removed.
     GiveBack {

@@ -18,8 +18,12 @@ pub enum Step {
     Counter(CounterStep),
     /// The server does something with a holder's connection.
     Server(usize, ServerStep),
-    /// The pool is given another size: `Store::define`.
+    /// The pool is given another size: `Store::define`, `Operations::resize`.
     Resize,
+    /// An operator has the pool drain: `Operations::drain`.
+    Drain,
+    /// An operator has it go on: `Operations::resume`.
+    Resume,
 }
 
 /// A step of a holder.
@@ -85,6 +89,11 @@ pub enum CounterStep {
         /// At a counter whose clock is ahead by so many seconds.
         ahead: u8,
     },
+    /// A sweep is asked for, and the pool is read.
+    HearSweep {
+        /// At a counter whose clock is ahead by so many seconds.
+        ahead: u8,
+    },
     /// The write of a task reaches the table.
     Write {
         /// Which of the tasks.
@@ -119,6 +128,8 @@ impl fmt::Display for Step {
             Self::Counter(step) => write!(f, "a counter {step}"),
             Self::Server(at, step) => write!(f, "the server {step} of holder {at}"),
             Self::Resize => f.write_str("the pool is given another size"),
+            Self::Drain => f.write_str("the pool is to drain"),
+            Self::Resume => f.write_str("the pool goes on"),
         }
     }
 }
@@ -166,6 +177,9 @@ impl fmt::Display for CounterStep {
                     f,
                     "{ahead} s ahead hears the renewal of holder {holder}, and looks at its clock"
                 )
+            }
+            Self::HearSweep { ahead } => {
+                write!(f, "{ahead} s ahead is asked for a sweep, and reads the pool")
             }
             Self::Write { .. } => f.write_str("has the table decide"),
             Self::WriteUnheard { .. } => f.write_str("has the table decide, and does not hear how"),

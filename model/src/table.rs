@@ -33,7 +33,10 @@ pub struct Table {
     pub slots: u8,
     /// Slots kept for class priority: `MaxConnections` less `StandardLimit`.
     pub kept: u8,
-    /// Whether a lease ever came in while more were out than the limit in force allows.
+    /// Whether it drains: `Drain`.
+    pub draining: bool,
+    /// Whether a lease ever came in while more were out than the limit in force allows, or while the pool
+    /// drained, when that is none.
     pub overfilled: bool,
 }
 
@@ -41,7 +44,8 @@ impl Table {
     /// A pool of `slots` slots without a lease, `kept` of them for class priority.
     #[must_use]
     pub fn new(slots: u8, kept: u8) -> Self {
-        Self { leases: Leases::default(), in_use: 0, slots, kept, overfilled: false }
+        let (leases, draining, overfilled) = (Leases::default(), false, false);
+        Self { leases, in_use: 0, slots, kept, draining, overfilled }
     }
 
     /// The size in force.
@@ -61,7 +65,7 @@ impl Table {
     /// The item as the counter reads it: `store::item::pool`.
     #[must_use]
     pub fn pool(&self) -> Pool {
-        let mut pool = Pool::new(self.size());
+        let mut pool = Pool { draining: self.draining, ..Pool::new(self.size()) };
         pool.leases.extend(self.leases.iter().map(|(lease, at)| (lease.id(), at.into())));
         pool
     }
@@ -71,7 +75,9 @@ impl Table {
         let limit = self.limit(class);
         let below = self.in_use < i8::try_from(limit).unwrap_or(i8::MAX);
         let new = self.leases.get(lease).is_none();
-        if !(below || removed.guard(Guard::LimitInTheWrite))
+        let open = !self.draining || removed.guard(Guard::DrainInTheWrite);
+        if !open
+            || !(below || removed.guard(Guard::LimitInTheWrite))
             || !(new || removed.guard(Guard::KnownLease))
         {
             return false;
@@ -99,7 +105,8 @@ impl Table {
         let fits = (limit == plan.limit && self.in_use < bound)
             || removed.guard(Guard::LimitInTheTakeover);
         let new = itself || (self.leases.get(lease).is_none() && fits);
-        if !(exact || removed.guard(Guard::ExactTakeover)) || !new {
+        let open = !self.draining || removed.guard(Guard::DrainInTheTakeover);
+        if !open || !(exact || removed.guard(Guard::ExactTakeover)) || !new {
             return false;
         }
         for (old, _) in plan.expired.iter() {
@@ -111,6 +118,20 @@ impl Table {
             self.in_use = self.in_use.saturating_add(1);
             self.came_in(limit);
         }
+        self.overfilled |= self.draining;
+        true
+    }
+
+    /// Takes expired leases away. False when the condition refuses.
+    pub fn sweep(&mut self, expired: &Leases, removed: Removed) -> bool {
+        let exact = expired.iter().all(|(old, seen)| self.leases.get(old) == Some(seen));
+        if !(exact || removed.guard(Guard::ExactSweep)) {
+            return false;
+        }
+        for (old, _) in expired.iter() {
+            self.leases.set(old, None);
+        }
+        self.in_use -= i8::try_from(expired.len()).unwrap_or(i8::MAX);
         true
     }
 
@@ -124,16 +145,19 @@ impl Table {
         true
     }
 
-    /// Makes a lease last until `expiry`. False when the condition refuses.
+    /// Makes a lease last until `expiry`, if it does not last longer already. False when it is not out.
     pub fn renew(&mut self, lease: Lease, expiry: Expiry, removed: Removed) -> bool {
-        if self.leases.get(lease).is_none() && !removed.guard(Guard::RenewalOfALease) {
+        let current = self.leases.get(lease);
+        if current.is_none() && !removed.guard(Guard::RenewalOfALease) {
             return false;
         }
-        self.leases.set(lease, Some(expiry));
+        if current <= Some(expiry) || removed.guard(Guard::LongerByARenewal) {
+            self.leases.set(lease, Some(expiry));
+        }
         true
     }
 
     fn came_in(&mut self, limit: u8) {
-        self.overfilled |= self.in_use > i8::try_from(limit).unwrap_or(i8::MAX);
+        self.overfilled |= self.draining || self.in_use > i8::try_from(limit).unwrap_or(i8::MAX);
     }
 }

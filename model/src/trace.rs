@@ -65,8 +65,15 @@ impl fmt::Display for Writing<'_> {
                 }
                 Ok(())
             }
-            Task::Renew { holder, expiry } => {
+            Task::Renew { holder, expiry, .. } => {
                 write!(f, "the lease of holder {holder} to {} s", expiry.0)
+            }
+            Task::Sweep { expired, .. } => {
+                f.write_str("swept are the leases of")?;
+                for (lease, seen) in expired.iter() {
+                    write!(f, " {} to {} s", Owner(lease), seen.0)?;
+                }
+                Ok(())
             }
             Task::GiveBack { holder, oldest } => {
                 write!(f, "for holder {holder}, the lease of {} is out no longer", Owner(*oldest))
@@ -82,6 +89,9 @@ impl fmt::Display for Seen<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(state) = self;
         write!(f, "InUse {} of {}", state.table.in_use, state.table.slots)?;
+        if state.table.draining {
+            f.write_str(", draining")?;
+        }
         for (lease, expiry) in state.table.leases.iter() {
             write!(f, "; lease of {} to {} s", Owner(lease), expiry.0)?;
         }

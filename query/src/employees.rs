@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use rds_admission::client::{Admission, AdmissionError, Admitted, Counter, Slot};
+use rds_admission::pool::PoolName;
 use rds_admission::secret::{SecretCache, SecretError};
-use rds_admission::session::{Session, SessionError, SessionOptions};
+use rds_admission::session::{LoginError, Session, SessionError, SessionOptions};
 use rds_admission::time::Deadline;
 use thiserror::Error;
 
@@ -34,6 +35,15 @@ pub enum Failure {
     NoRow,
 }
 
+impl From<LoginError> for Failure {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Secret(error) => Self::Secret(error),
+            LoginError::Session(error) => Self::Session(error),
+        }
+    }
+}
+
 impl<C: Counter + 'static> Employees<C> {
     /// The employees in the database that `secret` leads to, as far as `admission` lets in.
     pub fn new(admission: Admission<C>, secret: SecretCache, options: SessionOptions) -> Self {
@@ -45,6 +55,12 @@ impl<C: Counter + 'static> Employees<C> {
     #[must_use]
     pub fn holding(self, hold: Duration) -> Self {
         Self { hold, ..self }
+    }
+
+    /// The pool whose slots they are counted under.
+    #[must_use]
+    pub fn pool(&self) -> &PoolName {
+        self.admission.pool()
     }
 
     /// Whether no more connections are opened than there are slots.
@@ -65,22 +81,10 @@ impl<C: Counter + 'static> Employees<C> {
     }
 
     async fn count_under(&self, slot: Slot) -> Result<u64, Failure> {
-        let mut session = self.connect(&slot).await?;
+        let mut session = Session::log_in(&slot, &self.options, &self.secret).await?;
         let counted = self.count_in(&mut session).await;
         session.close().await;
         counted
-    }
-
-    /// A password that is refused may have been changed since it was read: it is read once more.
-    async fn connect(&self, slot: &Slot) -> Result<Session, Failure> {
-        let credentials = self.secret.get().await?;
-        match Session::open(slot, &self.options, &credentials).await {
-            Err(refused) if refused.is_access_denied() => {
-                let fresh = self.secret.refresh(&credentials).await?;
-                Ok(Session::open(slot, &self.options, &fresh).await?)
-            }
-            opened => Ok(opened?),
-        }
     }
 
     async fn count_in(&self, session: &mut Session) -> Result<u64, Failure> {

@@ -16,6 +16,7 @@ use thiserror::Error as ThisError;
 
 use crate::answer::{Answer, Problem};
 use crate::event::{Asked, told};
+use crate::measured::measured;
 use crate::{Employees, Failure, Route};
 
 /// The counter's own timeout is 5 seconds: an invoke that takes longer is lost.
@@ -107,7 +108,7 @@ pub async fn invocation<C: Counter + 'static>(
         Route::Employees => {
             let count = employees.count(Deadline::at_epoch_ms(context.deadline)).await;
             let answer = Answer::of(&count);
-            log(request_id, answer.outcome(), &count, employees.protected());
+            log(request_id, answer.outcome(), &count, employees);
             answer
         }
         Route::NotFound => no_such(request_id, Problem::NotFound),
@@ -135,12 +136,14 @@ macro_rules! log_request {
     };
 }
 
-fn log(
+fn log<C: Counter + 'static>(
     request_id: &str,
     outcome: &'static str,
     count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
-    protected: bool,
+    employees: &Employees<C>,
 ) {
+    let protected = employees.protected();
+    let metrics = measured(employees.pool(), count, protected);
     let (held, cause) = match count {
         Ok(Admitted { value: Ok(_), held }) => (Some(held), None),
         Ok(Admitted { value: Err(failure), held }) => (Some(held), Some(chain(failure))),
@@ -152,7 +155,7 @@ fn log(
     };
     let Some(Held { lease, acquire, work, release, given_back, in_use, max_connections }) = held
     else {
-        log_request!(protected, request_id, outcome, cause);
+        log_request!(protected, request_id, outcome, cause, %metrics);
         return;
     };
     let lost = match given_back {
@@ -171,7 +174,8 @@ fn log(
         given_back = given_back.as_str(),
         release_failure = lost,
         in_use,
-        max_connections
+        max_connections,
+        %metrics
     );
 }
 

@@ -8,6 +8,7 @@ mod employees;
 mod event;
 mod gate;
 pub mod lambda;
+mod measured;
 mod route;
 
 pub use employees::{Employees, Failure};

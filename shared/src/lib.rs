@@ -11,9 +11,10 @@
 //! | [`store`] | the same rules as single conditional writes on DynamoDB, and an in-memory twin |
 //! | [`wire`] | what is said to the counter Lambda, and what it answers |
 //! | [`client`] | taking a slot for the length of a closure, from any Lambda |
-//! | [`secret`] | the database's credentials, read once and again when they are refused |
+//! | [`secret`] | the database's credentials, kept, and followed through a rotation |
 //! | [`session`] | a connection that the server itself ends before the lease does |
 //! | [`time`] | the clocks: the counter's, and a holder's that survives being frozen |
+//! | [`telemetry`] | the log line of an invocation, and the metrics in it |
 //!
 //! ```no_run
 //! use rds_admission::client::{Admission, LambdaCounter};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use rds_admission::pool::{Class, LeaseId, PoolSize};
-use rds_admission::store::{DynamoStore, MemoryStore, Store};
+use rds_admission::store::{DynamoStore, MemoryStore, Operations, Store};
 use rds_admission::time::{FakeClock, Seconds};
 use support::dynamo::{Dynamo, START, TABLE};
 
@@ -19,6 +19,11 @@ enum Step {
     Renew { lease: LeaseId, ttl: Seconds },
     Define { slots: u32, priority: u32 },
     RemoveUnused,
+    Drain,
+    Resume,
+    Resize { slots: u32, priority: u32 },
+    Evict { lease: LeaseId },
+    Sweep,
     Wait { seconds: Seconds },
 }
 
@@ -40,12 +45,17 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (lease(), ttl()).prop_map(|(lease, ttl)| Step::Renew { lease, ttl }),
         1 => (1..6_u32, 0..3_u32).prop_map(|(slots, priority)| Step::Define { slots, priority }),
         1 => Just(Step::RemoveUnused),
+        1 => Just(Step::Drain),
+        2 => Just(Step::Resume),
+        1 => (1..6_u32, 0..3_u32).prop_map(|(slots, priority)| Step::Resize { slots, priority }),
+        1 => lease().prop_map(|lease| Step::Evict { lease }),
+        1 => Just(Step::Sweep),
         3 => (1..8_u32).prop_map(|seconds| Step::Wait { seconds: Seconds(seconds) }),
     ]
 }
 
 /// The answer to a step, and the pool after it, in words.
-async fn take<S: Store>(store: &S, step: &Step) -> String {
+async fn take<S: Operations>(store: &S, step: &Step) -> String {
     let pool = support::pool();
     let answer = match *step {
         Step::Acquire { lease, ttl, class } => {
@@ -61,6 +71,14 @@ async fn take<S: Store>(store: &S, step: &Step) -> String {
             Err(invalid) => format!("{invalid:?}"),
         },
         Step::RemoveUnused => format!("{:?}", store.remove_unused(&pool).await),
+        Step::Drain => format!("{:?}", store.drain(&pool).await),
+        Step::Resume => format!("{:?}", store.resume(&pool).await),
+        Step::Resize { slots, priority } => match PoolSize::divide(slots, 0, priority) {
+            Ok(size) => format!("{:?}", store.resize(&pool, size).await),
+            Err(invalid) => format!("{invalid:?}"),
+        },
+        Step::Evict { lease } => format!("{:?}", store.evict(&pool, lease).await),
+        Step::Sweep => format!("{:?}", store.sweep(&pool).await),
         Step::Wait { .. } => String::new(),
     };
     format!("{answer} {:?}", store.read(&pool).await)

@@ -9,9 +9,9 @@ use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rds_admission::pool::{ANONYMOUS_LEASE, Class, LeaseId};
-use rds_admission::store::{Acquired, DynamoStore, Renewed, Store, StoreError};
+use rds_admission::store::{Acquired, DynamoStore, Operations, Renewed, Store, StoreError};
 use rds_admission::time::{FakeClock, SKEW_ALLOWANCE, Seconds};
-use support::dynamo::{Dynamo, TABLE};
+use support::dynamo::{Dynamo, START, TABLE};
 use support::{lease, pool, t2_micro};
 
 type TestStore = DynamoStore<Arc<FakeClock>>;
@@ -62,7 +62,7 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
             let mut mine: Vec<LeaseId> = Vec::new();
             for operation in 0..OPERATIONS {
                 let known = (!mine.is_empty()).then(|| dice.random_range(0..mine.len()));
-                match (dice.random_range(0..10), known) {
+                match (dice.random_range(0..13), known) {
                     (0..=4, _) | (_, None) => {
                         let new = LeaseId::random(&mut dice);
                         let ttl = Seconds(dice.random_range(1..20));
@@ -73,7 +73,8 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
                                 mine.push(new);
                             }
                             // Lost to other takeovers too often is refused, as full is.
-                            Ok(Acquired::Full { .. }) | Err(StoreError::Contended { .. }) => {}
+                            Ok(Acquired::Full { .. } | Acquired::Draining { .. })
+                            | Err(StoreError::Contended { .. }) => {}
                             Err(error) => panic!("{error:?}"),
                         }
                     }
@@ -82,6 +83,18 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
                     }
                     (8, Some(n)) => {
                         store.renew(&pool(), mine[n], TTL).await.expect("an answer");
+                    }
+                    (9, Some(n)) => {
+                        store.evict(&pool(), mine.swap_remove(n)).await.expect("an answer");
+                    }
+                    // Lost to other sweeps and takeovers too often: nothing is left to do.
+                    (10, _) => match store.sweep(&pool()).await {
+                        Ok(_) | Err(StoreError::Contended { .. }) => {}
+                        Err(error) => panic!("{error:?}"),
+                    },
+                    (11, _) => {
+                        store.drain(&pool()).await.expect("the pool");
+                        store.resume(&pool()).await.expect("the pool");
                     }
                     _ => clock.advance(Seconds(1)),
                 }
@@ -124,6 +137,24 @@ async fn every_call_may_be_repeated() {
         assert_eq!((release.released, release.in_use), (expected, 0));
     }
     assert_eq!(store.renew(&pool(), one, TTL).await.expect("an answer"), Renewed::Lost);
+}
+
+#[tokio::test]
+async fn a_renewal_that_was_delayed_does_not_shorten_a_later_one() {
+    let dynamo = Dynamo::start().await;
+    let (store, clock) = dynamo.store().await;
+    // A counter that was asked first, looked at its clock, and then stood still.
+    let frozen = Arc::new(FakeClock::at(START));
+    let delayed = DynamoStore::new(dynamo.client.clone(), TABLE, frozen);
+    let one = lease();
+    acquire(&store, one, Class::Standard).await;
+    clock.advance(Seconds(20));
+    let later = store.renew(&pool(), one, TTL).await.expect("an answer");
+    assert_eq!(later, Renewed::Until(START.plus(Seconds(20)).plus(TTL)));
+    // It says how long the lease lasts, not how long it would have made it last.
+    assert_eq!(delayed.renew(&pool(), one, TTL).await.expect("an answer"), later);
+    let now = store.read(&pool()).await.expect("the pool");
+    assert_eq!(Renewed::Until(now.leases[&one]), later);
 }
 
 #[tokio::test]
@@ -246,6 +277,11 @@ async fn an_unknown_pool_is_an_error_and_stays_unknown() {
     assert!(store.release(&nobody, lease()).await.is_err_and(unknown));
     assert!(store.release_oldest_anonymous(&nobody).await.is_err_and(unknown));
     assert!(store.renew(&nobody, lease(), TTL).await.is_err_and(unknown));
+    assert!(store.sweep(&nobody).await.is_err_and(unknown));
+    assert!(store.drain(&nobody).await.is_err_and(unknown));
+    assert!(store.resume(&nobody).await.is_err_and(unknown));
+    assert!(store.resize(&nobody, t2_micro()).await.is_err_and(unknown));
+    assert!(store.evict(&nobody, lease()).await.is_err_and(unknown));
     assert!(store.read(&nobody).await.is_err_and(unknown));
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mysql_async::prelude::Queryable;
 use rds_admission::client::{GRACE, Slot};
 use rds_admission::secret::{SecretCache, SecretError};
-use rds_admission::session::{Session, SessionError, SessionOptions};
+use rds_admission::session::{LoginError, Session, SessionError, SessionOptions};
 use rds_admission::time::{Deadline, Seconds};
 use thiserror::Error;
 
@@ -97,19 +97,19 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`]; what was done by then does no harm to another try.
     pub async fn prepare(&self, deadline: Deadline, seed: bool) -> Result<Settings, DatabaseError> {
-        let credentials = self.secret.get().await?;
         let mut session = loop {
             let slot = Slot::outside_the_pool(deadline);
-            let opened = Session::open(&slot, &self.options, &credentials).await;
-            match opened {
+            let error = match Session::log_in(&slot, &self.options, &self.secret).await {
                 Ok(session) => break session,
-                // A server that answers "no" is up. One that has no connection left may have one soon.
-                Err(error) if error.is_refused() && !error.is_too_many_connections() => {
-                    return Err(error.into());
-                }
-                Err(error) if deadline.left() < PAUSE + STATEMENTS => return Err(error.into()),
-                Err(_) => tokio::time::sleep(PAUSE).await,
+                Err(LoginError::Secret(error)) => return Err(error.into()),
+                Err(LoginError::Session(error)) => error,
+            };
+            // A server that answers "no" is up. One that has no connection left may have one soon.
+            let is_up = error.is_refused() && !error.is_too_many_connections();
+            if is_up || deadline.left() < PAUSE + STATEMENTS {
+                return Err(error.into());
             }
+            tokio::time::sleep(PAUSE).await;
         };
         let prepared = prepare_in(&mut session, seed).await;
         session.close().await;

@@ -18,6 +18,7 @@ const REQUESTS: &[&[(&str, &str)]] = &[
     &[("op", "\"renew\""), POOL, LEASE, TTL],
     &[("op", "\"status\""), POOL],
     &[("op", "\"status\""), ("RDBMSName", "\"nobody\"")],
+    &[("op", "\"sweep\""), POOL],
 ];
 const OP_ACQUIRE: (&str, &str) = ("op", "\"acquire\"");
 const POOL: (&str, &str) = ("RDBMSName", "\"Prod_MySQL\"");

@@ -8,7 +8,7 @@ use rds_admission::pool::{Class, Pool};
 use rds_admission::store::Store;
 use rds_admission::time::UnixSeconds;
 use rds_admission::wire::{
-    AcquireAnswer, ReleaseAnswer, RenewAnswer, Request, StatusAnswer, error_type,
+    AcquireAnswer, ReleaseAnswer, RenewAnswer, Request, StatusAnswer, SweepAnswer, error_type,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -125,6 +125,9 @@ fn is_well_formed(request: &Request, answer: &Value, after: &Pool) {
         Request::Status { .. } => {
             let _: StatusAnswer = read(answer);
         }
+        Request::Sweep { .. } => {
+            let _: SweepAnswer = read(answer);
+        }
     }
 }
 
@@ -142,9 +145,10 @@ fn is_rightful(request: &Request, before: &Pool, after: &Pool, now: UnixSeconds)
         Request::Release { lease, .. } | Request::Renew { lease, .. } => (Some(*lease), 0),
         Request::Take { .. } => (None, before.size.limit(Class::Standard)),
         Request::GiveBack { .. } => (before.oldest_anonymous().map(|(lease, _)| lease), 0),
-        Request::Status { .. } => (None, 0),
+        Request::Status { .. } | Request::Sweep { .. } => (None, 0),
     };
-    assert_eq!(after.size, before.size);
+    let limit = if before.draining { 0 } else { limit };
+    assert_eq!((after.size, after.draining), (before.size, before.draining));
     assert!(after.in_use() <= before.in_use().max(limit), "{after:?}");
     assert!(after.in_use() <= after.size.max_connections(), "{after:?}");
     for (lease, expires_at) in &before.leases {
@@ -153,6 +157,7 @@ fn is_rightful(request: &Request, before: &Pool, after: &Pool, now: UnixSeconds)
     }
     let new = after.leases.keys().filter(|lease| !before.leases.contains_key(*lease));
     for lease in new {
+        assert!(!before.draining, "{lease}");
         assert!(own == Some(*lease) || lease.is_anonymous(), "{lease}");
     }
     if matches!(request, Request::Status { .. }) {

@@ -7,7 +7,7 @@ use counter::{Counter, Limiter};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::pool::{Class, LeaseId, PoolName, PoolSize};
-use rds_admission::store::{MemoryStore, Store};
+use rds_admission::store::{MemoryStore, Operations, Store};
 use rds_admission::time::{Clock, FakeClock, Seconds, UnixSeconds};
 
 /// The pool.
@@ -25,11 +25,13 @@ pub(crate) enum Filling {
     Full,
     /// All are out, and some of the leases have expired.
     Expired,
+    /// Some of the leases have expired, and the pool is being emptied.
+    Draining,
 }
 
 impl Filling {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Room, Self::Full, Self::Expired];
+    pub(crate) const ALL: [Self; 4] = [Self::Room, Self::Full, Self::Expired, Self::Draining];
 
     /// The leases that are out, and whether each has expired. `Zk3v9Qa1` is the one that most
     /// payloads name.
@@ -45,6 +47,7 @@ impl Filling {
             Self::Expired => {
                 &[("~anonym1", true), ("Zk3v9Qa1", true), ("~anonym2", false), ("another1", false)]
             }
+            Self::Draining => &[("~anonym1", false), ("Zk3v9Qa1", true), ("another1", false)],
         }
     }
 }
@@ -62,6 +65,9 @@ pub(crate) async fn world(filling: Filling) -> (World, UnixSeconds) {
         let lease = LeaseId::from_stored(id).expect("an id");
         let ttl = Seconds(if *expired { 10 } else { 100 });
         store.acquire(&POOL, lease, ttl, Class::Priority).await.expect("a slot");
+    }
+    if filling == Filling::Draining {
+        store.drain(&POOL).await.expect("the pool");
     }
     clock.advance(Seconds(20));
     let now = clock.now();

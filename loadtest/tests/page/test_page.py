@@ -49,6 +49,14 @@ DRAWN = """(name) => {
     }
     return drawn;
 }"""
+# The colour of the verdict, and that which a name stands for.
+VERDICT_COLOURS = """(name) => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = `var(${name})`;
+    const colours = [document.querySelector("h1"), probe].map((e) => getComputedStyle(e).color);
+    probe.remove();
+    return colours;
+}"""
 FITTED = """() => Object.values(charts).every((chart) =>
     chart.width === chart.root.parentElement.clientWidth)"""
 # What is wider than its place, of which the document itself need not know.
@@ -129,6 +137,8 @@ class Everywhere(InABrowser):
         word = "PASS" if report["verdict"]["pass"] else "FAIL"
         self.assertEqual(page.locator("h1").text_content(), f"Load test: {word}")
         self.assertEqual(page.title(), f"{word} · load test")
+        colours = page.evaluate(VERDICT_COLOURS, f"--{word.lower()}")
+        self.assertEqual(colours[0], colours[1])
         for kind in ("reasons", "notes"):
             said = page.locator(f".verdict .{kind} li").all_text_contents()
             self.assertEqual(said, report["verdict"][kind])
@@ -216,11 +226,20 @@ class Comparison(InABrowser):
         wide = "(width) => Object.values(charts).every((chart) => chart.width === width)"
         screen = page.evaluate("() => charts['0.timeline'].width")
         page.emulate_media(media="print")
-        page.wait_for_function(wide, arg=640)
+        page.wait_for_function(wide, arg=620)
         ground = "() => getComputedStyle(document.documentElement).getPropertyValue('--surface')"
         self.assertEqual(page.evaluate(ground).strip(), "#fff")
         page.emulate_media(media="screen")
         page.wait_for_function(wide, arg=screen)
+
+    def test_paper_shows_the_same_by_day_and_by_night(self):
+        def printed(scheme: str) -> str:
+            page = self.open(self.NAME, color_scheme=scheme)
+            # All that a browser says before it prints.
+            page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+            return page.evaluate("() => charts['0.slots'].ctx.canvas.toDataURL()")
+
+        self.assertTrue(printed("dark") == printed("light"))
 
     def test_it_can_be_read_without_seeing_it(self):
         page = self.open(self.NAME)

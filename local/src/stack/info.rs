@@ -24,6 +24,8 @@ pub struct StackInfo {
     pub query_function: String,
     /// The custom resource's function's name.
     pub init_function: String,
+    /// The name of the function that changes the database's password.
+    pub rotate_function: String,
     /// The table that holds the pool's item.
     pub table: String,
     /// The pool's name.
@@ -128,6 +130,7 @@ mod tests {
             counter_function: "c".to_owned(),
             query_function: "q".to_owned(),
             init_function: "i".to_owned(),
+            rotate_function: "r".to_owned(),
             table: "t".to_owned(),
             pool: "p".to_owned(),
             secret_arn: "arn".to_owned(),

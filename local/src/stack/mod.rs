@@ -76,7 +76,10 @@ impl Stack {
         let step = options.progress.step("deploying template.yaml");
         let aws = Aws::new(ministack.url());
         let secret_arn = parts::store_secret(&aws, &mariadb).await?;
-        let parameters = local.with("ExistingSecretArn", &secret_arn).with_all(&options.parameters);
+        let database =
+            local.with("ExistingSecretArn", &secret_arn).with("RotateExistingSecret", "true");
+        // MiniStack has no rotation schedules.
+        let parameters = database.with("RotationDays", "0").with_all(&options.parameters);
         deploy::deploy(&sam, servers.aws_endpoint(), STACK_NAME, &parameters)
             .await
             .with_context(|| format!("deploying (see also {})", options.logs().display()))?;

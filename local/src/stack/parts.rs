@@ -91,6 +91,7 @@ pub(super) async fn describe(
         counter_function: output("CounterFunctionName")?,
         query_function: output("QueryFunctionName")?,
         init_function: output("InitFunctionName")?,
+        rotate_function: output("RotateFunctionName")?,
         table: output("TableName")?,
         pool: output("PoolName")?,
         secret_arn: output("SecretArn")?,

@@ -123,11 +123,12 @@ async fn a_rule_hits_whom_it_names_and_as_often_as_it_says() {
         json!({"instance": "another"}),
         json!({"probability": 0.0}),
         json!({"call": "secretsmanager"}),
+        json!({"operation": "GetItem"}),
     ] {
         door.rule(rule(misses)).await;
     }
     assert_eq!(door.dynamodb(Some(&id)).await.unwrap().status(), 418);
-    door.rule(rule(json!({"instance": id}))).await;
+    door.rule(rule(json!({"instance": id, "operation": "UpdateItem"}))).await;
     assert_eq!(door.dynamodb(Some(&id)).await.unwrap().status(), 500);
     let all = Client::new().delete(format!("{}/_local/faults", door.url));
     assert_eq!(all.send().await.unwrap().status(), 204);

@@ -105,7 +105,7 @@ impl Gates {
                             max_connections,
                         })
                     }
-                    Acquired::Full { .. } => refused,
+                    Acquired::Full { .. } | Acquired::Draining { .. } => refused,
                 }
             }
         };

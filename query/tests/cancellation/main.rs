@@ -97,7 +97,7 @@ impl Scene {
         self.vault.hold(behaviour.secret, &secret);
         self.gates.set(behaviour.acquire, behaviour.release);
         let cache = SecretCache::new(self.vault.client(), "the secret");
-        if matches!(behaviour.secret, Secret::Kept | Secret::Outdated) {
+        if matches!(behaviour.secret, Secret::Kept | Secret::Outdated | Secret::Rotating) {
             cache.get().await.expect("a secret");
         }
         let options = SessionOptions { tls: Tls::Off, ..SessionOptions::default() };

@@ -22,12 +22,15 @@ pub(crate) enum Secret {
     New,
     /// The instance has read it before, and since then the password has changed.
     Outdated,
+    /// The same, and the secret calls the new one still pending.
+    Rotating,
     /// It can't be read.
     Failing,
 }
 
 impl Secret {
-    pub(crate) const ALL: [Self; 4] = [Self::Kept, Self::New, Self::Outdated, Self::Failing];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Kept, Self::New, Self::Outdated, Self::Rotating, Self::Failing];
 }
 
 /// What is answered, the first time and then.
@@ -57,6 +60,7 @@ impl Vault {
             Secret::Kept | Secret::New => vec![Some(right.clone())],
             // The last one first.
             Secret::Outdated => vec![Some(right.clone()), Some(wrong)],
+            Secret::Rotating => vec![Some(right.clone()), Some(wrong.clone()), Some(wrong)],
             Secret::Failing => vec![None],
         };
     }

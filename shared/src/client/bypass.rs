@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::{Counter, CounterError};
 use crate::time::{Clock, SystemClock};
-use crate::wire::{AcquireAnswer, Granted, ReleaseAnswer, RenewAnswer, Request, StatusAnswer};
+use crate::wire::{
+    AcquireAnswer, Granted, ReleaseAnswer, RenewAnswer, Request, StatusAnswer, SweepAnswer,
+};
 
 /// Grants everybody and asks nobody: the emergency switch for when the counter or its table is out of
 /// reach, and serving too many beats serving none.
@@ -45,6 +47,14 @@ impl<C: Clock> Counter for Bypass<C> {
                 max_connections: 0,
                 standard_limit: 0,
                 expired: 0,
+                draining: false,
+            }),
+            Request::Sweep { .. } => serde_json::to_value(SweepAnswer {
+                expired: 0,
+                in_use: 0,
+                max_connections: 0,
+                standard_limit: 0,
+                draining: false,
             }),
         };
         told.map_err(|source| CounterError::Answer { source })

@@ -98,6 +98,12 @@ impl<C: Counter + 'static> Admission<C> {
         Self { class, ..self }
     }
 
+    /// The pool.
+    #[must_use]
+    pub fn pool(&self) -> &PoolName {
+        &self.pool
+    }
+
     /// Whether no more are let in than there are slots: not so with a [`Bypass`](super::Bypass).
     #[must_use]
     pub fn protects(&self) -> bool {

@@ -12,6 +12,8 @@ pub struct Pool {
     pub size: PoolSize,
     /// The leases that are out, each with its expiry.
     pub leases: BTreeMap<LeaseId, UnixSeconds>,
+    /// Whether it is being emptied: leases end, and none is granted.
+    pub draining: bool,
 }
 
 /// What an acquire comes to, given the pool as it stands.
@@ -32,10 +34,12 @@ pub enum AcquirePlan {
     },
     /// All slots are out.
     Full,
+    /// The pool is being emptied: nobody gets a slot, of either class.
+    Draining,
 }
 
 impl Pool {
-    /// The most expired leases that one takeover replaces: what a DynamoDB expression of 4 KB holds
+    /// The most expired leases that one write replaces or removes: what a DynamoDB expression of 4 KB holds
     /// with room to spare
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
     pub const MAX_TAKEOVER: usize = 60;
@@ -43,7 +47,7 @@ impl Pool {
     /// An empty pool.
     #[must_use]
     pub fn new(size: PoolSize) -> Self {
-        Self { size, leases: BTreeMap::new() }
+        Self { size, leases: BTreeMap::new(), draining: false }
     }
 
     /// The number of leases out, expired ones included.
@@ -80,24 +84,42 @@ impl Pool {
     /// Decides an acquire of `lease` by a caller of `class` at `now`.
     #[must_use]
     pub fn plan_acquire(&self, lease: LeaseId, class: Class, now: UnixSeconds) -> AcquirePlan {
-        if let Some(&expires_at) = self.leases.get(&lease) {
-            return if Self::has_expired(expires_at, now) {
-                AcquirePlan::TakeOver { expired: BTreeMap::from([(lease, expires_at)]) }
-            } else {
-                AcquirePlan::Held { expires_at }
-            };
+        let known = self.leases.get(&lease).copied();
+        // A repeated call is the one that was granted, also where nothing more is.
+        if let Some(expires_at) = known.filter(|&expiry| !Self::has_expired(expiry, now)) {
+            return AcquirePlan::Held { expires_at };
+        }
+        if self.draining {
+            return AcquirePlan::Draining;
+        }
+        if let Some(expires_at) = known {
+            return AcquirePlan::TakeOver { expired: BTreeMap::from([(lease, expires_at)]) };
         }
         let limit = self.size.limit(class);
         if self.in_use() < limit {
             return AcquirePlan::Add;
         }
-        let expired: BTreeMap<_, _> = self.expired(now).take(Self::MAX_TAKEOVER).collect();
+        let expired = self.plan_sweep(now);
         let left = self.leases.len() - expired.len();
         if !expired.is_empty() && left < limit as usize {
             AcquirePlan::TakeOver { expired }
         } else {
             AcquirePlan::Full
         }
+    }
+
+    /// The expired leases that one write takes away, each if it still has exactly the expiry that was
+    /// seen. Empty when none has expired.
+    #[must_use]
+    pub fn plan_sweep(&self, now: UnixSeconds) -> BTreeMap<LeaseId, UnixSeconds> {
+        self.expired(now).take(Self::MAX_TAKEOVER).collect()
+    }
+
+    /// The expiry that a renewal until `asked` leaves a lease with that now expires at `current`. It only
+    /// grows: a renewal that was delayed on its way shortens none that was asked for after it.
+    #[must_use]
+    pub fn renewed(current: UnixSeconds, asked: UnixSeconds) -> UnixSeconds {
+        current.max(asked)
     }
 }
 
@@ -116,7 +138,7 @@ mod tests {
     fn pool(expiries: &[u64]) -> Pool {
         let size = PoolSize::divide(3, 0, 1).expect("a size");
         let numbered = (0..).map(lease).zip(expiries.iter().copied().map(UnixSeconds));
-        Pool { size, leases: numbered.collect() }
+        Pool { leases: numbered.collect(), ..Pool::new(size) }
     }
 
     #[test]
@@ -154,6 +176,36 @@ mod tests {
     fn expired_leases_that_leave_the_class_above_its_limit_are_no_help() {
         let pool = pool(&[900, 2_000, 2_000]);
         assert_eq!(pool.plan_acquire(lease(9), Class::Standard, NOW), AcquirePlan::Full);
+    }
+
+    #[test]
+    fn a_pool_that_drains_grants_nothing_to_anybody() {
+        let drained = |expiries: &[u64]| Pool { draining: true, ..pool(expiries) };
+        for expiries in [&[][..], &[2_000], &[2_000; 3], &[900; 3]] {
+            for class in [Class::Standard, Class::Priority] {
+                let plan = drained(expiries).plan_acquire(lease(9), class, NOW);
+                assert_eq!(plan, AcquirePlan::Draining, "{expiries:?}");
+            }
+        }
+        let again = |expiry| drained(&[expiry]).plan_acquire(lease(0), Class::Standard, NOW);
+        // An earlier try of the same call was granted before: it is told so.
+        assert_eq!(again(2_000), AcquirePlan::Held { expires_at: UnixSeconds(2_000) });
+        assert_eq!(again(900), AcquirePlan::Draining);
+    }
+
+    #[test]
+    fn a_sweep_takes_what_has_expired_and_no_more_than_a_write_holds() {
+        assert_eq!(pool(&[999, 2_000]).plan_sweep(NOW), BTreeMap::new());
+        let expired = BTreeMap::from([(lease(0), UnixSeconds(998))]);
+        assert_eq!(pool(&[998, 999, 2_000]).plan_sweep(NOW), expired);
+        assert_eq!(pool(&[900; 100]).plan_sweep(NOW).len(), Pool::MAX_TAKEOVER);
+    }
+
+    #[test]
+    fn a_renewal_only_lengthens() {
+        let (sooner, later) = (UnixSeconds(10), UnixSeconds(20));
+        assert_eq!(Pool::renewed(sooner, later), later);
+        assert_eq!(Pool::renewed(later, sooner), later);
     }
 
     #[test]

@@ -81,11 +81,13 @@ impl PoolSize {
         }
     }
 
-    /// The most bytes that a pool of this size and name takes in the table, with every slot out.
+    /// The most bytes that a pool of this size and name takes in the table, with every slot out while it
+    /// drains.
     ///
     /// DynamoDB bills a write by started kilobytes, of the item with its attribute names
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>):
-    /// a number takes a byte for two digits and one more, a map 3 bytes and one for each entry.
+    /// a number takes a byte for two digits and one more, a map 3 bytes and one for each entry, a Boolean
+    /// a byte.
     #[must_use]
     pub fn item_bytes(&self, name: &PoolName) -> usize {
         let number = |digits: usize| digits.div_ceil(2) + 1;
@@ -94,7 +96,8 @@ impl PoolSize {
         let counts = "MaxConnections".len() + "StandardLimit".len() + "InUse".len() + 3 * count;
         let lease = 8 + number(10) + 1;
         let leases = "Leases".len() + 3 + lease * self.max_connections() as usize;
-        key + counts + leases
+        let draining = "Drain".len() + 1;
+        key + counts + leases + draining
     }
 }
 

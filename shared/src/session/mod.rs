@@ -8,10 +8,12 @@
 mod error;
 mod limits;
 mod line;
+mod login;
 mod tls;
 
 pub use error::SessionError;
 pub use limits::Limits;
+pub use login::LoginError;
 pub use tls::{InvalidTls, Tls};
 
 use std::fmt;

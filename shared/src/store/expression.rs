@@ -7,8 +7,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::item::DRAIN;
 use crate::pool::{Class, LeaseId, PoolSize};
 use crate::time::UnixSeconds;
+
+/// Without it, an update would make an item that is no pool.
+const THERE_IS_A_POOL: &str = "attribute_exists(RDBMSName)";
 
 /// A conditional write: both expressions, and what their placeholders stand for.
 #[derive(Debug, Default, PartialEq)]
@@ -60,13 +64,15 @@ fn limit_of(class: Class) -> &'static str {
     }
 }
 
-/// Take a free slot: if the pool exists, is below the class's limit, and the lease is not out.
+/// Take a free slot: if the pool exists and does not drain, is below the class's limit, and the lease is
+/// not out.
 pub(crate) fn add(lease: LeaseId, expires_at: UnixSeconds, class: Class) -> Write {
     let limit = limit_of(class);
     Write {
         update: "SET Leases.#lease = :expiry, InUse = InUse + :one".to_owned(),
         condition: Some(format!(
-            "attribute_exists(RDBMSName) AND InUse < {limit} AND attribute_not_exists(Leases.#lease)"
+            "attribute_exists(RDBMSName) AND attribute_not_exists({DRAIN}) AND InUse < {limit} \
+             AND attribute_not_exists(Leases.#lease)"
         )),
         ..Write::default()
     }
@@ -75,8 +81,8 @@ pub(crate) fn add(lease: LeaseId, expires_at: UnixSeconds, class: Class) -> Writ
     .number(":one", 1_u32)
 }
 
-/// Replace expired leases by a new one: if each of them still has exactly the expiry that was seen,
-/// and the pool without them is below the limit that was seen.
+/// Replace expired leases by a new one: if the pool does not drain, each of them still has exactly the
+/// expiry that was seen, and the pool without them is below the limit that was seen.
 ///
 /// The lease itself may be among the expired.
 pub(crate) fn take_over(
@@ -86,16 +92,13 @@ pub(crate) fn take_over(
     class: Class,
     size: PoolSize,
 ) -> Write {
-    let mut write = Write::default();
-    let mut guards = Vec::with_capacity(expired.len() + 3);
-    let mut removed = Vec::with_capacity(expired.len());
-    for (n, (old, seen)) in expired.iter().enumerate() {
-        write = write.name(&format!("#x{n}"), *old).number(&format!(":x{n}"), *seen);
-        guards.push(format!("Leases.#x{n} = :x{n}"));
-        if *old != lease {
-            removed.push(format!("Leases.#x{n}"));
-        }
-    }
+    let (mut write, mut guards) = still_as_seen(expired);
+    guards.push(format!("attribute_not_exists({DRAIN})"));
+    let removed: Vec<_> = (0..)
+        .zip(expired.keys())
+        .filter(|(_, old)| **old != lease)
+        .map(|(n, _): (u32, _)| format!("Leases.#x{n}"))
+        .collect();
     let limit = limit_of(class);
     let fewer = i64::try_from(removed.len()).unwrap_or(i64::MAX);
     let mut change = -fewer;
@@ -118,6 +121,29 @@ pub(crate) fn take_over(
     .number(":change", change)
 }
 
+/// Take expired leases away: if each of them still has exactly the expiry that was seen.
+pub(crate) fn sweep(expired: &BTreeMap<LeaseId, UnixSeconds>) -> Write {
+    let (write, guards) = still_as_seen(expired);
+    let removed: Vec<_> = (0..expired.len()).map(|n| format!("Leases.#x{n}")).collect();
+    Write {
+        update: format!("REMOVE {} SET InUse = InUse - :swept", removed.join(", ")),
+        condition: Some(guards.join(" AND ")),
+        ..write
+    }
+    .number(":swept", i64::try_from(expired.len()).unwrap_or(i64::MAX))
+}
+
+/// The names and values of leases that were seen, and a guard for each that it is as it was.
+fn still_as_seen(seen: &BTreeMap<LeaseId, UnixSeconds>) -> (Write, Vec<String>) {
+    let mut write = Write::default();
+    let mut guards = Vec::with_capacity(seen.len() + 4);
+    for (n, (lease, expires_at)) in seen.iter().enumerate() {
+        write = write.name(&format!("#x{n}"), *lease).number(&format!(":x{n}"), *expires_at);
+        guards.push(format!("Leases.#x{n} = :x{n}"));
+    }
+    (write, guards)
+}
+
 /// Give a slot back: if the lease is out.
 pub(crate) fn remove(lease: LeaseId) -> Write {
     Write {
@@ -129,11 +155,12 @@ pub(crate) fn remove(lease: LeaseId) -> Write {
     .number(":one", 1_u32)
 }
 
-/// Make a lease last until `expires_at`: if it is out.
+/// Make a lease last until `expires_at`: if it is out, and does not last longer already. A lease that is
+/// not out compares with nothing, and so is refused too.
 pub(crate) fn renew(lease: LeaseId, expires_at: UnixSeconds) -> Write {
     Write {
         update: "SET Leases.#lease = :expiry".to_owned(),
-        condition: Some("attribute_exists(Leases.#lease)".to_owned()),
+        condition: Some("Leases.#lease <= :expiry".to_owned()),
         ..Write::default()
     }
     .name("#lease", lease)
@@ -155,6 +182,37 @@ pub(crate) fn define(size: PoolSize) -> Write {
     write
 }
 
+/// Change a pool's size: if there is a pool. Leases that are out are not touched.
+pub(crate) fn resize(size: PoolSize) -> Write {
+    Write {
+        update: "SET MaxConnections = :max, StandardLimit = :standard".to_owned(),
+        condition: Some(THERE_IS_A_POOL.to_owned()),
+        ..Write::default()
+    }
+    .number(":max", size.max_connections())
+    .number(":standard", size.standard_limit())
+}
+
+/// Grant nothing more: if there is a pool.
+pub(crate) fn drain() -> Write {
+    let values = HashMap::from([(":yes".to_owned(), AttributeValue::Bool(true))]);
+    Write {
+        update: format!("SET {DRAIN} = :yes"),
+        condition: Some(THERE_IS_A_POOL.to_owned()),
+        values,
+        ..Write::default()
+    }
+}
+
+/// Grant again: if there is a pool.
+pub(crate) fn resume() -> Write {
+    Write {
+        update: format!("REMOVE {DRAIN}"),
+        condition: Some(THERE_IS_A_POOL.to_owned()),
+        ..Write::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,8 +227,8 @@ mod tests {
         assert_eq!(
             standard.condition.as_deref(),
             Some(
-                "attribute_exists(RDBMSName) AND InUse < StandardLimit \
-                 AND attribute_not_exists(Leases.#lease)"
+                "attribute_exists(RDBMSName) AND attribute_not_exists(Drain) \
+                 AND InUse < StandardLimit AND attribute_not_exists(Leases.#lease)"
             )
         );
         let priority = add(lease("Zk3v9Qa1"), UnixSeconds(35), Class::Priority);
@@ -192,8 +250,9 @@ mod tests {
         assert_eq!(
             write.condition.as_deref(),
             Some(
-                "Leases.#x0 = :x0 AND Leases.#x1 = :x1 AND attribute_not_exists(Leases.#lease) \
-                 AND StandardLimit = :limit AND InUse < :bound"
+                "Leases.#x0 = :x0 AND Leases.#x1 = :x1 AND attribute_not_exists(Drain) \
+                 AND attribute_not_exists(Leases.#lease) AND StandardLimit = :limit \
+                 AND InUse < :bound"
             )
         );
         assert_eq!(write.values[":change"], AttributeValue::N("-1".to_owned()));
@@ -207,7 +266,28 @@ mod tests {
         let expired = BTreeMap::from([(own, UnixSeconds(10))]);
         let write = take_over(&expired, own, UnixSeconds(99), Class::Standard, size);
         assert_eq!(write.update, "SET Leases.#lease = :expiry, InUse = InUse + :change");
-        assert_eq!(write.condition.as_deref(), Some("Leases.#x0 = :x0"));
+        let condition = "Leases.#x0 = :x0 AND attribute_not_exists(Drain)";
+        assert_eq!(write.condition.as_deref(), Some(condition));
         assert_eq!(write.values[":change"], AttributeValue::N("0".to_owned()));
+    }
+
+    #[test]
+    fn a_sweep_names_every_expiry_that_was_seen_and_counts_them() {
+        let expired = BTreeMap::from([
+            (lease("aaaaaaaa"), UnixSeconds(10)),
+            (lease("bbbbbbbb"), UnixSeconds(11)),
+        ]);
+        let write = sweep(&expired);
+        assert_eq!(write.update, "REMOVE Leases.#x0, Leases.#x1 SET InUse = InUse - :swept");
+        assert_eq!(write.condition.as_deref(), Some("Leases.#x0 = :x0 AND Leases.#x1 = :x1"));
+        assert_eq!(write.values[":swept"], AttributeValue::N("2".to_owned()));
+    }
+
+    #[test]
+    fn what_an_operator_does_makes_no_pool_where_there_is_none() {
+        let size = PoolSize::divide(66, 4, 2).expect("a size");
+        for write in [resize(size), drain(), resume()] {
+            assert_eq!(write.condition.as_deref(), Some("attribute_exists(RDBMSName)"));
+        }
     }
 }

@@ -31,6 +31,11 @@ pub enum MalformedItem {
 
 type Item = HashMap<String, AttributeValue>;
 
+/// The attribute that a pool has while it drains, and only then: whether it is there is what counts, not
+/// what it holds. Its name is short: with a full pool of 62 slots the item comes to 1,024 bytes at the
+/// most, the last that one write unit covers.
+pub(crate) const DRAIN: &str = "Drain";
+
 /// The pool that an item holds.
 pub(crate) fn pool(item: &Item) -> Result<Pool, MalformedItem> {
     let slots: NonZeroU32 = number(item, "MaxConnections")?;
@@ -38,7 +43,7 @@ pub(crate) fn pool(item: &Item) -> Result<Pool, MalformedItem> {
     let priority = slots.get().checked_sub(standard.get());
     let size = priority.and_then(|priority| PoolSize::new(slots, priority).ok());
     let size = size.ok_or(MalformedItem::Attribute("StandardLimit"))?;
-    let pool = Pool { size, leases: leases(item)? };
+    let pool = Pool { size, leases: leases(item)?, draining: item.contains_key(DRAIN) };
     let in_use = in_use(item)?;
     if in_use == pool.in_use() {
         Ok(pool)
@@ -99,6 +104,14 @@ mod tests {
         let pool = pool(&item()).expect("a pool");
         assert_eq!((pool.size.max_connections(), pool.size.standard_limit()), (62, 60));
         assert_eq!(pool.leases.values().copied().collect::<Vec<_>>(), [UnixSeconds(35)]);
+    }
+
+    #[test]
+    fn a_pool_drains_while_its_item_says_so() {
+        assert!(!pool(&item()).expect("a pool").draining);
+        let mut drained = item();
+        drained.insert(DRAIN.to_owned(), AttributeValue::Bool(true));
+        assert!(pool(&drained).expect("a pool").draining);
     }
 
     #[test]

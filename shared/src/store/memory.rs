@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Acquired, Released, Renewed, Store, StoreError};
+use super::{Acquired, Evicted, Operations, Released, Renewed, Store, StoreError, Swept};
 use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize};
 use crate::time::{Clock, Seconds};
 
@@ -44,6 +44,9 @@ impl<C: Clock> Store for MemoryStore<C> {
                 AcquirePlan::Full => {
                     return Acquired::Full { in_use: pool.in_use(), max_connections };
                 }
+                AcquirePlan::Draining => {
+                    return Acquired::Draining { in_use: pool.in_use(), max_connections };
+                }
                 AcquirePlan::Held { expires_at } => (expires_at, 0),
                 AcquirePlan::Add => (self.clock.expiry(ttl), 0),
                 AcquirePlan::TakeOver { expired } => {
@@ -80,10 +83,19 @@ impl<C: Clock> Store for MemoryStore<C> {
         let expires_at = self.clock.expiry(ttl);
         self.with(pool, |pool| match pool.leases.get_mut(&lease) {
             Some(expiry) => {
-                *expiry = expires_at;
-                Renewed::Until(expires_at)
+                *expiry = Pool::renewed(*expiry, expires_at);
+                Renewed::Until(*expiry)
             }
             None => Renewed::Lost,
+        })
+    }
+
+    async fn sweep(&self, pool: &PoolName) -> Result<Swept, StoreError> {
+        self.with(pool, |pool| {
+            let expired = pool.plan_sweep(self.clock.now());
+            pool.leases.retain(|lease, _| !expired.contains_key(lease));
+            let swept = u32::try_from(expired.len()).unwrap_or(u32::MAX);
+            Swept { swept, pool: pool.clone() }
         })
     }
 
@@ -104,5 +116,35 @@ impl<C: Clock> Store for MemoryStore<C> {
         }
         pools.remove(pool);
         Ok(true)
+    }
+}
+
+impl<C: Clock> Operations for MemoryStore<C> {
+    async fn drain(&self, pool: &PoolName) -> Result<Pool, StoreError> {
+        self.with(pool, |pool| {
+            pool.draining = true;
+            pool.clone()
+        })
+    }
+
+    async fn resume(&self, pool: &PoolName) -> Result<Pool, StoreError> {
+        self.with(pool, |pool| {
+            pool.draining = false;
+            pool.clone()
+        })
+    }
+
+    async fn resize(&self, pool: &PoolName, size: PoolSize) -> Result<Pool, StoreError> {
+        self.with(pool, |pool| {
+            pool.size = size;
+            pool.clone()
+        })
+    }
+
+    async fn evict(&self, pool: &PoolName, lease: LeaseId) -> Result<Evicted, StoreError> {
+        self.with(pool, |pool| {
+            let was_until = pool.leases.remove(&lease);
+            Evicted { was_until, in_use: pool.in_use() }
+        })
     }
 }

@@ -4,10 +4,12 @@ mod dynamo;
 mod expression;
 mod item;
 mod memory;
+mod operations;
 
 pub use dynamo::DynamoStore;
 pub use item::MalformedItem;
 pub use memory::MemoryStore;
+pub use operations::{Evicted, Operations};
 
 use std::future::Future;
 
@@ -37,6 +39,13 @@ pub enum Acquired {
         /// Slots of the pool.
         max_connections: u32,
     },
+    /// The pool is being emptied.
+    Draining {
+        /// Leases out now.
+        in_use: u32,
+        /// Slots of the pool.
+        max_connections: u32,
+    },
 }
 
 /// What came of a release.
@@ -48,10 +57,20 @@ pub struct Released {
     pub in_use: u32,
 }
 
+/// What came of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// How many expired leases were taken away.
+    pub swept: u32,
+    /// The pool after that.
+    pub pool: Pool,
+}
+
 /// What came of a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewed {
-    /// The lease lives on.
+    /// The lease lives on, until then: as long as was asked for, or longer where a later renewal has come
+    /// before this one.
     Until(UnixSeconds),
     /// Somebody has taken the slot over: the holder must drop its connection at once.
     Lost,
@@ -130,7 +149,7 @@ pub trait Store: Send + Sync {
         pool: &PoolName,
     ) -> impl Future<Output = Result<Released, StoreError>> + Send;
 
-    /// Makes `lease` last for `ttl` from now.
+    /// Makes `lease` last for `ttl` from now. One that lasts longer already stays as it is.
     ///
     /// # Errors
     /// [`StoreError`]; the lease then lasts as long as before.
@@ -140,6 +159,16 @@ pub trait Store: Send + Sync {
         lease: LeaseId,
         ttl: Seconds,
     ) -> impl Future<Output = Result<Renewed, StoreError>> + Send;
+
+    /// Takes expired leases away without granting anything: at the most
+    /// [`Pool::MAX_TAKEOVER`] of them, in one write.
+    ///
+    /// Nothing depends on it, since an acquire that needs a slot takes over what has expired; but it
+    /// empties a pool in which nobody does.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the leases may still be there.
+    fn sweep(&self, pool: &PoolName) -> impl Future<Output = Result<Swept, StoreError>> + Send;
 
     /// Reads a pool as it stands.
     ///

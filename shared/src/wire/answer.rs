@@ -170,6 +170,25 @@ pub struct StatusAnswer {
     pub standard_limit: u32,
     /// Leases out that have expired, and that the next caller who needs one takes over.
     pub expired: u32,
+    /// Whether the pool is being emptied, so that no slot is granted.
+    #[serde(default)]
+    pub draining: bool,
+}
+
+/// The answer to a sweep: how the pool stands after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SweepAnswer {
+    /// Expired leases that were taken away.
+    pub expired: u32,
+    /// Leases out now.
+    pub in_use: u32,
+    /// Slots of the pool.
+    pub max_connections: u32,
+    /// Slots that class `standard` may take.
+    pub standard_limit: u32,
+    /// Whether the pool is being emptied.
+    pub draining: bool,
 }
 
 #[cfg(test)]
@@ -204,6 +223,13 @@ mod tests {
         });
         assert_eq!(serde_json::to_value(&refused).expect("JSON"), text);
         assert_eq!(serde_json::from_value::<AcquireAnswer>(text).expect("an answer"), refused);
+    }
+
+    #[test]
+    fn a_status_of_a_counter_that_knows_no_draining_is_read() {
+        let text = json!({"inUse": 1, "maxConnections": 62, "standardLimit": 60, "expired": 0});
+        let status: StatusAnswer = serde_json::from_value(text).expect("an answer");
+        assert!(!status.draining);
     }
 
     #[test]

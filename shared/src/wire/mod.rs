@@ -8,7 +8,7 @@ mod answer;
 mod request;
 
 pub use answer::{
-    AcquireAnswer, Granted, Reason, Refused, ReleaseAnswer, RenewAnswer, StatusAnswer,
+    AcquireAnswer, Granted, Reason, Refused, ReleaseAnswer, RenewAnswer, StatusAnswer, SweepAnswer,
 };
 pub use request::{InvalidRequest, Request};
 

@@ -76,6 +76,11 @@ pub enum Request {
         /// Which pool.
         pool: PoolName,
     },
+    /// Expired leases go, without anything being granted.
+    Sweep {
+        /// Of which pool.
+        pool: PoolName,
+    },
 }
 
 impl Request {
@@ -121,7 +126,8 @@ impl Request {
             | Self::Acquire { pool, .. }
             | Self::Release { pool, .. }
             | Self::Renew { pool, .. }
-            | Self::Status { pool } => pool,
+            | Self::Status { pool }
+            | Self::Sweep { pool } => pool,
         }
     }
 
@@ -135,6 +141,7 @@ impl Request {
             Self::Release { .. } => "release",
             Self::Renew { .. } => "renew",
             Self::Status { .. } => "status",
+            Self::Sweep { .. } => "sweep",
         }
     }
 
@@ -155,6 +162,7 @@ impl Request {
                 "op": "renew", "RDBMSName": pool, "lease": lease.as_str(), "ttlSeconds": ttl,
             }),
             Self::Status { pool } => json!({"op": "status", "RDBMSName": pool}),
+            Self::Sweep { pool } => json!({"op": "sweep", "RDBMSName": pool}),
         }
     }
 
@@ -190,8 +198,10 @@ impl Request {
                 Ok(Self::Renew { pool: pool(fields)?, lease: lease(fields)?, ttl: ttl(fields)? })
             }),
             Some("status") => (&[], |fields| Ok(Self::Status { pool: pool(fields)? })),
+            Some("sweep") => (&[], |fields| Ok(Self::Sweep { pool: pool(fields)? })),
             _ => {
-                let problem = "must be \"acquire\", \"release\", \"renew\" or \"status\"";
+                let problem =
+                    "must be \"acquire\", \"release\", \"renew\", \"status\" or \"sweep\"";
                 return Err(InvalidRequest::new("op", problem));
             }
         };
@@ -284,7 +294,8 @@ mod tests {
             Request::Acquire { pool: pool.clone(), lease, ttl, class: Class::Priority },
             Request::Release { pool: pool.clone(), lease },
             Request::Renew { pool: pool.clone(), lease, ttl },
-            Request::Status { pool },
+            Request::Status { pool: pool.clone() },
+            Request::Sweep { pool },
         ];
         for request in requests {
             assert_eq!(Request::parse(&request.payload()), Ok(request));
@@ -311,6 +322,10 @@ mod tests {
         assert!(Request::parse(&right).is_ok());
         let wrong = [
             ("op", json!("grab")),
+            ("op", json!("drain")),
+            ("op", json!("resume")),
+            ("op", json!("resize")),
+            ("op", json!("evict")),
             ("op", json!(7)),
             ("RDBMSName", json!(7)),
             ("RDBMSName", json!("")),

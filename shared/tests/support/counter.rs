@@ -56,6 +56,15 @@ fn failed() -> CounterError {
     }
 }
 
+fn refused(reason: Reason, in_use: u32, max_connections: u32) -> AcquireAnswer {
+    AcquireAnswer::Refused(Refused {
+        reason,
+        retry_after: Duration::from_millis(250),
+        in_use: Some(in_use),
+        max_connections: Some(max_connections),
+    })
+}
+
 impl Counter for InMemory {
     async fn call(&self, request: &Request) -> Result<Value, CounterError> {
         let answer = match Request::parse(&request.payload()).expect("the client says it right") {
@@ -73,12 +82,12 @@ impl Counter for InMemory {
                             max_connections,
                         })
                     }
-                    Acquired::Full { in_use, max_connections } => AcquireAnswer::Refused(Refused {
-                        reason: Reason::Full,
-                        retry_after: Duration::from_millis(250),
-                        in_use: Some(in_use),
-                        max_connections: Some(max_connections),
-                    }),
+                    Acquired::Full { in_use, max_connections } => {
+                        refused(Reason::Full, in_use, max_connections)
+                    }
+                    Acquired::Draining { in_use, max_connections } => {
+                        refused(Reason::Draining, in_use, max_connections)
+                    }
                 })
             }
             Request::Release { pool, lease } => {

@@ -20,6 +20,7 @@ pub(crate) const START: UnixSeconds = UnixSeconds(1_764_000_000);
 /// The database; it ends when this is dropped.
 pub(crate) struct Dynamo {
     pub(crate) client: Client,
+    pub(crate) endpoint: String,
     pub(crate) capacity: Capacity,
     _stop: oneshot::Sender<()>,
 }
@@ -40,12 +41,12 @@ impl Dynamo {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(endpoint)
+            .endpoint_url(&endpoint)
             .interceptor(capacity.clone())
             .build();
         let client = Client::from_conf(config);
         create_table(&client).await;
-        Self { client, capacity, _stop: stop }
+        Self { client, endpoint, capacity, _stop: stop }
     }
 
     /// A store on the table, on a clock that the test moves, and the pool of a db.t2.micro in it.

@@ -71,6 +71,7 @@ impl Entry {
             && rule.moment == moment
             && rule.from.as_ref().is_none_or(|from| from == caller.function_name())
             && rule.instance.as_ref().is_none_or(|instance| instance == caller.id())
+            && rule.operation.as_ref().is_none_or(|meant| call.operation.as_ref() == Some(meant))
     }
 }
 

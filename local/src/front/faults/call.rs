@@ -10,6 +10,8 @@ use super::rule::Kind;
 pub(crate) struct Call {
     /// What is called.
     pub(super) kind: Kind,
+    /// The operation of the service, when it is a service's.
+    pub(super) operation: Option<String>,
     /// The lease that it is about, when it says so.
     pub(super) lease: Option<String>,
 }
@@ -33,18 +35,20 @@ impl Call {
                 }
             }
         };
-        Some(Self { kind, lease: payload["lease"].as_str().map(str::to_owned) })
+        let lease = payload["lease"].as_str().map(str::to_owned);
+        Some(Self { kind, operation: None, lease })
     }
 
     /// A request in the JSON protocol of AWS, which names its target in a header.
     pub(crate) fn of_service(headers: &HeaderMap) -> Option<Self> {
         let target = headers.get("x-amz-target")?.to_str().ok()?;
-        let kind = match target.split_once('.')?.0 {
+        let (service, operation) = target.split_once('.')?;
+        let kind = match service {
             "DynamoDB_20120810" => Kind::DynamoDb,
             "secretsmanager" => Kind::SecretsManager,
             _ => return None,
         };
-        Some(Self { kind, lease: None })
+        Some(Self { kind, operation: Some(operation.to_owned()), lease: None })
     }
 
     /// Whether its answer can say something about a lease.
@@ -93,10 +97,12 @@ mod tests {
         let kind = |target: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert("x-amz-target", HeaderValue::from_static(target));
-            Call::of_service(&headers).map(|call| call.kind)
+            Call::of_service(&headers).map(|call| (call.kind, call.operation.unwrap()))
         };
-        assert_eq!(kind("DynamoDB_20120810.UpdateItem"), Some(Kind::DynamoDb));
-        assert_eq!(kind("secretsmanager.GetSecretValue"), Some(Kind::SecretsManager));
+        let meant = |kind, operation: &str| Some((kind, operation.to_owned()));
+        let read = kind("secretsmanager.GetSecretValue");
+        assert_eq!(read, meant(Kind::SecretsManager, "GetSecretValue"));
+        assert_eq!(kind("DynamoDB_20120810.UpdateItem"), meant(Kind::DynamoDb, "UpdateItem"));
         assert_eq!(kind("AWSEvents.PutRule"), None);
         assert_eq!(Call::of_service(&HeaderMap::new()), None);
     }
@@ -104,12 +110,12 @@ mod tests {
     #[test]
     fn a_lease_is_followed_from_its_grant_to_its_release() {
         let lease = || Some("abcdefgh".to_owned());
-        let acquire = Call { kind: Kind::Acquire, lease: lease() };
+        let acquire = Call { kind: Kind::Acquire, operation: None, lease: lease() };
         assert_eq!(acquire.lease_after(br#"{"granted":true}"#, None), lease());
         assert_eq!(acquire.lease_after(br#"{"granted":false}"#, None), None);
         assert!(acquire.is_granted_to(Some("abcdefgh")));
         assert!(!acquire.is_granted_to(None) && !acquire.is_granted_to(Some("another1")));
-        let release = Call { kind: Kind::Release, lease: lease() };
+        let release = Call { kind: Kind::Release, operation: None, lease: lease() };
         assert_eq!(release.lease_after(br#"{"released":false}"#, lease()), None);
         assert_eq!(release.lease_after(br#"{"errorType":"x"}"#, lease()), lease());
     }

@@ -16,6 +16,9 @@ pub(crate) struct Rule {
     pub(super) instance: Option<String>,
     /// The call that is meant.
     pub(super) call: Kind,
+    /// The operation of the service that is meant; all of them when there is none.
+    #[serde(default)]
+    pub(super) operation: Option<String>,
     /// When the fault comes.
     pub(super) moment: Moment,
     /// What comes.

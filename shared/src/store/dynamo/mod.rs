@@ -1,5 +1,7 @@
 //! Pools in a DynamoDB table.
 
+mod operations;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -9,12 +11,16 @@ use aws_sdk_dynamodb::types::{
 use std::collections::HashMap;
 
 use super::expression::{self, Write};
-use super::{Acquired, MalformedItem, Released, Renewed, Store, StoreError, item};
+use super::{Acquired, MalformedItem, Released, Renewed, Store, StoreError, Swept, item};
 use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize};
 use crate::time::{Clock, Seconds};
 
 /// How often an acquire looks at the pool anew when others changed it between look and write.
 const ACQUIRE_TRIES: u32 = 4;
+
+/// How often a sweep looks at the pool anew. At each race somebody has taken over what had expired, or has
+/// swept it.
+const SWEEP_TRIES: u32 = 4;
 
 /// How often an anonymous release looks for the oldest lease anew. At each race somebody else's
 /// give-back won, so a pool of any size is through after as many tries as it has slots.
@@ -51,6 +57,7 @@ impl<C: Clock> DynamoStore<C> {
         returning: ReturnValue,
     ) -> Result<Outcome, StoreError> {
         let names = (!write.names.is_empty()).then_some(write.names);
+        let values = (!write.values.is_empty()).then_some(write.values);
         let sent = self
             .client
             .update_item()
@@ -59,7 +66,7 @@ impl<C: Clock> DynamoStore<C> {
             .update_expression(write.update)
             .set_condition_expression(write.condition)
             .set_expression_attribute_names(names)
-            .set_expression_attribute_values(Some(write.values))
+            .set_expression_attribute_values(values)
             .return_values(returning)
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
             .send()
@@ -115,6 +122,7 @@ impl<C: Clock> Store for DynamoStore<C> {
             expires_at = self.clock.expiry(ttl);
             next = match seen.plan_acquire(lease, class, self.clock.now()) {
                 AcquirePlan::Full => return Ok(Acquired::Full { in_use, max_connections }),
+                AcquirePlan::Draining => return Ok(Acquired::Draining { in_use, max_connections }),
                 AcquirePlan::Held { expires_at } => {
                     return Ok(Acquired::Granted {
                         expires_at,
@@ -172,8 +180,35 @@ impl<C: Clock> Store for DynamoStore<C> {
         let write = expression::renew(lease, expires_at);
         Ok(match self.write("renew", pool, write, ReturnValue::None).await? {
             Outcome::Applied(_) => Renewed::Until(expires_at),
-            Outcome::Refused(_) => Renewed::Lost,
+            Outcome::Refused(item) => {
+                let seen = item::pool(&item).map_err(Self::malformed(pool))?;
+                // It is out, and lasts longer: a later renewal has come before this one.
+                let current = seen.leases.get(&lease).copied();
+                current.map_or(Renewed::Lost, |current| {
+                    Renewed::Until(Pool::renewed(current, expires_at))
+                })
+            }
         })
+    }
+
+    async fn sweep(&self, pool: &PoolName) -> Result<Swept, StoreError> {
+        let phase = "sweep";
+        let mut seen = self.read(pool).await?;
+        for _ in 0..SWEEP_TRIES {
+            let expired = seen.plan_sweep(self.clock.now());
+            if expired.is_empty() {
+                return Ok(Swept { swept: 0, pool: seen });
+            }
+            let write = expression::sweep(&expired);
+            let outcome = self.write(phase, pool, write, ReturnValue::AllNew).await?;
+            let (Outcome::Applied(item) | Outcome::Refused(item)) = &outcome;
+            seen = item::pool(item).map_err(Self::malformed(pool))?;
+            if matches!(outcome, Outcome::Applied(_)) {
+                let swept = u32::try_from(expired.len()).unwrap_or(u32::MAX);
+                return Ok(Swept { swept, pool: seen });
+            }
+        }
+        Err(StoreError::Contended { phase, pool: pool.clone(), tries: SWEEP_TRIES })
     }
 
     async fn read(&self, pool: &PoolName) -> Result<Pool, StoreError> {

@@ -1,31 +1,11 @@
-//! The database's credentials, from AWS Secrets Manager.
+//! What a secret holds.
 
 use std::fmt;
-use std::sync::Arc;
 
-use aws_sdk_secretsmanager::Client;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use thiserror::Error;
-use tokio::sync::RwLock;
 
-/// Why there are no credentials.
-#[derive(Debug, Error)]
-pub enum SecretError {
-    /// Secrets Manager could not be reached, or refused.
-    #[error("the secret could not be read")]
-    Read {
-        /// What it said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The secret is not the JSON object that `SecretTargetAttachment` writes. What it holds is not
-    /// repeated.
-    #[error("the secret is not an object with {field}")]
-    Shape {
-        /// What is missing or wrong.
-        field: &'static str,
-    },
-}
+use super::SecretError;
 
 /// What it takes to log in, and where.
 ///
@@ -91,79 +71,24 @@ impl Credentials {
             database: json.dbname,
         })
     }
-}
 
-/// One secret, kept after it was read: a warm instance reads it once, and again when the database
-/// refuses it.
-#[derive(Debug)]
-pub struct SecretCache {
-    client: Client,
-    id: String,
-    kept: RwLock<Option<Arc<Credentials>>>,
-}
-
-impl SecretCache {
-    /// The secret of this ARN or name.
-    pub fn new(client: Client, id: impl Into<String>) -> Self {
-        Self { client, id: id.into(), kept: RwLock::new(None) }
+    /// Whether a server that refused the one would refuse the other as well: the user, the password
+    /// and the server are the same.
+    #[must_use]
+    pub fn logs_in_as(&self, other: &Self) -> bool {
+        self.is_of_account(other) && self.password.expose_secret() == other.password.expose_secret()
     }
 
-    /// The credentials that were read last, or that are read now.
-    ///
-    /// # Errors
-    /// [`SecretError`].
-    pub async fn get(&self) -> Result<Arc<Credentials>, SecretError> {
-        if let Some(kept) = &*self.kept.read().await {
-            return Ok(Arc::clone(kept));
-        }
-        let mut kept = self.kept.write().await;
-        self.fill(&mut kept).await
-    }
-
-    /// The credentials after `refused` were refused: read anew, unless somebody has done so since.
-    ///
-    /// # Errors
-    /// [`SecretError`]; what was kept is then kept on.
-    pub async fn refresh(
-        &self,
-        refused: &Arc<Credentials>,
-    ) -> Result<Arc<Credentials>, SecretError> {
-        let mut kept = self.kept.write().await;
-        if kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, refused)) {
-            let old = kept.take();
-            let read = self.fill(&mut kept).await;
-            if read.is_err() {
-                *kept = old;
-            }
-            return read;
-        }
-        self.fill(&mut kept).await
-    }
-
-    async fn fill(
-        &self,
-        kept: &mut Option<Arc<Credentials>>,
-    ) -> Result<Arc<Credentials>, SecretError> {
-        if let Some(kept) = kept {
-            return Ok(Arc::clone(kept));
-        }
-        let read = self.client.get_secret_value().secret_id(&self.id).send().await;
-        let secret = read.map_err(|source| SecretError::Read { source: Box::new(source) })?;
-        let json = match (secret.secret_string(), secret.secret_binary()) {
-            (Some(text), _) => text.as_bytes(),
-            (None, Some(binary)) => binary.as_ref(),
-            (None, None) => return Err(SecretError::Shape { field: "a value" }),
-        };
-        let credentials = Arc::new(Credentials::from_json(json)?);
-        *kept = Some(Arc::clone(&credentials));
-        Ok(credentials)
+    /// Whether both are of the same user on the same server, with whatever password.
+    #[must_use]
+    pub fn is_of_account(&self, other: &Self) -> bool {
+        (&self.username, &self.host, self.port) == (&other.username, &other.host, other.port)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
 
     const ATTACHED: &[u8] = br#"{"username":"admin","password":"hunter2","host":"db","port":3306,
         "engine":"mysql","dbname":"demodb2","dbInstanceIdentifier":"x"}"#;
@@ -182,6 +107,24 @@ mod tests {
         assert_eq!(Credentials::from_json(text).expect("credentials").port, 3307);
         let none = br#"{"username":"a","password":"b","host":"c"}"#;
         assert_eq!(Credentials::from_json(none).expect("credentials").port, 3306);
+    }
+
+    #[test]
+    fn another_password_is_another_login_of_the_same_account() {
+        let read = |json: &str| Credentials::from_json(json.as_bytes()).expect("credentials");
+        let one = read(r#"{"username":"a","password":"b","host":"c","dbname":"d"}"#);
+        assert!(
+            one.logs_in_as(&read(r#"{"username":"a","password":"b","host":"c","port":"3306"}"#))
+        );
+        let other = read(r#"{"username":"a","password":"B","host":"c"}"#);
+        assert!(!one.logs_in_as(&other) && one.is_of_account(&other));
+        for elsewhere in [
+            r#"{"username":"A","password":"b","host":"c"}"#,
+            r#"{"username":"a","password":"b","host":"C"}"#,
+            r#"{"username":"a","password":"b","host":"c","port":1}"#,
+        ] {
+            assert!(!one.is_of_account(&read(elsewhere)), "{elsewhere}");
+        }
     }
 
     #[test]

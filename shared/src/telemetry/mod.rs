@@ -1,19 +1,24 @@
-//! Logs: JSON, one line an invocation.
+//! Logs and metrics: JSON, one line an invocation, which both are read from.
 
+mod line;
+mod metric;
+mod metrics;
+
+pub use metric::{Metric, Source, Unit};
+pub use metrics::{DIMENSION, Metrics, NAMESPACE};
+
+use line::JsonLines;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Sends `tracing` events to standard output as JSON lines, from level `LOG_LEVEL` (default `info`)
-/// up. To be called once, at the start of the process; a second call changes nothing.
+/// up; [`Metrics`] go with their lines. To be called once, at the start of the process; a second call
+/// changes nothing.
 pub fn init() {
     let level = std::env::var("LOG_LEVEL").unwrap_or_default();
     // A second subscriber is refused; the first one serves as well.
     let _ = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false)
+        .event_format(JsonLines)
         .with_env_filter(filter(&level))
         .try_init();
 }

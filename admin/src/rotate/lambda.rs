@@ -1,0 +1,125 @@
+//! `rotate` behind the Lambda Runtime API.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use rds_admission::client::{AdmissionError, Counter, GivenBack, Held};
+use rds_admission::telemetry::chain;
+use rds_admission::time::Deadline;
+use serde_json::Value;
+
+use super::{Event, Outcome, RotateError, Rotation};
+
+/// The counter's own timeout is 5 seconds: an invoke that takes longer is lost.
+const COUNTER_ATTEMPT: Duration = Duration::from_secs(6);
+const VAULT_ATTEMPT: Duration = Duration::from_secs(3);
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// The client that invokes the counter.
+#[must_use]
+pub fn counter_client(aws: &SdkConfig) -> aws_sdk_lambda::Client {
+    let config =
+        aws_sdk_lambda::config::Builder::from(aws).timeout_config(timeouts(COUNTER_ATTEMPT));
+    aws_sdk_lambda::Client::from_conf(config.build())
+}
+
+/// The client that reads and writes the secret.
+#[must_use]
+pub fn vault_client(aws: &SdkConfig) -> aws_sdk_secretsmanager::Client {
+    let config =
+        aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts(VAULT_ATTEMPT));
+    aws_sdk_secretsmanager::Client::from_conf(config.build())
+}
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(2 * attempt)
+        .build()
+}
+
+/// Serves invocations until Lambda ends the instance.
+///
+/// # Errors
+/// When the Runtime API can't be reached.
+pub async fn run<C: Counter + 'static>(rotation: Rotation<C>) -> Result<(), Error> {
+    let rotation = &rotation;
+    // Boxed: the nested futures of the SDKs are deeper than the compiler follows by default.
+    lambda_runtime::run(service_fn(move |event| Box::pin(invocation(rotation, event)))).await
+}
+
+/// One invocation, and the one line that is logged of it.
+///
+/// # Errors
+/// A [`RotateError`](super::RotateError) by its type and causes; `InvalidEvent`.
+async fn invocation<C: Counter + 'static>(
+    rotation: &Rotation<C>,
+    event: LambdaEvent<Value>,
+) -> Result<(), Diagnostic> {
+    let LambdaEvent { payload, context } = event;
+    let request_id = context.request_id.as_str();
+    let event: Event = match serde_json::from_value(payload) {
+        Ok(event) => event,
+        Err(error) => {
+            tracing::error!(request_id, outcome = INVALID_EVENT, cause = chain(&error), "rotate");
+            return Err(diagnostic(INVALID_EVENT, error.to_string()));
+        }
+    };
+    let outcome = rotation.handle(&event, Deadline::at_epoch_ms(context.deadline)).await;
+    log(request_id, &event, &outcome);
+    outcome.result.map(drop).map_err(|error| diagnostic(error.error_type(), chain(&error)))
+}
+
+/// The Lambda error's `errorType` for what is no event of a rotation.
+const INVALID_EVENT: &str = "InvalidEvent";
+
+fn diagnostic(error_type: &str, error_message: String) -> Diagnostic {
+    Diagnostic { error_type: error_type.to_owned(), error_message }
+}
+
+fn log(request_id: &str, event: &Event, Outcome { result, held }: &Outcome) {
+    let held = match result {
+        Err(RotateError::Admission(AdmissionError::OutOfTime { held, .. })) => held,
+        _ => held,
+    }
+    .as_ref();
+    let lease = held.map(|held| held.lease.as_str());
+    let given_back = held.map(|held| held.given_back.as_str());
+    let release_failure = match held {
+        Some(Held { given_back: GivenBack::Failed(Some(error)), .. }) => Some(chain(error)),
+        _ => None,
+    };
+    let (step, version) = (event.step.as_str(), event.token.as_str());
+    match result {
+        Ok(done) => {
+            let outcome = done.as_str();
+            tracing::info!(
+                request_id,
+                step,
+                version,
+                outcome,
+                lease,
+                given_back,
+                release_failure,
+                "rotate"
+            );
+        }
+        Err(error) => {
+            let cause = chain(error);
+            tracing::error!(
+                request_id,
+                step,
+                version,
+                outcome = error.error_type(),
+                cause,
+                lease,
+                given_back,
+                release_failure,
+                "rotate"
+            );
+        }
+    }
+}

@@ -1,0 +1,253 @@
+"""What the functions measure: the metrics in their log lines, the schedule, the dashboard, the alarms."""
+
+import contextlib
+import json
+import pathlib
+import time
+import unittest
+import urllib.request
+from collections import Counter
+from typing import Any
+
+import pymysql
+from stack import (
+    POOL,
+    SLOTS,
+    STACK,
+    STANDARD,
+    QuietStack,
+    acquire,
+    client,
+    connect,
+    counter,
+    get,
+    leases,
+    new_lease,
+    release,
+)
+from test_3_switch import switch
+
+NAME = STACK["counterFunction"].removesuffix("-counter")
+UNITS = {"Count", "Milliseconds", "Percent"}
+COUNTER, QUERY = STACK["counterFunction"], STACK["queryFunction"]
+
+
+def lines(function: str) -> list[dict[str, Any]]:
+    """All that the function has logged; every line of it is one JSON object."""
+    folder = pathlib.Path(STACK["logs"]) / function
+    texts = [line for path in folder.rglob("*.log") for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in texts]
+
+
+def values(line: dict[str, Any]) -> dict[str, float]:
+    """What CloudWatch reads from a line; AssertionError where it would not.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    if "_aws" not in line:
+        return {}
+    assert line["_aws"].keys() == {"Timestamp", "CloudWatchMetrics"}, line
+    assert abs(line["_aws"]["Timestamp"] / 1000 - time.time()) < 24 * 3600, line
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert directive.keys() == {"Namespace", "Dimensions", "Metrics"}, line
+    assert directive["Namespace"] == "rds-admission", line
+    assert directive["Dimensions"] == [["Pool"]], line
+    assert isinstance(line["Pool"], str), line
+    assert 0 < len(directive["Metrics"]) <= 100, line
+    for metric in directive["Metrics"]:
+        assert metric.keys() == {"Name", "Unit"} and metric["Unit"] in UNITS, line
+        value = line[metric["Name"]]
+        assert isinstance(value, (int, float)) and not isinstance(value, bool), line
+    return {metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]}
+
+
+def measured(function: str) -> list[dict[str, float]]:
+    """What CloudWatch has read of the pool from the function's log."""
+    return [values(line) for line in lines(function) if line.get("Pool") == POOL]
+
+
+class Sums(Counter[str]):
+    """The sums of the metrics that count, and how often there was one of each that does not."""
+
+    GAUGES = ("DecisionLatency", "SlotsInUse", "PoolSize", "SlotUtilisation", "SlotHoldTime")
+
+    @classmethod
+    def now(cls) -> "Sums":
+        sums = cls()
+        for line in measured(COUNTER) + measured(QUERY):
+            for name, value in line.items():
+                sums[name] += 1 if name in cls.GAUGES else int(value)
+        return sums
+
+
+@contextlib.contextmanager
+def no_slot_can_be_asked_for():
+    """Whoever invokes the counter to take a slot is throttled by Lambda: it is certain that nothing was
+    decided, and so nothing is given back behind the request."""
+    faults = STACK["awsEndpoint"] + "/_local/faults"
+    rule = {"call": "acquire", "moment": "before", "action": {"answer": "throttled"}}
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(faults, json.dumps(rule).encode(), headers)
+    with urllib.request.urlopen(request) as answer:
+        made = json.load(answer)["id"]
+    try:
+        yield
+    finally:
+        urllib.request.urlopen(urllib.request.Request(f"{faults}/{made}", method="DELETE")).close()
+
+
+class Metrics(QuietStack):
+    @contextlib.contextmanager
+    def adds(self, **expected: int):
+        """What happens inside adds so much to the metrics, but for the pool's gauges."""
+        before = Sums.now()
+        yield
+        gained = Sums.now() - before
+        # The schedule measures these besides; and a throttled caller of these tests asks again.
+        for other in ("SlotsInUse", "PoolSize", "SlotUtilisation", "RejectedThrottled"):
+            del gained[other]
+        self.assertEqual(gained, expected)
+
+    def test_every_decision_is_counted_once(self):
+        with self.adds(
+            SlotsGranted=10, LeasesRenewed=1, LeasesLost=1, SlotsReleased=10, DecisionLatency=23
+        ):
+            taken = [new_lease() for _ in range(10)]
+            for lease in taken:
+                self.assertTrue(acquire(lease, 60)["granted"])
+            self.assertTrue(counter(op="renew", lease=taken[0], ttlSeconds=60)["renewed"])
+            self.assertFalse(counter(op="renew", lease=new_lease(), ttlSeconds=60)["renewed"])
+            for lease in taken:
+                self.assertTrue(release(lease)["released"])
+            self.assertFalse(release(taken[0])["released"])
+            counter(op="status")
+
+    def test_the_articles_callers_are_counted_too(self):
+        with self.adds(SlotsGranted=1, SlotsReleased=1, DecisionLatency=2):
+            self.assertIs(counter(incrementCounter=True), True)
+            self.assertIs(counter(incrementCounter=False), True)
+
+    def test_an_admitted_request_is_a_grant_a_hold_and_a_release(self):
+        with self.adds(SlotsGranted=5, SlotsReleased=5, DecisionLatency=10, SlotHoldTime=5):
+            for _ in range(5):
+                self.assertEqual(get("/employees").status, 200)
+            self.assertEqual(get("/nowhere").status, 404)
+
+    def test_a_full_pool_shows_its_rejections_and_its_utilisation(self):
+        with leases(STANDARD), self.adds(RejectedFull=3, DecisionLatency=3):
+            self.assertFalse(acquire(new_lease(), 60)["granted"])
+            for _ in range(2):
+                self.assertEqual(get("/employees").problem, "no-slot")
+            fullest = max(measured(COUNTER), key=lambda line: line.get("SlotUtilisation", 0))
+            self.assertEqual(fullest["PoolSize"], SLOTS)
+            expected = 100 * fullest["SlotsInUse"] / SLOTS
+            self.assertAlmostEqual(fullest["SlotUtilisation"], expected)
+            self.assertGreaterEqual(fullest["SlotsInUse"], STANDARD)
+
+    def test_the_servers_own_refusal_is_counted(self):
+        with contextlib.ExitStack() as others:
+            with self.assertRaises(pymysql.err.OperationalError) as full:
+                while True:
+                    other = others.enter_context(contextlib.closing(connect()))
+                    # Longer than the server's own, so that none is gone before all are there.
+                    other.query("SET SESSION wait_timeout = 60")
+            self.assertEqual(full.exception.args[0], 1040)
+            with self.adds(
+                SlotsGranted=1, SlotsReleased=1, DecisionLatency=2, SlotHoldTime=1, TooManyConnections=1
+            ):
+                self.assertEqual(get("/employees").problem, "connection-refused-by-server")
+
+    def test_requests_past_the_controller_are_counted_as_such(self):
+        self.addCleanup(switch, "on")
+        switch("bypass")
+        with self.adds(BypassedRequests=2):
+            for _ in range(2):
+                self.assertEqual(get("/employees").status, 200)
+
+    def test_requests_without_an_answer_from_the_counter_are_counted(self):
+        with self.adds(AdmissionUnavailable=1), no_slot_can_be_asked_for():
+            self.assertEqual(get("/employees").problem, "admission-unavailable")
+
+    def test_a_name_that_is_no_pools_is_not_measured(self):
+        with contextlib.suppress(Exception):
+            counter(op="status", RDBMSName="nobody")
+        self.assertIn("nobody", {line.get("pool") for line in lines(COUNTER)})
+        self.assertNotIn("nobody", {line.get("Pool") for line in lines(COUNTER)})
+
+    def test_all_that_was_logged_adds_up(self):
+        self.assertEqual(get("/employees").status, 200)
+        sums = Sums.now()
+        decisions = Counter(line.get("outcome") for line in lines(COUNTER) if line.get("pool") == POOL)
+        for outcome, metric in {
+            "granted": "SlotsGranted",
+            "full": "RejectedFull",
+            "throttled": "RejectedThrottled",
+            "released": "SlotsReleased",
+            "renewed": "LeasesRenewed",
+            "lost": "LeasesLost",
+        }.items():
+            self.assertEqual(decisions[outcome], sums[metric], outcome)
+        requests = [line for line in lines(QUERY) if line["message"] == "request"]
+        held = [line for line in requests if "given_back" in line and "admission" not in line]
+        self.assertEqual(len(held), sums["SlotHoldTime"])
+        past = [line for line in requests if "admission" in line]
+        self.assertEqual(len(past), sums["BypassedRequests"])
+
+
+class Schedule(QuietStack):
+    def test_it_measures_a_quiet_pool_and_takes_over_what_has_expired(self):
+        before, sweeps = Sums.now(), len(self.sweeps())
+        self.assertTrue(acquire(new_lease(), 1)["granted"])
+        # Every minute; and the second minute's finds what was not over in the first's.
+        deadline = time.monotonic() + 150
+        while (Sums.now() - before)["LeasesTakenOver"] == 0:
+            self.assertLess(time.monotonic(), deadline, "the schedule invokes the counter")
+            time.sleep(1)
+        new = self.sweeps()[sweeps:]
+        self.assertTrue(new)
+        self.assertEqual(sum(line["LeasesTakenOver"] for line in new if "LeasesTakenOver" in line), 1)
+        for line in new:
+            self.assertEqual(line["PoolSize"], SLOTS)
+        self.assertEqual(counter(op="status")["inUse"], 0)
+
+    def sweeps(self) -> list[dict[str, float]]:
+        swept = [line for line in lines(COUNTER) if line.get("op") == "sweep"]
+        return [values(line) for line in sorted(swept, key=lambda line: line["timestamp"])]
+
+
+class Watching(unittest.TestCase):
+    """The dashboard and the alarms as deployed; their metrics are checked against the code's by
+    shared/tests/template.rs."""
+
+    def test_the_dashboard_names_this_pool_and_these_functions(self):
+        body = client("cloudwatch").get_dashboard(DashboardName=NAME)["DashboardBody"]
+        widgets = json.loads(body)["widgets"]
+        metrics = [m for w in widgets for m in w["properties"].get("metrics", [])]
+        ours = {metric[3] for metric in metrics if metric[0] == "rds-admission"}
+        self.assertEqual(ours, {POOL})
+        functions = {metric[3] for metric in metrics if metric[0] == "AWS/Lambda"}
+        self.assertLessEqual({COUNTER, QUERY}, functions)
+        alarms = {alarm["AlarmArn"] for alarm in self.alarms()}
+        shown = {arn for w in widgets for arn in w["properties"].get("alarms", [])}
+        self.assertTrue(shown)
+        self.assertLessEqual(shown, alarms)
+
+    def test_every_alarm_says_what_to_do_and_watches_something_of_this_stack(self):
+        watched = {POOL, COUNTER, QUERY, f"{NAME}-rotate"}
+        alarms = self.alarms()
+        self.assertGreater(len(alarms), 10)
+        for alarm in alarms:
+            with self.subTest(alarm["AlarmName"]):
+                self.assertGreater(len(alarm["AlarmDescription"]), 60)
+                self.assertLessEqual(len(alarm["AlarmDescription"]), 1024)
+                [dimension] = alarm["Dimensions"]
+                self.assertIn(dimension["Value"], watched)
+                # Without a topic, nobody is told.
+                self.assertEqual((alarm["AlarmActions"], alarm["OKActions"]), ([], []))
+
+    def alarms(self) -> list[dict[str, Any]]:
+        return client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{NAME}-")["MetricAlarms"]
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,207 @@
+"""What the person on call does, on the deployed stack: `slots`."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+import unittest
+import urllib.request
+from contextlib import closing, contextmanager
+from typing import Any
+
+from stack import POOL, SLOTS, STACK, STANDARD, QuietStack, acquire, connect, get, item, leases, new_lease, release
+
+SLOTS_COMMAND = os.environ.get("SLOTS", "target/debug/slots")
+LOADTEST = os.environ.get("LOADTEST", "target/debug/loadtest")
+MYSQL = STACK["mysql"]
+# How somebody on AWS is known; the stack takes anybody.
+AWS = {
+    "AWS_ENDPOINT_URL": STACK["awsEndpoint"],
+    "AWS_REGION": STACK["region"],
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "SLOTS_TABLE": STACK["table"],
+    "SLOTS_DATABASE": "mysql://{adminUser}:{adminPassword}@{host}:{port}/{database}".format(**MYSQL),
+    "SLOTS_TLS": "off",
+}
+
+
+def slots(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """The exit code and the answer."""
+    done = subprocess.run(
+        [SLOTS_COMMAND, *arguments, "--pool", POOL, "--json"],
+        env=os.environ | AWS,
+        text=True,
+        capture_output=True,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def set_max_connections(value: int) -> None:
+    """What somebody does to the server who has not thought of the pool."""
+    request = urllib.request.Request(
+        f"{STACK['awsEndpoint']}/_local/database/max-connections",
+        method="POST",
+        data=json.dumps({"value": value}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    urllib.request.urlopen(request).close()
+
+
+class Samples:
+    """The item, read again and again."""
+
+    def __enter__(self) -> "Samples":
+        self.seen: list[dict[str, Any]] = []
+        self.over = threading.Event()
+        self.reading = threading.Thread(target=self.read)
+        self.reading.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.reading.join()
+
+    def read(self) -> None:
+        while not self.over.is_set():
+            self.seen.append(item())
+
+    def until(self, reached: Any) -> dict[str, Any]:
+        """Waits for a sample that is so."""
+        deadline = time.monotonic() + 60
+        while not (self.seen and reached(self.seen[-1])):
+            assert self.reading.is_alive() and time.monotonic() < deadline, self.seen[-1:]
+            time.sleep(0.01)
+        return self.seen[-1]
+
+
+def in_use(sample: dict[str, Any]) -> int:
+    return int(sample["InUse"]["N"])
+
+
+class Operations(QuietStack):
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(slots, "resize", str(SLOTS), "--priority", str(SLOTS - STANDARD))
+        self.addCleanup(slots, "resume")
+
+    @contextmanager
+    def flood(self):
+        """Twice as many users as there are slots, each of which is held for a second."""
+        process = subprocess.Popen(
+            [LOADTEST, "--stack", os.environ["STACK_JSON"], "--users", "120", "--hold", "1", "--duration", "600"],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            yield
+        finally:
+            # The load test puts back what it has switched, and judges.
+            process.terminate()
+            out, err = process.communicate(timeout=120)
+        # What it was refused was refused as the contract says: nothing else went wrong.
+        self.assertRegex(out, r"VERDICT: FAIL: the test was interrupted\n", out + err)
+
+    def assert_none_came_in_above(self, limit: int, samples: list[dict[str, Any]]) -> None:
+        for before, after in zip(samples, samples[1:]):
+            if in_use(after) > limit:
+                self.assertLessEqual(set(after["Leases"]["M"]), set(before["Leases"]["M"]))
+
+    def test_a_pool_made_smaller_under_load_comes_down_and_admits_none_above(self):
+        with Samples() as samples, self.flood():
+            samples.until(lambda now: in_use(now) == STANDARD)
+            code, answer = slots("resize", "20", "--wait")
+            self.assertEqual((code, answer["down"]), (0, True))
+            self.assertEqual((answer["maxConnections"], answer["standardLimit"]), (20, 18))
+            # It is full again, at its new size.
+            down = len(samples.seen)
+            samples.until(lambda now: in_use(now) == 18)
+            seen = list(samples.seen)
+            code, answer = slots("resize", str(SLOTS))
+            self.assertEqual((code, answer["standardLimit"]), (0, STANDARD))
+            # Up at once: there is somebody who takes them.
+            samples.until(lambda now: in_use(now) > 20)
+        small = [sample for sample in seen if sample["MaxConnections"] == {"N": "20"}]
+        self.assertGreater(max(map(in_use, small)), 20, "it had to come down")
+        self.assert_none_came_in_above(18, small)
+        self.assertLessEqual(max(map(in_use, seen[down:])), 20)
+
+    def test_a_drained_pool_stops_all_until_it_is_resumed(self):
+        with Samples() as samples, self.flood():
+            samples.until(lambda now: in_use(now) == STANDARD)
+            code, answer = slots("drain", "--wait")
+            self.assertEqual((code, answer["down"], answer["inUse"]), (0, True, 0))
+            refused = get("/employees")
+            self.assertEqual((refused.status, refused.problem), (503, "draining"))
+            self.assertIsNotNone(refused.headers["retry-after"])
+            for rank in ("standard", "priority"):
+                self.assertEqual(acquire(new_lease(), 30, **{"class": rank})["reason"], "draining")
+            self.assertEqual(in_use(item()), 0)
+            drained = [sample for sample in list(samples.seen) if "Drain" in sample]
+            code, answer = slots("resume")
+            self.assertEqual((code, answer["draining"]), (0, False))
+            samples.until(lambda now: in_use(now) > 0)
+        self.assert_none_came_in_above(0, drained)
+        self.assertEqual(get("/employees").status, 200)
+
+    def test_a_crashed_holder_keeps_no_drain_waiting(self):
+        # Nobody gives it back, and on a pool that drains nobody takes it over.
+        acquire(new_lease(), 1)
+        code, answer = slots("drain", "--wait")
+        self.assertEqual((code, answer["inUse"]), (0, 0))
+
+    def test_an_evicted_lease_frees_its_slot(self):
+        with leases(STANDARD) as out:
+            another = new_lease()
+            self.assertEqual(acquire(another, 30)["reason"], "full")
+            code, answer = slots("evict", out[0])
+            self.assertEqual((code, answer["evicted"], answer["inUse"]), (0, True, STANDARD - 1))
+            self.assertTrue(acquire(another, 30)["granted"])
+            self.assertFalse(release(out[0])["released"])
+            release(another)
+
+    def test_the_status_is_the_items(self):
+        with leases(3) as out:
+            code, answer = slots("status")
+            self.assertEqual(code, 0)
+            self.assertEqual({lease["lease"] for lease in answer["leases"]}, set(out))
+            self.assertEqual((answer["inUse"], answer["maxConnections"]), (3, SLOTS))
+
+
+class Doctor(QuietStack):
+    def assert_finds(self, *checks: str) -> None:
+        code, answer = slots("doctor")
+        problems = [found for found in answer["findings"] if found["severity"] == "problem"]
+        self.assertEqual([found["check"] for found in problems], list(checks), answer)
+        self.assertEqual((code, answer["healthy"]), (int(bool(checks)), not checks))
+        for found in problems:
+            self.assertTrue(found["says"] and found["do"])
+
+    def test_a_stack_as_it_was_deployed_is_well(self):
+        self.assert_finds()
+
+    def test_a_server_made_smaller_than_the_pool_is_found(self):
+        self.addCleanup(set_max_connections, 66)
+        set_max_connections(50)
+        self.assert_finds("sizing")
+
+    def test_a_pool_made_larger_than_the_server_is_found(self):
+        self.addCleanup(slots, "resize", str(SLOTS))
+        slots("resize", "70")
+        self.assert_finds("sizing")
+
+    def test_somebody_who_connects_past_the_counter_is_found(self):
+        with closing(connect()):
+            self.assert_finds("connections")
+
+    def test_a_pool_that_nobody_has_resumed_is_found(self):
+        self.addCleanup(slots, "resume")
+        slots("drain")
+        self.assert_finds("draining")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,29 @@
+//! The database's credentials, from AWS Secrets Manager.
+//!
+//! A [`SecretCache`] keeps them, and follows them when the password is rotated.
+
+mod cache;
+mod credentials;
+
+pub use cache::SecretCache;
+pub use credentials::Credentials;
+
+use thiserror::Error;
+
+/// Why there are no credentials.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// Secrets Manager could not be reached, or refused.
+    #[error("the secret could not be read")]
+    Read {
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The secret is not the JSON object that `SecretTargetAttachment` writes. What it holds is not
+    /// repeated.
+    #[error("the secret is not an object with {field}")]
+    Shape {
+        /// What is missing or wrong.
+        field: &'static str,
+    },
+}

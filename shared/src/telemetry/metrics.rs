@@ -1,0 +1,114 @@
+//! What one invocation measured, and how it is written into its log line.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value, json};
+
+use super::Metric;
+use crate::client::{GivenBack, Held};
+use crate::pool::PoolName;
+
+/// The namespace of all metrics.
+pub const NAMESPACE: &str = "rds-admission";
+
+/// The one dimension of all metrics: the pool's name. Each value of it is billed as metrics of its own,
+/// so that no name may become one which the table does not hold.
+pub const DIMENSION: &str = "Pool";
+
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+const _: () = assert!(Metric::ALL.len() <= 100, "a line has 100 metrics at the most");
+
+/// What was measured in one invocation, about one pool.
+///
+/// Given to a log line as the field [`FIELD`](Self::FIELD), it becomes part of the line in
+/// `CloudWatch`'s embedded metric format: nothing is called, `CloudWatch` reads the log.
+///
+/// ```
+/// use rds_admission::telemetry::{Metric, Metrics};
+///
+/// # let pool: rds_admission::pool::PoolName = "Prod_MySQL".parse()?;
+/// let metrics = Metrics::new(pool).count(Metric::SlotsGranted, 1).gauge(Metric::PoolSize, 62);
+/// tracing::info!(outcome = "granted", %metrics, "decision");
+/// # Ok::<(), rds_admission::pool::InvalidName>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    pool: PoolName,
+    values: BTreeMap<Metric, Number>,
+}
+
+impl Metrics {
+    /// The field of a log line that is written as metrics.
+    pub const FIELD: &str = "metrics";
+
+    /// Nothing yet, of `pool`.
+    #[must_use]
+    pub fn new(pool: PoolName) -> Self {
+        Self { pool, values: BTreeMap::new() }
+    }
+
+    /// The same, and `metric` happened `times`. What did not happen is not written: `CloudWatch` bills a
+    /// metric for the hours in which it has values.
+    #[must_use]
+    pub fn count(self, metric: Metric, times: u32) -> Self {
+        if times == 0 { self } else { self.gauge(metric, times) }
+    }
+
+    /// The same, and `metric` stood at `value`.
+    #[must_use]
+    pub fn gauge(mut self, metric: Metric, value: impl Into<Number>) -> Self {
+        self.values.insert(metric, value.into());
+        self
+    }
+
+    /// The same with a `value` that has a fraction; left out when it is no number.
+    #[must_use]
+    pub fn fraction(self, metric: Metric, value: f64) -> Self {
+        match Number::from_f64(value) {
+            Some(value) => self.gauge(metric, value),
+            None => self,
+        }
+    }
+
+    /// The same, and a slot was held.
+    #[must_use]
+    pub fn held(self, held: &Held) -> Self {
+        let time = (held.work + held.release).as_secs_f64() * 1_000.0;
+        let failed = matches!(held.given_back, GivenBack::Failed(_));
+        self.fraction(Metric::SlotHoldTime, time).count(Metric::ReleaseFailures, u32::from(failed))
+    }
+
+    /// What was measured of `metric`.
+    #[must_use]
+    pub fn get(&self, metric: Metric) -> Option<f64> {
+        self.values.get(&metric).and_then(Number::as_f64)
+    }
+
+    /// The members that a line has for the metrics, measured `at` so many milliseconds since the epoch.
+    pub(super) fn at(self, at: u64) -> Vec<(&'static str, Value)> {
+        if self.values.is_empty() {
+            return Vec::new();
+        }
+        let defined = |metric: &Metric| json!({ "Name": metric, "Unit": metric.unit().as_str() });
+        let directive = json!({
+            "Namespace": NAMESPACE,
+            "Dimensions": [[DIMENSION]],
+            "Metrics": self.values.keys().map(defined).collect::<Vec<_>>(),
+        });
+        let metadata = json!({ "Timestamp": at, "CloudWatchMetrics": [directive] });
+        let values = self.values.into_iter().map(|(metric, value)| (metric.name(), value.into()));
+        [("_aws", metadata), (DIMENSION, self.pool.as_str().into())]
+            .into_iter()
+            .chain(values)
+            .collect()
+    }
+}
+
+/// As JSON: what a log line's field can carry.
+impl fmt::Display for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}

@@ -1,0 +1,153 @@
+//! The command line.
+
+use std::num::NonZeroU32;
+
+use clap::{Parser, Subcommand};
+use rds_admission::pool::{InvalidName, LeaseId, PoolName};
+use rds_admission::session::Tls;
+use secrecy::SecretString;
+
+/// What `--help` says after the options.
+const AFTER_HELP: &str = include_str!("help.txt");
+
+/// See and steer a pool of connection slots
+#[derive(Parser)]
+#[command(version, after_long_help = AFTER_HELP, disable_help_subcommand = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// DynamoDB table of the pool: the stack's output `TableName`
+    #[arg(long, value_name = "NAME", env = "SLOTS_TABLE", global = true)]
+    pub table: Option<String>,
+
+    /// The pool in the table: the stack's output `PoolName`
+    #[arg(long, value_name = "NAME", default_value = "Prod_MySQL", global = true)]
+    pub pool: PoolName,
+
+    /// Answer in JSON, on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What can be done.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Show the pool: slots in use, its size, its leases
+    Status {
+        /// Show it again every second, until Ctrl-C
+        ///
+        /// In place on a terminal; elsewhere a line each, with --json an object a line.
+        #[arg(long)]
+        watch: bool,
+    },
+
+    /// Give the pool another number of slots
+    ///
+    /// More slots are there at once. With fewer, no lease is taken from anybody: none is granted until
+    /// as many have ended as are too many. The next deployment that changes the pool's properties sets
+    /// its own size. Whether the server takes so many connections is not asked: see `slots doctor`.
+    Resize {
+        /// Slots that may be out at once, of both classes
+        #[arg(value_name = "N")]
+        slots: NonZeroU32,
+        /// How many of them only class priority may take; as many as now when not given
+        #[arg(long, value_name = "P")]
+        priority: Option<u32>,
+        /// How long to wait for it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+
+    /// Grant nothing more, to either class; leases that are out end as ever
+    ///
+    /// Callers are refused with the reason `draining`, clients with 503 and Retry-After. Rotation, which
+    /// takes a slot as everybody does, waits too. `slots resume` ends it.
+    Drain {
+        /// How long to wait for it.
+        #[command(flatten)]
+        wait: Wait,
+    },
+
+    /// Grant again after `slots drain`
+    Resume,
+
+    /// Take a lease away, at once
+    ///
+    /// Its holder is not told. If it is alive, it may still be connected, and until it is not, the
+    /// server has one connection more than slots are counted: evict what you know to be dead. What has
+    /// expired need not be evicted; whoever needs a slot takes it over.
+    Evict {
+        /// The lease's id, as `slots status` shows it
+        #[arg(value_name = "LEASE", allow_hyphen_values = true, value_parser = stored_lease)]
+        lease: LeaseId,
+    },
+
+    /// Compare the pool with the server, and say what is wrong and what to do
+    ///
+    /// Opens one connection, which is one of those outside the pool. The account needs PROCESS to see
+    /// the threads of others.
+    Doctor {
+        /// The service's database, mysql://user:password@host:port/database
+        ///
+        /// Prefer the variable to the option: other users of the machine can read a command line.
+        #[arg(long, value_name = "ADDRESS", env = "SLOTS_DATABASE", hide_env_values = true)]
+        database: SecretString,
+        /// Connections that are not slots: the template's `ReservedConnections`
+        #[arg(long, value_name = "N", default_value_t = 4)]
+        reserved: u32,
+        /// `rds`: TLS, verified against RDS's roots; `off`; or the absolute path of a PEM file of roots
+        #[arg(long, value_name = "rds|off|FILE", env = "SLOTS_TLS", default_value = "rds")]
+        tls: Tls,
+    },
+}
+
+/// Whether to wait, and for how long.
+#[derive(Clone, Copy, clap::Args)]
+pub struct Wait {
+    /// Wait until enough leases have ended, and show how many are left
+    ///
+    /// Ctrl-C ends the waiting only. Leases that expire meanwhile are taken away.
+    #[arg(long)]
+    pub wait: bool,
+    /// Wait for so many seconds at the most; the default is longer than any lease that is not renewed
+    #[arg(long, value_name = "SECONDS", default_value_t = 1_000, requires = "wait")]
+    pub timeout: u32,
+}
+
+/// An id as it stands in the table, where those of the article's callers occur too.
+fn stored_lease(id: &str) -> Result<LeaseId, InvalidName> {
+    LeaseId::from_stored(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn any_id_of_the_table_can_be_evicted() {
+        for id in ["Zk3v9Qa1", "-k3v9Qa1", "--json-_", "~k3v9Qa1"] {
+            let args = Args::try_parse_from(["slots", "--table", "t", "evict", id]).ok();
+            let evicted = args.map(|args| args.command);
+            assert!(
+                matches!(evicted, Some(Command::Evict { lease }) if lease.as_str() == id),
+                "{id}"
+            );
+        }
+        assert!(Args::try_parse_from(["slots", "evict", "Zk3v9Qa"]).is_err());
+    }
+
+    #[test]
+    fn how_long_to_wait_is_no_question_without_waiting() {
+        assert!(Args::try_parse_from(["slots", "drain", "--timeout", "5"]).is_err());
+        assert!(Args::try_parse_from(["slots", "drain", "--wait", "--timeout", "5"]).is_ok());
+    }
+}

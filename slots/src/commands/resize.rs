@@ -1,0 +1,39 @@
+//! Another number of slots.
+
+use std::num::NonZeroU32;
+
+use rds_admission::pool::PoolSize;
+
+use super::conclude;
+use crate::args::Wait;
+use crate::status::Status;
+use crate::table::Table;
+use crate::wait::Goal;
+use crate::{Ending, Error, Voice};
+
+/// Gives the pool `slots` slots, `priority` of them for class priority alone.
+pub(super) async fn resize(
+    table: &Table,
+    voice: Voice,
+    slots: NonZeroU32,
+    priority: Option<u32>,
+    wait: Wait,
+) -> Result<Ending, Error> {
+    let before = table.read().await?;
+    let kept = before.size.max_connections() - before.size.standard_limit();
+    let size = PoolSize::new(slots, priority.unwrap_or(kept))?;
+    let pool = table.resize(size).await?;
+    let goal = Goal { in_use: slots.get(), draining: pool.draining, slots: slots.get() };
+    let was = before.size.max_connections();
+    let words =
+        move |status: &Status| format!("{} (there were {was} slots)\n{status}", verdict(status));
+    conclude(table, voice, pool, goal, wait, words).await
+}
+
+fn verdict(status: &Status) -> String {
+    let Status { in_use, max_connections, .. } = *status;
+    match in_use.checked_sub(max_connections) {
+        None | Some(0) => format!("{max_connections} slots"),
+        Some(above) => format!("{max_connections} slots once {above} leases more have ended"),
+    }
+}

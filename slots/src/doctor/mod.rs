@@ -1,0 +1,9 @@
+//! What a pool and its server look like, and what of it is wrong.
+
+pub(crate) mod checks;
+mod report;
+mod server;
+
+pub(crate) use checks::Seen;
+pub(crate) use report::Report;
+pub(crate) use server::{Address, Server, Thread};

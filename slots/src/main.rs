@@ -1,0 +1,19 @@
+//! The command: reads its arguments, does it, and exits with how it ended.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use slots::{Args, COULD_NOT, Ending, FOUND, Voice, run};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args).await {
+        Ok(Ending::Good) => ExitCode::SUCCESS,
+        Ok(Ending::Bad) => ExitCode::from(FOUND),
+        Err(error) => {
+            Voice::of(&args).sorry(&error);
+            ExitCode::from(COULD_NOT)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What is changed.
+
+use rds_admission::pool::{Class, LeaseId};
+use rds_admission::store::{Acquired, Operations, Store};
+use rds_admission::time::Seconds;
+use serde_json::json;
+
+use crate::slots::World;
+use crate::support::{lease, pool};
+
+async fn is_granted(world: &World, class: Class) -> bool {
+    let acquired = world.store.acquire(&pool(), lease(), Seconds(60), class).await;
+    matches!(acquired.expect("an answer"), Acquired::Granted { .. })
+}
+
+#[tokio::test]
+async fn a_drained_pool_grants_nothing_until_it_is_resumed() {
+    let world = World::new().await;
+    world.lease("Zk3v9Qa1").await;
+    for _ in 0..2 {
+        let (code, answer) = world.json(&["drain"]).await;
+        assert_eq!((code, &answer["draining"], &answer["inUse"]), (0, &json!(true), &json!(1)));
+    }
+    assert!(!is_granted(&world, Class::Priority).await);
+    let (code, said) = world.run(&["status"]).await;
+    assert_eq!(code, 0);
+    assert!(said.contains("DRAINING"), "{said}");
+    let (code, answer) = world.json(&["resume"]).await;
+    assert_eq!((code, &answer["draining"]), (0, &json!(false)));
+    assert!(is_granted(&world, Class::Standard).await);
+    let (code, said) = world.run(&["resume"]).await;
+    assert_eq!(code, 0);
+    assert!(said.starts_with("was not draining"), "{said}");
+}
+
+#[tokio::test]
+async fn to_wait_is_to_see_the_last_lease_end_and_to_take_away_what_expired() {
+    let world = World::new().await;
+    let held: LeaseId = world.lease("Zk3v9Qa1").await;
+    world.expired("crashed1").await;
+    let mut waiting = world.command(&["drain", "--wait"]);
+    let waiting = waiting.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let waiting = waiting.spawn().expect("it runs");
+    // The crashed one goes without anybody's doing, the held one does not.
+    while world.in_use().await != 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(world.store.release(&pool(), held).await.expect("an answer").released);
+    let (code, said) = crate::slots::said(&waiting.wait_with_output().await.expect("it ends"));
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("done: Prod_MySQL: 0 of 62 slots in use"), "{said}");
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_is_told_so() {
+    let world = World::new().await;
+    world.lease("Zk3v9Qa1").await;
+    let (code, answer) = world.json(&["drain", "--wait", "--timeout", "1"]).await;
+    assert_eq!((code, &answer["down"], &answer["inUse"]), (1, &json!(false), &json!(1)));
+    // It goes on draining.
+    assert_eq!(answer["draining"], true);
+}
+
+#[tokio::test]
+async fn who_waits_is_told_when_somebody_resumes() {
+    let world = World::new().await;
+    world.lease("Zk3v9Qa1").await;
+    let mut waiting = world.command(&["drain", "--wait"]);
+    let waiting = waiting.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let waiting = waiting.spawn().expect("it runs");
+    while !world.store.read(&pool()).await.expect("a pool").draining {
+        tokio::task::yield_now().await;
+    }
+    world.store.resume(&pool()).await.expect("a pool");
+    let (code, said) = crate::slots::said(&waiting.wait_with_output().await.expect("it ends"));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("somebody has changed the pool"), "{said}");
+}
+
+#[tokio::test]
+async fn a_size_keeps_the_priority_slots_unless_they_are_given() {
+    let world = World::new().await;
+    for (arguments, slots, standard) in [
+        (&["resize", "40"][..], 40, 38),
+        (&["resize", "50", "--priority", "5"], 50, 45),
+        (&["resize", "70"], 70, 65),
+    ] {
+        let (code, answer) = world.json(arguments).await;
+        assert_eq!((code, &answer["maxConnections"]), (0, &json!(slots)));
+        assert_eq!(answer["standardLimit"], standard);
+    }
+    let (code, said) = world.run(&["resize", "5"]).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("5 priority slots leave none of 5"), "{said}");
+    assert_eq!(world.json(&["status"]).await.1["maxConnections"], 70);
+}
+
+#[tokio::test]
+async fn a_smaller_pool_is_waited_for() {
+    let world = World::new().await;
+    world.lease("Zk3v9Qa1").await;
+    let second = world.lease("Zk3v9Qa2").await;
+    let third = world.lease("Zk3v9Qa3").await;
+    let (code, said) = world.run(&["resize", "2", "--priority", "1"]).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("2 slots once 1 leases more have ended"), "{said}");
+    world.store.release(&pool(), third).await.expect("an answer");
+    let (code, answer) = world.json(&["resize", "2", "--wait"]).await;
+    assert_eq!((code, &answer["down"], &answer["inUse"]), (0, &json!(true), &json!(2)));
+    assert!(!is_granted(&world, Class::Priority).await);
+    world.store.release(&pool(), second).await.expect("an answer");
+    assert!(is_granted(&world, Class::Priority).await);
+}
+
+#[tokio::test]
+async fn a_lease_is_evicted_by_any_id_that_the_table_has() {
+    let world = World::new().await;
+    for id in ["Zk3v9Qa1", "-k3v9Qa1", "~k3v9Qa1"] {
+        world.lease(id).await;
+        let (code, answer) = world.json(&["evict", id]).await;
+        assert_eq!(
+            (code, &answer["evicted"], &answer["expired"]),
+            (0, &json!(true), &json!(false))
+        );
+        assert_eq!((&answer["lease"], &answer["inUse"]), (&json!(id), &json!(0)));
+        let (code, answer) = world.json(&["evict", id]).await;
+        assert_eq!((code, &answer["evicted"]), (1, &json!(false)));
+    }
+    world.expired("crashed1").await;
+    let (code, said) = world.run(&["evict", "crashed1"]).await;
+    assert_eq!(code, 0);
+    assert!(said.starts_with("crashed1 had expired"), "{said}");
+}
