@@ -63,7 +63,9 @@ function tiles(run, index) {
             " of demand",
           ]
         : slots
-          ? "never enough demand to tell"
+          ? run.admission === "bypassed"
+            ? "no slots are taken past the controller"
+            : "never enough demand to tell"
           : "not watched",
     ),
   );
