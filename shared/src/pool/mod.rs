@@ -1,5 +1,6 @@
 //! The pool: what it holds, and who may take a slot. Pure rules; the time is an argument.
 
+pub mod frugal;
 mod id;
 mod rules;
 mod size;

@@ -1,0 +1,193 @@
+//! What is decided, by whom and by asking the table what.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rds_admission::pool::Class;
+use rds_admission::pool::frugal::{Sighting, Step, Tour};
+
+use crate::scenario::Algorithm;
+use crate::table::{Reply, second};
+use crate::world::{Event, Request, World};
+
+impl World<'_> {
+    /// Goes through the items, from the one that the lease chose, until a request is to be made.
+    pub(crate) fn decide(&mut self, caller: usize) {
+        let now = self.agenda.now();
+        let Some(instance) = self.callers[caller].instance else { return };
+        let step = match self.scenario.algorithm {
+            Algorithm::BareCount | Algorithm::Plain => self.next_item(caller),
+            Algorithm::Frugal => {
+                let memory = &mut self.deciders.instances[instance].memory;
+                let this = &mut self.callers[caller];
+                let tour = this
+                    .tour
+                    .get_or_insert_with(|| memory.arrives(now, this.lease, &mut self.dice));
+                memory.step(tour, now, &mut self.dice)
+            }
+        };
+        match step {
+            Step::Refuse => self.refuse(caller),
+            Step::Ask(item) => {
+                self.callers[caller].item = item;
+                self.send(caller, Request::Acquire, Duration::ZERO);
+            }
+            Step::Look(item) => {
+                self.callers[caller].item = item;
+                match &mut self.deciders.instances[instance].looking[item] {
+                    Some(waiting) => waiting.push(caller),
+                    nobody => {
+                        *nobody = Some(vec![caller]);
+                        self.send(caller, Request::Look, Duration::ZERO);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The plain algorithm: one item after the other, from the one that the lease chose.
+    fn next_item(&mut self, caller: usize) -> Step {
+        let items = self.items.len();
+        let this = &mut self.callers[caller];
+        let item = (Tour::first(this.lease, items) + this.tried) % items;
+        this.tried += 1;
+        if this.tried > items { Step::Refuse } else { Step::Ask(item) }
+    }
+
+    fn refuse(&mut self, caller: usize) {
+        let instance = self.callers[caller].instance.unwrap_or_default();
+        let pause = match self.scenario.algorithm {
+            Algorithm::BareCount | Algorithm::Plain => self.plain_retry_after(),
+            Algorithm::Frugal => {
+                self.deciders.instances[instance].memory.retry_after(&mut self.dice)
+            }
+        };
+        self.answer(caller, Err(pause));
+    }
+
+    /// Sends a request to the table, `later`.
+    pub(crate) fn send(&mut self, caller: usize, request: Request, later: Duration) {
+        let way = self.way(request);
+        self.agenda.after(later + way, Event::AtTable(caller, request));
+    }
+
+    /// Half of a request's latency.
+    fn way(&mut self, request: Request) -> Duration {
+        let cloud = &self.scenario.cloud;
+        let latency = if request == Request::Look { cloud.read } else { cloud.write };
+        latency.draw(&mut self.dice) / 2
+    }
+
+    pub(crate) fn at_table(&mut self, caller: usize, request: Request) {
+        let now = self.agenda.now();
+        let this = &self.callers[caller];
+        let item = &mut self.items[this.item];
+        let before = item.used;
+        let reply = match request {
+            Request::Look => item.look(now, self.scenario.cloud.staleness, &mut self.dice),
+            Request::Acquire => item.acquire(now, this.lease, this.until),
+            Request::Release => item.release(now, this.lease),
+        };
+        let used = item.used.since(before);
+        self.tally.used(now, this.item, request, &reply, used);
+        match reply {
+            Reply::Granted(_) => self.tally.slots(now, &self.items),
+            Reply::Released => {
+                self.tally.slots(now, &self.items);
+                self.tally.released(now, now.saturating_sub(this.ended));
+            }
+            _ => {}
+        }
+        let way = self.way(request);
+        self.agenda.after(way, Event::Back(caller, request, reply));
+    }
+
+    pub(crate) fn back(&mut self, caller: usize, request: Request, reply: Reply) {
+        if matches!(reply, Reply::Throttled) && self.tries_the_table_again(caller, request) {
+            return;
+        }
+        match (request, reply) {
+            (Request::Look, reply) => self.looked(caller, reply),
+            (Request::Acquire, reply) => self.asked(caller, reply),
+            (Request::Release, Reply::Throttled) => self.gives_back_later(caller),
+            (Request::Release, _) => {
+                self.leave_counter(caller);
+                self.agenda.after(Duration::ZERO, Event::Leaves(caller));
+            }
+        }
+    }
+
+    /// The SDK's retries: full jitter up to a bound that doubles.
+    fn tries_the_table_again(&mut self, caller: usize, request: Request) -> bool {
+        let cloud = &self.scenario.cloud;
+        let tries =
+            if request == Request::Release { cloud.release_tries } else { cloud.acquire_tries };
+        self.callers[caller].throttled += 1;
+        let throttled = self.callers[caller].throttled;
+        if request == Request::Release
+            && let Some(instance) = self.callers[caller].instance
+        {
+            self.deciders.instances[instance].memory.throttled(self.agenda.now());
+        }
+        let again = throttled < tries;
+        if again {
+            let bound = cloud.backoff * 2_u32.pow(throttled - 1);
+            let pause = bound.mul_f64(self.dice.random_range(0.0..1.0));
+            self.send(caller, request, pause);
+        }
+        again
+    }
+
+    /// A look is back, for all that wait for it.
+    fn looked(&mut self, caller: usize, reply: Reply) {
+        let now = self.agenda.now();
+        let Some(instance) = self.callers[caller].instance else { return };
+        let item = self.callers[caller].item;
+        let instance = &mut self.deciders.instances[instance];
+        let waiting = instance.looking[item].take().unwrap_or_default();
+        let mut may_ask = 0;
+        if let Reply::Seen(pool) = reply {
+            let leases: Vec<_> = waiting.iter().map(|caller| self.callers[*caller].lease).collect();
+            let seen = Sighting::of(&pool, Class::Standard, second(now));
+            may_ask = instance.memory.looked(item, now, &seen, &leases, &mut self.dice);
+        } else {
+            instance.memory.throttled(now);
+        }
+        for (n, caller) in waiting.into_iter().enumerate() {
+            self.callers[caller].throttled = 0;
+            if n < may_ask {
+                self.send(caller, Request::Acquire, Duration::ZERO);
+            } else {
+                self.in_vain(caller);
+            }
+        }
+    }
+
+    fn asked(&mut self, caller: usize, reply: Reply) {
+        let now = self.agenda.now();
+        let Some(instance) = self.callers[caller].instance else { return };
+        let item = self.callers[caller].item;
+        let lease = self.callers[caller].lease;
+        let memory = &mut self.deciders.instances[instance].memory;
+        let seen = |pool| Sighting::of(pool, Class::Standard, second(now));
+        match reply {
+            Reply::Granted(pool) => {
+                memory.granted(item, now, lease, &seen(&pool));
+                self.answer(caller, Ok(()));
+            }
+            Reply::Full(pool) => {
+                memory.refused(item, now, lease, &seen(&pool));
+                self.in_vain(caller);
+            }
+            _ => {
+                memory.throttled(now);
+                self.refuse(caller);
+            }
+        }
+    }
+
+    fn in_vain(&mut self, caller: usize) {
+        self.callers[caller].throttled = 0;
+        self.decide(caller);
+    }
+}

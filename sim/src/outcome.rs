@@ -1,0 +1,115 @@
+//! What a run came to.
+
+use std::time::Duration;
+
+/// What a run came to, while it was measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outcome {
+    /// Callers that came.
+    pub arrived: u64,
+    /// Callers for whom there was no container.
+    pub turned_away: u64,
+    /// Callers that got a slot.
+    pub admitted: u64,
+    /// Callers that got none.
+    pub rejected: u64,
+    /// Refusals: one for each rejected caller, and those after which a caller waited.
+    pub refusals: u64,
+    /// Refusals while one slot of twenty, or more, was free.
+    pub refused_beside_room: u64,
+    /// Calls that Lambda throttled, as no counter was free for them.
+    pub counter_throttled: u64,
+    /// Admissions a second.
+    pub goodput: f64,
+    /// Slots that were out, of all, on average.
+    pub utilisation: f64,
+    /// The most slots that were ever out at once.
+    pub most_out: u32,
+    /// Slots that are out in the end and that nobody can ever get.
+    pub lost: u32,
+    /// Looks.
+    pub looks: u64,
+    /// Acquires that were refused by their condition.
+    pub failed_writes: u64,
+    /// Acquires and looks that were throttled.
+    pub throttled: u64,
+    /// Releases that were throttled.
+    pub throttled_releases: u64,
+    /// Read units of all looks and of all acquires that were refused, a write counted as 5.
+    pub units: f64,
+    /// Write units a second of the item that took the most.
+    pub writes: f64,
+    /// The most write units that an item took in one second.
+    pub peak_writes: f64,
+    /// Read units a second of the item that took the most.
+    pub reads: f64,
+    /// How long grants took, from the asking to the hearing.
+    pub grant: Times,
+    /// How long refusals took.
+    pub refusal: Times,
+    /// How long slots stayed taken after the work with them had ended.
+    pub release: Times,
+    /// How long callers that got a slot had waited for it.
+    pub waited: Times,
+    /// How long clients that come back had been without a slot when they got one.
+    pub between: Times,
+    /// The most calls of a client that were refused in a row.
+    pub most_refused: u32,
+    /// Jain's index of the slots that clients got: 1 when all got as many.
+    pub fairness: f64,
+}
+
+/// How long something took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Times {
+    /// The median.
+    pub p50: Duration,
+    /// 99 of 100 took no longer.
+    pub p99: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+impl Outcome {
+    /// Read units for each caller that was rejected: what was spent in vain, for the admitted too.
+    #[must_use]
+    pub fn units_a_rejection(&self) -> f64 {
+        self.units / number(self.rejected.max(1))
+    }
+
+    /// The same for each refusal.
+    #[must_use]
+    pub fn units_a_refusal(&self) -> f64 {
+        self.units / number(self.refusals.max(1))
+    }
+
+    /// Looks for each admission.
+    #[must_use]
+    pub fn looks_a_grant(&self) -> f64 {
+        number(self.looks) / number(self.admitted.max(1))
+    }
+
+    /// Refused writes for each admission.
+    #[must_use]
+    pub fn failed_a_grant(&self) -> f64 {
+        number(self.failed_writes) / number(self.admitted.max(1))
+    }
+
+    /// Callers that were rejected, of all that were decided.
+    #[must_use]
+    pub fn rejected_share(&self) -> f64 {
+        number(self.rejected) / number((self.rejected + self.admitted).max(1))
+    }
+
+    /// Refusals beside free slots, of all.
+    #[must_use]
+    pub fn beside_room_share(&self) -> f64 {
+        number(self.refused_beside_room) / number(self.refusals.max(1))
+    }
+}
+
+/// A count as a number to divide by.
+#[expect(clippy::cast_precision_loss, reason = "no run counts to 2^52")]
+pub(crate) fn number(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,273 @@
+//! What is simulated.
+
+use std::fmt;
+use std::time::Duration;
+
+use rand::RngExt;
+use rds_admission::pool::frugal::Tuning;
+
+use crate::chance::{Dice, Latency, exponential};
+
+/// One run.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// What it is about.
+    pub name: String,
+    /// The seed of its dice.
+    pub seed: u64,
+    /// Slots of the pool, all of class standard.
+    pub slots: u32,
+    /// The most slots that one item holds.
+    pub slots_per_item: u32,
+    /// Who comes.
+    pub arrivals: Arrivals,
+    /// How long a holder works.
+    pub hold: Hold,
+    /// The share of holders that crash and never give back.
+    pub crashes: f64,
+    /// The length of a lease.
+    pub lease: Duration,
+    /// Who decides.
+    pub via: Via,
+    /// How it is decided.
+    pub algorithm: Algorithm,
+    /// The numbers that the frugal rule depends on.
+    pub tuning: Tuning,
+    /// How long a caller waits for a slot before it is refused: `SLOT_WAIT_MS`.
+    pub wait: Duration,
+    /// Query containers: the most callers that are there at once.
+    pub containers: usize,
+    /// What surrounds it.
+    pub cloud: Cloud,
+    /// When the measuring begins.
+    pub warm_up: Duration,
+    /// When the last caller comes, and the measuring ends.
+    pub length: Duration,
+}
+
+/// Who comes.
+#[derive(Debug, Clone, Copy)]
+pub enum Arrivals {
+    /// Independent callers, so many a second, that do not come back.
+    Open(f64),
+    /// So many clients, each of which comes back: when refused after its `Retry-After`, when served after
+    /// a pause of this mean.
+    Closed(u32, Duration),
+    /// A rush that ends: so many a second, and from this time on only so many.
+    Ebb(f64, Duration, f64),
+}
+
+/// How long a holder works with its slot.
+#[derive(Debug, Clone, Copy)]
+pub enum Hold {
+    /// Always as long.
+    Exactly(Duration),
+    /// Exponentially distributed.
+    Around(Duration),
+}
+
+impl Hold {
+    /// The mean.
+    #[must_use]
+    pub fn mean(self) -> Duration {
+        match self {
+            Self::Exactly(mean) | Self::Around(mean) => mean,
+        }
+    }
+
+    pub(crate) fn draw(self, dice: &mut Dice) -> Duration {
+        match self {
+            Self::Exactly(hold) => hold,
+            Self::Around(mean) => exponential(mean, dice),
+        }
+    }
+}
+
+/// Which of the idle instances takes a call. How Lambda chooses is not documented, so both ends are
+/// simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Routing {
+    /// The one that was used last: few instances, which see much.
+    Recent,
+    /// Any, of so many that are all warm: each sees little.
+    Any(usize),
+}
+
+/// Who decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// Counter Lambdas, one call at a time, at most so many.
+    Counter(usize, Routing),
+    /// The query containers themselves, each with a memory of its own.
+    Containers(Routing),
+    /// So many processes that decide for any number of callers at once, and share a look.
+    Processes(usize),
+}
+
+/// How it is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// The article's: a count, without leases.
+    BareCount,
+    /// Every acquire is a conditional write.
+    Plain,
+    /// [`rds_admission::pool::frugal`].
+    Frugal,
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BareCount => "bare count",
+            Self::Plain => "plain",
+            Self::Frugal => "frugal",
+        })
+    }
+}
+
+/// What surrounds the algorithm.
+#[derive(Debug, Clone, Copy)]
+pub struct Cloud {
+    /// An eventually consistent read.
+    pub read: Latency,
+    /// A conditional write.
+    pub write: Latency,
+    /// Invoking the counter, there and back, without its work.
+    pub invoke: Latency,
+    /// Starting an instance.
+    pub cold_start: Latency,
+    /// Connecting to the database.
+    pub connect: Latency,
+    /// How far the two followers of an item's three replicas are behind, on average.
+    pub staleness: Duration,
+    /// Write units that an item takes in a second.
+    pub writes: f64,
+    /// Read units that an item takes in a second.
+    pub reads: f64,
+    /// Tries of an acquire when the table throttles.
+    pub acquire_tries: u32,
+    /// Tries of a release, after which the holder begins anew.
+    pub release_tries: u32,
+    /// The bound of the pause after the first throttled try; it doubles.
+    pub backoff: Duration,
+}
+
+impl Default for Cloud {
+    fn default() -> Self {
+        Self {
+            read: Latency::millis(4, 15),
+            write: Latency::millis(6, 20),
+            invoke: Latency::millis(12, 40),
+            cold_start: Latency::millis(150, 400),
+            connect: Latency::millis(5, 20),
+            staleness: Duration::from_millis(20),
+            writes: 1_000.0,
+            reads: 3_000.0,
+            acquire_tries: 1,
+            release_tries: 6,
+            backoff: Duration::from_millis(50),
+        }
+    }
+}
+
+impl Cloud {
+    /// With the retries that the SDK makes unless told otherwise: of an acquire as of a release, and after
+    /// up to a second (<https://docs.rs/aws-smithy-types/latest/aws_smithy_types/retry/struct.RetryConfig.html>).
+    #[must_use]
+    pub fn with_the_sdks_retries(self) -> Self {
+        Self { acquire_tries: 3, release_tries: 3, backoff: Duration::from_secs(1), ..self }
+    }
+}
+
+impl Default for Scenario {
+    /// The reference: a pool of 60 slots that are held for a second, ten times the callers that it can
+    /// admit, and counters of which the one that was used last is used again.
+    fn default() -> Self {
+        let reference = Self {
+            name: "reference".to_owned(),
+            seed: 1,
+            slots: 60,
+            slots_per_item: 60,
+            arrivals: Arrivals::Open(0.0),
+            hold: Hold::Around(Duration::from_secs(1)),
+            crashes: 0.0,
+            lease: Duration::from_secs(35),
+            via: Via::Counter(1_000, Routing::Recent),
+            algorithm: Algorithm::Frugal,
+            tuning: Tuning::default(),
+            wait: Duration::ZERO,
+            containers: 10_000,
+            cloud: Cloud::default(),
+            warm_up: Duration::ZERO,
+            length: Duration::ZERO,
+        };
+        reference.at(10.0)
+    }
+}
+
+impl Scenario {
+    /// Rejections from which a price is taken, at the least.
+    const REJECTIONS: f64 = 20_000.0;
+
+    /// Items of the pool. The article's count is always one.
+    #[must_use]
+    pub fn items(&self) -> u32 {
+        if self.algorithm == Algorithm::BareCount {
+            1
+        } else {
+            self.slots.div_ceil(self.slots_per_item)
+        }
+    }
+
+    /// Slots of item `n`: all have as many, or one more.
+    #[must_use]
+    pub fn slots_of(&self, n: u32) -> u32 {
+        self.slots / self.items() + u32::from(n < self.slots % self.items())
+    }
+
+    /// The time for which a slot is out for each holder.
+    #[must_use]
+    pub fn cycle(&self) -> Duration {
+        let Cloud { write, invoke, connect, .. } = self.cloud;
+        let hops =
+            if matches!(self.via, Via::Counter(..)) { invoke.median } else { Duration::ZERO };
+        self.hold.mean() + write.median + connect.median + hops
+    }
+
+    /// Admissions a second that the pool can do, where its items stay in one write unit: by its slots, and
+    /// by the two writes for each.
+    #[must_use]
+    pub fn capacity(&self) -> f64 {
+        let by_slots = f64::from(self.slots) / self.cycle().as_secs_f64();
+        let items = f64::from(self.slots.div_ceil(60));
+        by_slots.min(self.cloud.writes / 2.0 * items)
+    }
+
+    /// The same with `times` the callers that it can admit, for as long as it takes to see enough of them.
+    #[must_use]
+    pub fn at(self, times: f64) -> Self {
+        let (capacity, cycle) = (self.capacity(), self.cycle().as_secs_f64());
+        let warm_up = (4.0 * cycle).max(3.0);
+        let measured = Self::REJECTIONS / (capacity * (times - 1.0).max(0.3));
+        let measured = measured.max(10.0 * cycle).max(5.0);
+        Self {
+            arrivals: Arrivals::Open(capacity * times),
+            warm_up: Duration::from_secs_f64(warm_up),
+            length: Duration::from_secs_f64(warm_up + measured),
+            ..self
+        }
+    }
+
+    /// The same under another name.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    pub(crate) fn draw_work(&self, dice: &mut Dice) -> (Duration, bool) {
+        let connect = self.cloud.connect.draw(dice);
+        // A holder stops before its lease is over.
+        let hold = self.hold.draw(dice).min(self.lease.mul_f64(0.8));
+        (connect + hold, dice.random_bool(self.crashes))
+    }
+}

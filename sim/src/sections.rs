@@ -1,0 +1,248 @@
+//! What is simulated for `docs/simulation.md`: a section for each question.
+
+use std::time::Duration;
+
+use crate::column::Column;
+use crate::scenario::{Algorithm, Arrivals, Cloud, Hold, Routing, Scenario, Via};
+
+/// A table of the document.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// The name of its place in the document.
+    pub name: &'static str,
+    /// What it shows of each run.
+    pub columns: Vec<Column>,
+    /// Its runs.
+    pub rows: Vec<Scenario>,
+}
+
+const LEAD: [Column; 4] = [Column::Name, Column::Goodput, Column::Utilisation, Column::Units];
+const ALGORITHMS: [Algorithm; 3] = [Algorithm::BareCount, Algorithm::Plain, Algorithm::Frugal];
+
+/// Who may decide, from few that see much to many that see little.
+pub(crate) const DECIDERS: [(&str, Via); 6] = [
+    ("one process", Via::Processes(1)),
+    ("20 processes", Via::Processes(20)),
+    ("counters, the last used first", Via::Counter(1_000, Routing::Recent)),
+    ("counters, any of 300", Via::Counter(1_000, Routing::Any(300))),
+    ("containers, the last used first", Via::Containers(Routing::Recent)),
+    ("containers, any of 1,000", Via::Containers(Routing::Any(1_000))),
+];
+
+/// All sections.
+#[must_use]
+pub fn all() -> Vec<Section> {
+    vec![
+        algorithms(),
+        spike(),
+        deciders(),
+        overload(),
+        sizes(),
+        clients(),
+        waiting(),
+        ebb(),
+        crashes(),
+        retries(),
+        staleness(),
+    ]
+}
+
+fn section(
+    name: &'static str,
+    more: &[Column],
+    rows: impl IntoIterator<Item = Scenario>,
+) -> Section {
+    let columns = LEAD.iter().chain(more).copied().collect();
+    Section { name, columns, rows: rows.into_iter().collect() }
+}
+
+fn held(hold: Duration) -> Scenario {
+    Scenario { hold: Hold::Around(hold), ..Scenario::default() }.at(10.0)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn words(duration: Duration) -> String {
+    if duration < seconds(1) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        format!("{} s", duration.as_secs())
+    }
+}
+
+fn algorithms() -> Section {
+    let holds = [Duration::from_millis(50), seconds(1), seconds(5)];
+    let rows = holds.into_iter().flat_map(|hold| {
+        ALGORITHMS.map(|algorithm| {
+            let name = format!("{}, {algorithm}", words(hold));
+            Scenario { algorithm, ..held(hold) }.named(name)
+        })
+    });
+    let more = [
+        Column::Looks,
+        Column::Failed,
+        Column::Writes,
+        Column::Reads,
+        Column::Throttled,
+        Column::Grant,
+        Column::Refusal,
+        Column::Release,
+    ];
+    section("algorithms", &more, rows)
+}
+
+fn spike() -> Section {
+    let rows = [Algorithm::Plain, Algorithm::Frugal].map(|algorithm| {
+        let scenario =
+            Scenario { algorithm, hold: Hold::Exactly(seconds(4)), ..Scenario::default() };
+        let length = seconds(60);
+        let arrivals = Arrivals::Open(150.0);
+        Scenario { arrivals, warm_up: seconds(5), length, ..scenario }.named(algorithm.to_string())
+    });
+    section("spike", &[Column::Failed, Column::Refusal, Column::Release], rows)
+}
+
+fn deciders() -> Section {
+    let pools = [(60, 1_000), (60, 5_000), (60, 50), (10, 1_000), (10, 5_000)];
+    let rows = pools.into_iter().flat_map(|(slots, hold)| {
+        DECIDERS.map(|(who, via)| {
+            let hold = Duration::from_millis(hold);
+            let name = format!("{slots} slots, {}, {who}", words(hold));
+            let scenario = Scenario { slots, via, hold: Hold::Around(hold), ..Scenario::default() };
+            settled(scenario.at(10.0)).named(name)
+        })
+    });
+    section("deciders", &[Column::Looks, Column::Failed, Column::Throttled, Column::Release], rows)
+}
+
+/// The same, measured only when the instances have been there for half a minute.
+fn settled(scenario: Scenario) -> Scenario {
+    let measured = scenario.length.saturating_sub(scenario.warm_up);
+    let warm_up = scenario.warm_up.max(seconds(30));
+    Scenario { warm_up, length: warm_up + measured, ..scenario }
+}
+
+fn overload() -> Section {
+    let rows = [0.5, 0.8, 1.5, 3.0, 10.0, 100.0].into_iter().flat_map(|times| {
+        [Algorithm::Plain, Algorithm::Frugal].map(|algorithm| {
+            let name = format!("{times} times, {algorithm}");
+            Scenario { algorithm, ..Scenario::default() }.at(times).named(name)
+        })
+    });
+    let more =
+        [Column::Rejected, Column::BesideRoom, Column::Looks, Column::Failed, Column::PeakWrites];
+    section("overload", &more, rows)
+}
+
+fn sizes() -> Section {
+    let sized = |slots, slots_per_item, algorithm: Algorithm| {
+        let scenario = Scenario { slots, slots_per_item, algorithm, ..Scenario::default() };
+        let items = scenario.items();
+        let items = if items == 1 { "1 item".to_owned() } else { format!("{items} items") };
+        scenario.at(10.0).named(format!("{slots}, {items}, {algorithm}"))
+    };
+    let rows = [
+        sized(60, 60, Algorithm::Plain),
+        sized(60, 60, Algorithm::Frugal),
+        sized(600, 60, Algorithm::Plain),
+        sized(600, 60, Algorithm::Frugal),
+        sized(1_000, 1_000, Algorithm::BareCount),
+        sized(1_000, 1_000, Algorithm::Plain),
+        sized(1_000, 1_000, Algorithm::Frugal),
+        sized(1_000, 60, Algorithm::Plain),
+        sized(1_000, 60, Algorithm::Frugal),
+        sized(5_000, 5_000, Algorithm::BareCount),
+        sized(5_000, 60, Algorithm::Frugal),
+    ];
+    let more = [
+        Column::Looks,
+        Column::Failed,
+        Column::Writes,
+        Column::PeakWrites,
+        Column::Throttled,
+        Column::Grant,
+        Column::Release,
+    ];
+    section("sizes", &more, rows)
+}
+
+fn clients() -> Section {
+    let rows = [600, 10_000].into_iter().flat_map(|clients| {
+        [Algorithm::Plain, Algorithm::Frugal].map(|algorithm| {
+            let name = format!("{clients} clients, {algorithm}");
+            let arrivals = Arrivals::Closed(clients, seconds(1));
+            let (warm_up, length) = (seconds(120), seconds(720));
+            Scenario { arrivals, algorithm, warm_up, length, ..Scenario::default() }.named(name)
+        })
+    });
+    let more = [Column::Arrived, Column::Between, Column::MostRefused, Column::Fairness];
+    section("clients", &more, rows)
+}
+
+fn waiting() -> Section {
+    let rows = [1.2, 3.0, 10.0].into_iter().flat_map(|times| {
+        [0, 1, 5, 10].map(|wait| {
+            let name = format!("{times} times, waits {wait} s");
+            Scenario { wait: seconds(wait), ..Scenario::default() }.at(times).named(name)
+        })
+    });
+    let more =
+        [Column::Rejected, Column::UnitsARefusal, Column::Waited, Column::Writes, Column::Reads];
+    section("waiting", &more, rows)
+}
+
+/// A rush of a minute, and the minute after it with half the callers that the pool can admit.
+pub(crate) fn ebbing(via: Via) -> Scenario {
+    let scenario = Scenario { via, ..Scenario::default() };
+    let capacity = scenario.capacity();
+    let ends = seconds(60);
+    Scenario {
+        arrivals: Arrivals::Ebb(capacity * 10.0, ends, capacity * 0.5),
+        warm_up: ends,
+        length: ends * 2,
+        ..scenario
+    }
+}
+
+fn ebb() -> Section {
+    let counters = Via::Counter(1_000, Routing::Recent);
+    let plain = Scenario { algorithm: Algorithm::Plain, ..ebbing(counters) };
+    let frugal = DECIDERS.map(|(who, via)| ebbing(via).named(format!("frugal, {who}")));
+    let rows = [plain.named("plain")].into_iter().chain(frugal);
+    section("ebb", &[Column::Rejected, Column::BesideRoom, Column::Looks], rows)
+}
+
+fn crashes() -> Section {
+    let rows = ALGORITHMS.map(|algorithm| {
+        let scenario = Scenario { algorithm, crashes: 0.005, ..Scenario::default() };
+        let (warm_up, length) = (seconds(300), seconds(900));
+        Scenario { warm_up, length, ..scenario }.named(algorithm.to_string())
+    });
+    section("crashes", &[Column::Lost, Column::Failed], rows)
+}
+
+fn retries() -> Section {
+    let rows = [Algorithm::Plain, Algorithm::Frugal].into_iter().flat_map(|algorithm| {
+        let own = Scenario { algorithm, ..held(Duration::from_millis(50)) };
+        let cloud = Cloud::default().with_the_sdks_retries();
+        let sdks = Scenario { cloud, ..own.clone() };
+        [
+            sdks.named(format!("{algorithm}, the SDK's own")),
+            own.named(format!("{algorithm}, as proposed")),
+        ]
+    });
+    let more = [Column::Throttled, Column::ThrottledReleases, Column::Grant, Column::Release];
+    section("retries", &more, rows)
+}
+
+fn staleness() -> Section {
+    let rows = [0, 20, 100, 500].map(|millis| {
+        let staleness = Duration::from_millis(millis);
+        let cloud = Cloud { staleness, ..Cloud::default() };
+        let via = Via::Counter(1_000, Routing::Any(300));
+        Scenario { via, cloud, ..Scenario::default() }.named(words(staleness))
+    });
+    section("staleness", &[Column::Looks, Column::Failed], rows)
+}

@@ -1,0 +1,180 @@
+//! The DynamoDB table: items, their limits, and what is billed.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use rand::RngExt;
+use rds_admission::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize};
+use rds_admission::time::UnixSeconds;
+
+use crate::bucket::Bucket;
+use crate::chance::{Dice, exponential};
+use crate::scenario::{Algorithm, Scenario};
+
+/// What a request came to.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// The item takes no more units in this second.
+    Throttled,
+    /// A look: the item, as far as the replica knew.
+    Seen(Pool),
+    /// The lease is out; the item after that.
+    Granted(Pool),
+    /// None is free; the item before that.
+    Full(Pool),
+    /// The lease is back.
+    Released,
+}
+
+/// One item: a pool, or a shard of one.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) pool: Pool,
+    pub(crate) used: Used,
+    /// What a write of it is billed.
+    write_units: f64,
+    /// What an eventually consistent read of it is billed.
+    look_units: f64,
+    writes: Bucket,
+    reads: Bucket,
+    /// What changed, as far back as a replica may be: each lease with its expiry when it came in, without
+    /// when it went.
+    history: VecDeque<(Duration, LeaseId, UnixSeconds, bool)>,
+}
+
+/// What an item was asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Used {
+    /// Write units.
+    pub(crate) writes: f64,
+    /// Read units.
+    pub(crate) reads: f64,
+}
+
+impl Used {
+    /// What was used since it was `before`.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self { writes: self.writes - before.writes, reads: self.reads - before.reads }
+    }
+}
+
+impl Item {
+    /// Further back than any replica is.
+    const OLDEST: Duration = Duration::from_secs(1);
+
+    pub(crate) fn new(scenario: &Scenario, n: u32) -> Self {
+        let slots = NonZeroU32::new(scenario.slots_of(n)).unwrap_or(NonZeroU32::MIN);
+        let size = PoolSize::new(slots, 0)
+            .unwrap_or_else(|never| unreachable!("no slot is kept back: {never}"));
+        let bytes = match scenario.algorithm {
+            Algorithm::BareCount => 0,
+            Algorithm::Plain | Algorithm::Frugal => size.item_bytes(&name()),
+        };
+        Self {
+            pool: Pool::new(size),
+            used: Used::default(),
+            write_units: units(bytes, 1_024),
+            look_units: units(bytes, 4_096) / 2.0,
+            writes: Bucket::per_second(scenario.cloud.writes),
+            reads: Bucket::per_second(scenario.cloud.reads),
+            history: VecDeque::new(),
+        }
+    }
+
+    /// An eventually consistent read by one of three replicas, of which two are behind.
+    pub(crate) fn look(&mut self, now: Duration, staleness: Duration, dice: &mut Dice) -> Reply {
+        if !self.reads.take(self.look_units, now) {
+            return Reply::Throttled;
+        }
+        self.used.reads += self.look_units;
+        let behind = if dice.random_range(0..3) == 0 {
+            Duration::ZERO
+        } else {
+            exponential(staleness, dice).min(Self::OLDEST)
+        };
+        let mut pool = self.pool.clone();
+        for (at, lease, until, came) in self.history.iter().rev() {
+            if *at + behind <= now {
+                break;
+            }
+            if *came {
+                pool.leases.remove(lease);
+            } else {
+                pool.leases.insert(*lease, *until);
+            }
+        }
+        Reply::Seen(pool)
+    }
+
+    /// The conditional writes of an acquire. A takeover is a second one.
+    pub(crate) fn acquire(&mut self, now: Duration, lease: LeaseId, until: UnixSeconds) -> Reply {
+        if !self.write(now) {
+            return Reply::Throttled;
+        }
+        match self.pool.plan_acquire(lease, Class::Standard, second(now)) {
+            AcquirePlan::Add => {}
+            AcquirePlan::TakeOver { expired } => {
+                if !self.write(now) {
+                    return Reply::Throttled;
+                }
+                for (old, until) in expired {
+                    self.pool.leases.remove(&old);
+                    self.changed(now, old, until, false);
+                }
+            }
+            AcquirePlan::Held { .. } | AcquirePlan::Full | AcquirePlan::Draining => {
+                return Reply::Full(self.pool.clone());
+            }
+        }
+        self.pool.leases.insert(lease, until);
+        self.changed(now, lease, until, true);
+        Reply::Granted(self.pool.clone())
+    }
+
+    /// The conditional write of a release.
+    pub(crate) fn release(&mut self, now: Duration, lease: LeaseId) -> Reply {
+        if !self.write(now) {
+            return Reply::Throttled;
+        }
+        if let Some(until) = self.pool.leases.remove(&lease) {
+            self.changed(now, lease, until, false);
+        }
+        Reply::Released
+    }
+
+    /// Slots that are free now.
+    pub(crate) fn free(&self) -> u32 {
+        self.pool.size.max_connections().saturating_sub(self.pool.in_use())
+    }
+
+    fn write(&mut self, now: Duration) -> bool {
+        let taken = self.writes.take(self.write_units, now);
+        if taken {
+            self.used.writes += self.write_units;
+        }
+        taken
+    }
+
+    fn changed(&mut self, now: Duration, lease: LeaseId, until: UnixSeconds, came: bool) {
+        self.history.push_back((now, lease, until, came));
+        while self.history.front().is_some_and(|(at, ..)| *at + Self::OLDEST < now) {
+            self.history.pop_front();
+        }
+    }
+}
+
+/// Started blocks of so many bytes, at least one: of the item with every slot out, which is what it is in
+/// a rush.
+fn units(bytes: usize, block: usize) -> f64 {
+    f64::from(u32::try_from(bytes.div_ceil(block).max(1)).unwrap_or(u32::MAX))
+}
+
+fn name() -> PoolName {
+    "Prod_MySQL".parse().unwrap_or_else(|never| unreachable!("it is a name: {never}"))
+}
+
+/// The second of the simulated day at which it is `now`.
+pub(crate) fn second(now: Duration) -> UnixSeconds {
+    UnixSeconds(now.as_secs())
+}

@@ -1,0 +1,124 @@
+//! A run.
+
+use std::time::Duration;
+
+use rand::RngExt;
+
+use crate::agenda::Agenda;
+use crate::caller::{Caller, Client};
+use crate::chance::{Dice, dice, exponential};
+use crate::deciders::Deciders;
+use crate::outcome::Outcome;
+use crate::scenario::{Arrivals, Scenario};
+use crate::table::{Item, Reply};
+use crate::tally::Tally;
+
+/// What happens.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Somebody comes: the next of the open ones, or this client.
+    Arrives(Option<usize>),
+    /// A caller asks for a slot, for the first time or again.
+    Asks(usize),
+    /// What it asks reaches those that decide.
+    Reaches(usize),
+    /// An instance begins with it.
+    Begins(usize),
+    /// A request reaches the table.
+    AtTable(usize, Request),
+    /// Its answer is back.
+    Back(usize, Request, Reply),
+    /// A caller hears what came of it: whether it has a slot, and else when it may come back.
+    Hears(usize, Result<(), Duration>),
+    /// A holder's work ends.
+    Ends(usize),
+    /// Its give-back reaches those that decide.
+    GivesBack(usize),
+    /// A holder is gone.
+    Leaves(usize),
+}
+
+/// What the table is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    Look,
+    Acquire,
+    Release,
+}
+
+/// All that there is.
+#[derive(Debug)]
+pub(crate) struct World<'a> {
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) agenda: Agenda<Event>,
+    pub(crate) dice: Dice,
+    pub(crate) items: Vec<Item>,
+    pub(crate) deciders: Deciders,
+    pub(crate) callers: Vec<Caller>,
+    /// Places of `callers` that are free.
+    pub(crate) vacant: Vec<usize>,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) tally: Tally,
+}
+
+/// Simulates a scenario, from an empty pool until the last holder is gone.
+#[must_use]
+pub fn run(scenario: &Scenario) -> Outcome {
+    let mut world = World {
+        scenario,
+        agenda: Agenda::new(),
+        dice: dice(scenario.seed),
+        items: (0..scenario.items()).map(|n| Item::new(scenario, n)).collect(),
+        deciders: Deciders::new(scenario),
+        callers: Vec::new(),
+        vacant: Vec::new(),
+        clients: Vec::new(),
+        tally: Tally::new(scenario),
+    };
+    world.begin();
+    while let Some(event) = world.agenda.next() {
+        world.happens(event);
+    }
+    world.tally.outcome(&world.items, &world.clients)
+}
+
+impl World<'_> {
+    fn begin(&mut self) {
+        if let Arrivals::Closed(clients, _) = self.scenario.arrivals {
+            self.clients = vec![Client::default(); clients as usize];
+            for client in 0..self.clients.len() {
+                let at = Duration::from_secs_f64(self.dice.random_range(0.0..1.0));
+                self.agenda.after(at, Event::Arrives(Some(client)));
+            }
+        } else {
+            self.next_arrives();
+        }
+    }
+
+    /// Lets the next of independent callers come.
+    pub(crate) fn next_arrives(&mut self) {
+        let per_second = match self.scenario.arrivals {
+            Arrivals::Open(per_second) => per_second,
+            Arrivals::Ebb(rush, until, _) if self.agenda.now() < until => rush,
+            Arrivals::Ebb(_, _, calm) => calm,
+            Arrivals::Closed(..) => return,
+        };
+        let pause = exponential(Duration::from_secs_f64(1.0 / per_second), &mut self.dice);
+        self.agenda.after(pause, Event::Arrives(None));
+    }
+
+    fn happens(&mut self, event: Event) {
+        match event {
+            Event::Arrives(client) => self.arrives(client),
+            Event::Asks(caller) => self.asks(caller),
+            Event::Reaches(caller) => self.reaches(caller),
+            Event::Begins(caller) => self.decide(caller),
+            Event::AtTable(caller, request) => self.at_table(caller, request),
+            Event::Back(caller, request, reply) => self.back(caller, request, reply),
+            Event::Hears(caller, heard) => self.hears(caller, heard),
+            Event::Ends(caller) => self.ends(caller),
+            Event::GivesBack(caller) => self.gives_back(caller),
+            Event::Leaves(caller) => self.leaves(caller, None),
+        }
+    }
+}
