@@ -3,8 +3,6 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_config::timeout::TimeoutConfig;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use lambda_http::lambda_runtime;
 use lambda_http::request::LambdaRequest;
@@ -18,11 +16,6 @@ use crate::answer::{Answer, Problem};
 use crate::event::{Asked, told};
 use crate::measured::measured;
 use crate::{Employees, Failure, Route};
-
-/// The counter's own timeout is 5 seconds: an invoke that takes longer is lost.
-const COUNTER_ATTEMPT: Duration = Duration::from_secs(6);
-const SECRET_ATTEMPT: Duration = Duration::from_secs(3);
-const CONNECT: Duration = Duration::from_secs(3);
 
 /// How long a request may hold the database by `HOLD_SECONDS`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,30 +43,6 @@ impl From<Hold> for Duration {
     fn from(hold: Hold) -> Self {
         hold.0
     }
-}
-
-/// The client that invokes the counter.
-#[must_use]
-pub fn counter_client(aws: &SdkConfig) -> aws_sdk_lambda::Client {
-    let config =
-        aws_sdk_lambda::config::Builder::from(aws).timeout_config(timeouts(COUNTER_ATTEMPT));
-    aws_sdk_lambda::Client::from_conf(config.build())
-}
-
-/// The client that reads the secret.
-#[must_use]
-pub fn secret_client(aws: &SdkConfig) -> aws_sdk_secretsmanager::Client {
-    let config =
-        aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts(SECRET_ATTEMPT));
-    aws_sdk_secretsmanager::Client::from_conf(config.build())
-}
-
-fn timeouts(attempt: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(2 * attempt)
-        .build()
 }
 
 /// Serves invocations until Lambda ends the instance. Says so at once when admission is bypassed.

@@ -5,7 +5,7 @@ use query::{Employees, Gate, Mode, lambda};
 use rds_admission::client::{Admission, Bypass, LambdaCounter};
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
-use rds_admission::{env, telemetry};
+use rds_admission::{aws, env, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -17,12 +17,12 @@ async fn main() -> Result<(), lambda_http::Error> {
     let tls = env::or("DB_TLS", SessionOptions::default().tls)?;
     let hold: lambda::Hold = env::or("HOLD_SECONDS", lambda::Hold::default())?;
 
-    let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let gate = match mode {
-        Mode::On => Gate::Counter(LambdaCounter::new(lambda::counter_client(&aws), counter)),
+        Mode::On => Gate::Counter(LambdaCounter::new(aws::counter_client(&config), counter)),
         Mode::Bypass => Gate::Bypass(Bypass::default()),
     };
-    let secret = SecretCache::new(lambda::secret_client(&aws), secret);
+    let secret = SecretCache::new(aws::secret_client(&config), secret);
     let options = SessionOptions { tls, ..SessionOptions::default() };
     let employees =
         Employees::new(Admission::new(gate, pool), secret, options).holding(hold.into());

@@ -11,6 +11,7 @@
 //! | [`store`] | the same rules as single conditional writes on DynamoDB, and an in-memory twin |
 //! | [`wire`] | what is said to the counter Lambda, and what it answers |
 //! | [`client`] | taking a slot for the length of a closure, from any Lambda |
+//! | [`aws`] | the AWS clients for these, with their timeouts |
 //! | [`secret`] | the database's credentials, kept, and followed through a rotation |
 //! | [`session`] | a connection that the server itself ends before the lease does |
 //! | [`time`] | the clocks: the counter's, and a holder's that survives being frozen |
@@ -34,6 +35,7 @@
 //! # Ok(()) }
 //! ```
 
+pub mod aws;
 pub mod client;
 pub mod env;
 pub mod pool;

@@ -1,9 +1,5 @@
 //! `rotate` behind the Lambda Runtime API.
 
-use std::time::Duration;
-
-use aws_config::SdkConfig;
-use aws_config::timeout::TimeoutConfig;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use rds_admission::client::{AdmissionError, Counter, GivenBack, Held};
 use rds_admission::telemetry::chain;
@@ -11,35 +7,6 @@ use rds_admission::time::Deadline;
 use serde_json::Value;
 
 use super::{Event, Outcome, RotateError, Rotation};
-
-/// The counter's own timeout is 5 seconds: an invoke that takes longer is lost.
-const COUNTER_ATTEMPT: Duration = Duration::from_secs(6);
-const VAULT_ATTEMPT: Duration = Duration::from_secs(3);
-const CONNECT: Duration = Duration::from_secs(3);
-
-/// The client that invokes the counter.
-#[must_use]
-pub fn counter_client(aws: &SdkConfig) -> aws_sdk_lambda::Client {
-    let config =
-        aws_sdk_lambda::config::Builder::from(aws).timeout_config(timeouts(COUNTER_ATTEMPT));
-    aws_sdk_lambda::Client::from_conf(config.build())
-}
-
-/// The client that reads and writes the secret.
-#[must_use]
-pub fn vault_client(aws: &SdkConfig) -> aws_sdk_secretsmanager::Client {
-    let config =
-        aws_sdk_secretsmanager::config::Builder::from(aws).timeout_config(timeouts(VAULT_ATTEMPT));
-    aws_sdk_secretsmanager::Client::from_conf(config.build())
-}
-
-fn timeouts(attempt: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(2 * attempt)
-        .build()
-}
 
 /// Serves invocations until Lambda ends the instance.
 ///
