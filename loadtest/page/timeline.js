@@ -117,15 +117,24 @@ function samplesChart(index, name, label, samples, lines, high, marks) {
   });
 }
 
-function connectionsBlock({ server, serverFailure }, index) {
+/** A part that is not known: it was not asked for, or it failed with what stands at this path. */
+function unknown(title, notAsked, failed, path) {
+  return block(
+    title,
+    "",
+    at(path) == null ? missing(notAsked) : missing(failed, shown(path, format.text)),
+  );
+}
+
+function connectionsBlock({ server }, index) {
   const title = "Connections of the server";
   if (!server) {
-    return block(title, "", serverFailure == null
-      ? missing("No address of the database was given: its connections were not watched.")
-      : missing(
-          "The database could not be watched: ",
-          shown(`runs.${index}.serverFailure`, format.text),
-        ));
+    return unknown(
+      title,
+      "No address of the database was given: its connections were not watched.",
+      "The database could not be watched: ",
+      `runs.${index}.serverFailure`,
+    );
   }
   const { samples, maxConnections } = server;
   const about = "Samples of all that were open, and of those to the service's database.";
@@ -149,15 +158,15 @@ function connectionsBlock({ server, serverFailure }, index) {
   );
 }
 
-function slotsBlock({ slots, slotsFailure }, index) {
+function slotsBlock({ slots }, index) {
   const title = "Slots of the pool";
   if (!slots) {
-    return block(title, "", slotsFailure == null
-      ? missing("No table was given: the pool's slots were not watched.")
-      : missing(
-          "The pool's table could not be read: ",
-          shown(`runs.${index}.slotsFailure`, format.text),
-        ));
+    return unknown(
+      title,
+      "No table was given: the pool's slots were not watched.",
+      "The pool's table could not be read: ",
+      `runs.${index}.slotsFailure`,
+    );
   }
   const { samples, size, standard } = slots;
   const about = "Samples of leases out, expired ones included.";
