@@ -68,13 +68,17 @@ class Samples:
         while not self.over.is_set():
             self.seen.append(item())
 
-    def until(self, reached: Any) -> dict[str, Any]:
-        """Waits for a sample that is so."""
+    def next(self) -> int:
+        """The number of the first sample that will be begun from now on: one is under way."""
+        return len(self.seen) + 1
+
+    def until(self, reached: Any) -> None:
+        """Waits for a sample that is so, of those that are begun from now on."""
         deadline = time.monotonic() + 60
-        while not (self.seen and reached(self.seen[-1])):
+        at = self.next()
+        while not any(map(reached, self.seen[at:])):
             assert self.reading.is_alive() and time.monotonic() < deadline, self.seen[-1:]
             time.sleep(0.01)
-        return self.seen[-1]
 
 
 def in_use(sample: dict[str, Any]) -> int:
@@ -117,7 +121,7 @@ class Operations(QuietStack):
             self.assertEqual((code, answer["down"]), (0, True))
             self.assertEqual((answer["maxConnections"], answer["standardLimit"]), (20, 18))
             # It is full again, at its new size.
-            down = len(samples.seen)
+            down = samples.next()
             samples.until(lambda now: in_use(now) == 18)
             seen = list(samples.seen)
             code, answer = slots("resize", str(SLOTS))
