@@ -1,11 +1,10 @@
 //! The counter behind the Lambda Runtime API.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use aws_config::SdkConfig;
-use aws_config::timeout::TimeoutConfig;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use rds_admission::store::Store;
+use rds_admission::controller::{Answered, Spent};
+use rds_admission::store::Shards;
 use rds_admission::telemetry::chain;
 use rds_admission::time::Clock;
 use rds_admission::wire::Request;
@@ -13,30 +12,15 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::measured::measured;
-use crate::{Answered, Counter, CounterError};
-
-/// How long one request to the table may take before it is tried again, and all tries together:
-/// DynamoDB answers in milliseconds, and the function's own timeout is 5 seconds.
-const ATTEMPT: Duration = Duration::from_millis(1_500);
-const OPERATION: Duration = Duration::from_millis(4_500);
-
-/// The table's client settings: short timeouts, so that a lost request is tried again while the
-/// caller still waits.
-#[must_use]
-pub fn table_config(aws: &SdkConfig) -> aws_sdk_dynamodb::Config {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(ATTEMPT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(OPERATION)
-        .build();
-    aws_sdk_dynamodb::config::Builder::from(aws).timeout_config(timeouts).build()
-}
+use crate::{Counter, CounterError};
 
 /// Serves invocations until Lambda ends the instance.
 ///
 /// # Errors
 /// When the Runtime API can't be reached.
-pub async fn run<S: Store, C: Clock>(counter: Counter<S, C>) -> Result<(), Error> {
+pub async fn run<S: Shards + 'static, C: Clock + 'static>(
+    counter: Counter<S, C>,
+) -> Result<(), Error> {
     let counter = &counter;
     // Boxed: the nested futures of the SDK are deeper than the compiler follows by default.
     lambda_runtime::run(service_fn(move |event| Box::pin(invocation(counter, event)))).await
@@ -49,7 +33,7 @@ pub async fn run<S: Store, C: Clock>(counter: Counter<S, C>) -> Result<(), Error
 ///
 /// # Errors
 /// A [`CounterError`] by its type and message.
-pub async fn invocation<S: Store, C: Clock>(
+pub async fn invocation<S: Shards + 'static, C: Clock + 'static>(
     counter: &Counter<S, C>,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Value, Diagnostic> {
@@ -69,25 +53,33 @@ pub async fn invocation<S: Store, C: Clock>(
             let metrics =
                 request.as_ref().ok().map(|r| measured(r, &answered, took, counter.known()));
             let metrics = metrics.as_ref().map(tracing::field::display);
-            let Answered { payload, outcome, taken_over, in_use, max_connections } = answered;
+            let Answered { answer, outcome, taken_over, in_use, max_connections, spent } = answered;
+            let Spent { writes, looks } = spent;
             tracing::info!(
                 request_id,
                 pool,
                 op,
                 outcome = outcome.as_str(),
                 taken_over,
+                writes,
+                looks,
                 in_use,
                 max_connections,
                 micros,
                 metrics,
                 "decision"
             );
-            Ok(payload)
+            serde_json::to_value(answer).map_err(|error| told(&error.into()))
         }
         Err(error) => {
             let (error_type, cause) = (error.error_type(), chain(&error));
             tracing::error!(request_id, pool, op, outcome = error_type, cause, micros, "decision");
-            Err(Diagnostic { error_type: error_type.to_owned(), error_message: error.to_string() })
+            Err(told(&error))
         }
     }
+}
+
+/// What the invoker hears of an error.
+fn told(error: &CounterError) -> Diagnostic {
+    Diagnostic { error_type: error.error_type().to_owned(), error_message: error.to_string() }
 }

@@ -6,10 +6,11 @@ use aws_config::BehaviorVersion;
 use counter::{Counter, Limiter, lambda};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rds_admission::controller::Controller;
 use rds_admission::pool::ANONYMOUS_LEASE;
 use rds_admission::store::DynamoStore;
 use rds_admission::time::{Seconds, SystemClock};
-use rds_admission::{env, telemetry};
+use rds_admission::{aws, env, telemetry};
 
 const DECISIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
@@ -20,11 +21,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let decisions = env::or("DECISIONS_PER_SECOND", DECISIONS_PER_SECOND)?;
     let anonymous_lease = Seconds(env::or("ANONYMOUS_LEASE_SECONDS", ANONYMOUS_LEASE.0)?);
 
-    let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let client = aws_sdk_dynamodb::Client::from_conf(lambda::table_config(&aws));
-    let store = DynamoStore::new(client, table, SystemClock);
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let store = DynamoStore::new(aws::table_client(&config), table, SystemClock);
     let dice = StdRng::from_rng(&mut rand::rng());
-    let counter = Counter::new(store, Limiter::per_second(decisions), SystemClock, dice)
-        .with_anonymous_lease(anonymous_lease);
-    lambda::run(counter).await
+    let limiter = Limiter::per_second(decisions);
+    let controller = Controller::with_anonymous_lease(store, SystemClock, dice, anonymous_lease);
+    lambda::run(Counter::new(controller, limiter)).await
 }

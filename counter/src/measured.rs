@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use rds_admission::controller::{Answered, Outcome};
 use rds_admission::pool::PoolName;
 use rds_admission::telemetry::{Metric, Metrics};
 use rds_admission::wire::{Reason, Request};
 
 use crate::known::KnownPools;
-use crate::{Answered, Outcome};
 
 /// What `request` measures that was `answered` after `took`, of a pool that is `known` to exist. It is
 /// remembered as such when the table has told.
@@ -33,7 +33,7 @@ pub(crate) fn measured(
         Outcome::Status | Outcome::Swept => metrics,
         _ => metrics.fraction(Metric::DecisionLatency, took.as_secs_f64() * 1_000.0),
     };
-    gauged(metrics, answered)
+    metrics.filled(answered.in_use, answered.max_connections)
 }
 
 fn throttled(metrics: Metrics, pool: &PoolName, known: &KnownPools) -> Metrics {
@@ -43,9 +43,7 @@ fn throttled(metrics: Metrics, pool: &PoolName, known: &KnownPools) -> Metrics {
 fn counted(outcome: Outcome) -> Option<Metric> {
     match outcome {
         Outcome::Granted => Some(Metric::SlotsGranted),
-        Outcome::Refused(Reason::Full) => Some(Metric::RejectedFull),
-        Outcome::Refused(Reason::Throttled) => Some(Metric::RejectedThrottled),
-        Outcome::Refused(Reason::Draining) => Some(Metric::RejectedDraining),
+        Outcome::Refused(reason) => Some(Metric::of_refusal(reason)),
         Outcome::Released => Some(Metric::SlotsReleased),
         Outcome::Renewed => Some(Metric::LeasesRenewed),
         Outcome::Lost => Some(Metric::LeasesLost),
@@ -53,31 +51,14 @@ fn counted(outcome: Outcome) -> Option<Metric> {
     }
 }
 
-fn gauged(metrics: Metrics, answered: &Answered) -> Metrics {
-    let metrics = match answered.in_use {
-        Some(in_use) => metrics.gauge(Metric::SlotsInUse, in_use),
-        None => metrics,
-    };
-    let metrics = match answered.max_connections {
-        Some(size) => metrics.gauge(Metric::PoolSize, size),
-        None => metrics,
-    };
-    match (answered.in_use, answered.max_connections) {
-        (Some(in_use), Some(size)) => {
-            metrics.fraction(Metric::SlotUtilisation, 100.0 * f64::from(in_use) / f64::from(size))
-        }
-        _ => metrics,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use rds_admission::controller::{Answer, Spent};
     use rds_admission::pool::Class;
     use rds_admission::telemetry::Source;
     use rds_admission::time::Seconds;
-    use serde_json::Value;
 
     use super::*;
 
@@ -89,12 +70,19 @@ mod tests {
             lease: "Zk3v9Qa1".parse().expect("an id"),
             ttl: Seconds(30),
             class: Class::Standard,
+            attempt: None,
         }
     }
 
     fn answered(outcome: Outcome) -> Answered {
-        let payload = Value::Null;
-        Answered { payload, outcome, taken_over: 0, in_use: None, max_connections: None }
+        Answered {
+            answer: Answer::Bare(true),
+            outcome,
+            taken_over: 0,
+            in_use: None,
+            max_connections: None,
+            spent: Spent::default(),
+        }
     }
 
     /// What is measured of an acquire, by names.

@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use counter::{Answered, Counter, CounterError, Limiter};
+use counter::{Counter, CounterError, Limiter};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rds_admission::controller::{Answer, Answered, Controller};
 use rds_admission::pool::{ANONYMOUS_LEASE, PoolSize};
 use rds_admission::store::{MemoryStore, Operations, Store};
 use rds_admission::time::{FakeClock, SKEW_ALLOWANCE, Seconds, UnixSeconds};
@@ -26,7 +27,8 @@ impl World {
         store.define(&"Prod_MySQL".parse().expect("a name"), size).await.expect("a pool");
         let limiter = Limiter::per_second(NonZeroU32::new(decisions).expect("not 0"));
         let dice = StdRng::seed_from_u64(7);
-        Self { counter: Counter::new(store, limiter, Arc::clone(&clock), dice), clock }
+        let controller = Controller::new(store, Arc::clone(&clock), dice);
+        Self { counter: Counter::new(controller, limiter), clock }
     }
 
     async fn unhurried() -> Self {
@@ -38,7 +40,8 @@ impl World {
     }
 
     async fn says(&self, payload: Value) -> Value {
-        self.answer(payload).await.expect("an answer").payload
+        let answer = self.answer(payload).await.expect("an answer").answer;
+        serde_json::to_value(answer).expect("JSON")
     }
 
     async fn in_use(&self) -> Value {
@@ -84,7 +87,7 @@ async fn the_articles_callers_that_crash_are_recovered() {
     assert_eq!(world.says(increment(true)).await, json!(false));
     world.clock.advance(SKEW_ALLOWANCE);
     let taken = world.answer(increment(true)).await.expect("an answer");
-    assert_eq!((taken.payload, taken.taken_over), (json!(true), 60));
+    assert_eq!((taken.answer, taken.taken_over), (Answer::Bare(true), 60));
     assert_eq!(world.in_use().await, 1);
 }
 
@@ -134,7 +137,8 @@ async fn a_sweep_takes_what_has_expired_and_grants_nothing() {
         })
     };
     let first = world.answer(sweep.clone()).await.expect("an answer");
-    assert_eq!((first.outcome.as_str(), first.in_use, first.payload), ("swept", Some(1), swept(1)));
+    assert_eq!((first.outcome.as_str(), first.in_use), ("swept", Some(1)));
+    assert_eq!(serde_json::to_value(first.answer).expect("JSON"), swept(1));
     assert_eq!(world.says(sweep).await, swept(0));
     assert_eq!(world.says(release(2)).await["released"], true);
 }

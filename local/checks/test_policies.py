@@ -49,7 +49,7 @@ ALLOWED = {
         endpoint("SecretsManagerEndpoint", PASSWORD),
         endpoint("SecretsManagerEndpoint", GET_SECRET, *ROTATE_SECRET),
         endpoint("LambdaEndpoint", "lambda:InvokeFunction"),
-        endpoint("DynamoDBEndpoint", "dynamodb:DeleteItem", "dynamodb:UpdateItem"),
+        endpoint("DynamoDBEndpoint", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
         endpoint("S3Endpoint", "s3:PutObject"),
         # CloudFormation chooses the object's name, in a bucket of its own.
         Wildcard(

@@ -69,6 +69,12 @@ impl<C: Counter + 'static> Employees<C> {
         self.admission.protects()
     }
 
+    /// Whether slots are decided about in this process.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        self.admission.decides()
+    }
+
     /// Counts the employees under a slot, which is back before this returns.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use rds_admission::client::{Bypass, Counter, CounterError, LambdaCounter};
+use rds_admission::client::{Bypass, Counter, CounterError, Door};
 use rds_admission::wire::Request;
 use serde_json::Value;
 use thiserror::Error;
@@ -34,11 +34,11 @@ impl FromStr for Mode {
     }
 }
 
-/// The counter, or the way past it.
+/// The door, or the way past it.
 #[derive(Debug, Clone)]
 pub enum Gate {
-    /// The counter decides.
-    Counter(LambdaCounter),
+    /// The counter decides, or the function itself.
+    Door(Door),
     /// Nobody does.
     Bypass(Bypass),
 }
@@ -46,15 +46,22 @@ pub enum Gate {
 impl Counter for Gate {
     async fn call(&self, request: &Request) -> Result<Value, CounterError> {
         match self {
-            Self::Counter(counter) => counter.call(request).await,
+            Self::Door(door) => door.call(request).await,
             Self::Bypass(bypass) => bypass.call(request).await,
         }
     }
 
     fn protects(&self) -> bool {
         match self {
-            Self::Counter(counter) => counter.protects(),
+            Self::Door(door) => door.protects(),
             Self::Bypass(bypass) => bypass.protects(),
+        }
+    }
+
+    fn decides(&self) -> bool {
+        match self {
+            Self::Door(door) => door.decides(),
+            Self::Bypass(bypass) => bypass.decides(),
         }
     }
 }

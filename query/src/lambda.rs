@@ -14,7 +14,7 @@ use thiserror::Error as ThisError;
 
 use crate::answer::{Answer, Problem};
 use crate::event::{Asked, told};
-use crate::measured::measured;
+use crate::measured::{Decided, measured};
 use crate::{Employees, Failure, Route};
 
 /// How long a request may hold the database by `HOLD_SECONDS`.
@@ -112,7 +112,12 @@ fn log<C: Counter + 'static>(
     employees: &Employees<C>,
 ) {
     let protected = employees.protected();
-    let metrics = measured(employees.pool(), count, protected);
+    let decided = match (protected, employees.decides()) {
+        (false, _) => Decided::Nowhere,
+        (true, true) => Decided::Here,
+        (true, false) => Decided::There,
+    };
+    let metrics = measured(employees.pool(), count, decided);
     let (held, cause) = match count {
         Ok(Admitted { value: Ok(_), held }) => (Some(held), None),
         Ok(Admitted { value: Err(failure), held }) => (Some(held), Some(chain(failure))),
@@ -122,11 +127,12 @@ fn log<C: Counter + 'static>(
         Err(AdmissionError::Rejected(_)) => (None, None),
         Err(error @ AdmissionError::Unavailable { .. }) => (None, Some(chain(error))),
     };
-    let Some(Held { lease, acquire, work, release, given_back, in_use, max_connections }) = held
-    else {
+    let Some(held) = held else {
         log_request!(protected, request_id, outcome, cause, %metrics);
         return;
     };
+    let Held { lease, acquire, refusals, work, release, given_back, in_use, max_connections } =
+        held;
     let lost = match given_back {
         GivenBack::Failed(Some(error)) => Some(chain(error)),
         _ => None,
@@ -138,6 +144,7 @@ fn log<C: Counter + 'static>(
         cause,
         lease = lease.as_str(),
         acquire_ms = millis(*acquire),
+        refusals,
         work_ms = millis(*work),
         release_ms = millis(*release),
         given_back = given_back.as_str(),

@@ -1,8 +1,10 @@
 //! The query Lambda: reads its environment, builds its parts, runs.
 
+use std::time::Duration;
+
 use aws_config::BehaviorVersion;
 use query::{Employees, Gate, Mode, lambda};
-use rds_admission::client::{Admission, Bypass, LambdaCounter};
+use rds_admission::client::{Admission, Bypass, Door};
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
 use rds_admission::{aws, env, telemetry};
@@ -12,19 +14,19 @@ async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let pool = env::required("POOL_NAME")?;
     let mode: Mode = env::or("ADMISSION", Mode::default())?;
-    let counter: String = env::required("COUNTER_FUNCTION")?;
     let secret: String = env::required("SECRET_ARN")?;
     let tls = env::or("DB_TLS", SessionOptions::default().tls)?;
+    let wait = Duration::from_millis(env::or("SLOT_WAIT_MS", 0)?);
     let hold: lambda::Hold = env::or("HOLD_SECONDS", lambda::Hold::default())?;
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let gate = match mode {
-        Mode::On => Gate::Counter(LambdaCounter::new(aws::counter_client(&config), counter)),
+        Mode::On => Gate::Door(Door::from_env(&config)?),
         Mode::Bypass => Gate::Bypass(Bypass::default()),
     };
     let secret = SecretCache::new(aws::secret_client(&config), secret);
     let options = SessionOptions { tls, ..SessionOptions::default() };
-    let employees =
-        Employees::new(Admission::new(gate, pool), secret, options).holding(hold.into());
+    let employees = Employees::new(Admission::new(gate, pool).waiting(wait), secret, options)
+        .holding(hold.into());
     lambda::run(employees).await
 }

@@ -1,22 +1,36 @@
 //! What a request measures.
 
-use rds_admission::client::{AdmissionError, Admitted};
+use rds_admission::client::{AdmissionError, Admitted, GivenBack};
 use rds_admission::pool::PoolName;
 use rds_admission::telemetry::{Metric, Metrics};
+use rds_admission::wire::Refused;
 
 use crate::Failure;
 
-/// What a `count` measures under `pool`. One that is not `protected` held no slot: it was let past.
+/// Whose log says what was decided about the slot of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// The counter's.
+    There,
+    /// This function's: it decided itself.
+    Here,
+    /// Nobody's: it was let past.
+    Nowhere,
+}
+
+/// What a `count` measures under `pool`.
 pub(crate) fn measured(
     pool: &PoolName,
     count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
-    protected: bool,
+    decided: Decided,
 ) -> Metrics {
     let metrics = Metrics::new(pool.clone())
         .count(Metric::TooManyConnections, u32::from(is_too_many_connections(count)));
-    if !protected {
-        return metrics.count(Metric::BypassedRequests, 1);
-    }
+    let metrics = match decided {
+        Decided::There => metrics,
+        Decided::Here => decision(metrics, count),
+        Decided::Nowhere => return metrics.count(Metric::BypassedRequests, 1),
+    };
     match count {
         Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
             metrics.held(held)
@@ -24,8 +38,31 @@ pub(crate) fn measured(
         Err(AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { held: None, .. }) => {
             metrics.count(Metric::AdmissionUnavailable, 1)
         }
-        // The counter has counted it.
+        // Whoever decided has counted it.
         Err(AdmissionError::Rejected(_)) => metrics,
+    }
+}
+
+/// What the counter would have measured of the two decisions.
+fn decision(
+    metrics: Metrics,
+    count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
+) -> Metrics {
+    match count {
+        Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
+            let released = matches!(held.given_back, GivenBack::Released);
+            metrics
+                .count(Metric::SlotsGranted, 1)
+                .count(Metric::SlotsReleased, u32::from(released))
+                .fraction(Metric::DecisionLatency, held.acquire.as_secs_f64() * 1_000.0)
+                .filled(Some(held.in_use), Some(held.max_connections))
+        }
+        Err(AdmissionError::Rejected(Refused { reason, in_use, max_connections, .. })) => {
+            metrics.count(Metric::of_refusal(*reason), 1).filled(*in_use, *max_connections)
+        }
+        Err(AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { held: None, .. }) => {
+            metrics
+        }
     }
 }
 
@@ -39,9 +76,9 @@ mod tests {
     use std::time::Duration;
 
     use mysql_async::{Error, ServerError};
-    use rds_admission::client::{CounterError, GivenBack, Held, Phase};
+    use rds_admission::client::{CounterError, Held, Phase};
     use rds_admission::session::SessionError;
-    use rds_admission::wire::{Reason, Refused};
+    use rds_admission::wire::Reason;
 
     use super::*;
 
@@ -51,6 +88,7 @@ mod tests {
         Held {
             lease: "Zk3v9Qa1".parse().expect("an id"),
             acquire: Duration::from_millis(20),
+            refusals: 0,
             work: Duration::from_millis(30),
             release: Duration::from_millis(10),
             given_back,
@@ -71,8 +109,8 @@ mod tests {
         Err(SessionError::Connect { source: Error::Server(said) }.into())
     }
 
-    fn of(count: &Count, protected: bool) -> Vec<(&'static str, f64)> {
-        let metrics = measured(&"Prod_MySQL".parse().expect("a name"), count, protected);
+    fn of(count: &Count, decided: Decided) -> Vec<(&'static str, f64)> {
+        let metrics = measured(&"Prod_MySQL".parse().expect("a name"), count, decided);
         let value = |metric: &Metric| Some((metric.name(), metrics.get(*metric)?));
         Metric::ALL.iter().filter_map(value).collect()
     }
@@ -80,37 +118,58 @@ mod tests {
     #[test]
     fn a_slot_is_held_from_its_grant_until_it_is_back() {
         let time = ("SlotHoldTime", 40.0);
-        assert_eq!(of(&Ok(admitted(Ok(3), GivenBack::Released)), true), [time]);
+        assert_eq!(of(&Ok(admitted(Ok(3), GivenBack::Released)), Decided::There), [time]);
         let late = ("ReleaseFailures", 1.0);
-        assert_eq!(of(&Ok(admitted(Ok(3), GivenBack::Failed(None))), true), [time, late]);
+        assert_eq!(of(&Ok(admitted(Ok(3), GivenBack::Failed(None))), Decided::There), [time, late]);
         let held = Some(held(GivenBack::Failed(None)));
         let out_of_time = Err(AdmissionError::OutOfTime { phase: Phase::Work, held });
-        assert_eq!(of(&out_of_time, true), [time, late]);
+        assert_eq!(of(&out_of_time, Decided::There), [time, late]);
     }
 
     #[test]
     fn the_servers_own_refusal_is_counted() {
         let count = Ok(admitted(refused_by_server(), GivenBack::Released));
-        assert_eq!(of(&count, true), [("SlotHoldTime", 40.0), ("TooManyConnections", 1.0)]);
+        assert_eq!(
+            of(&count, Decided::There),
+            [("SlotHoldTime", 40.0), ("TooManyConnections", 1.0)]
+        );
         let past = [("TooManyConnections", 1.0), ("BypassedRequests", 1.0)];
-        assert_eq!(of(&count, false), past);
+        assert_eq!(of(&count, Decided::Nowhere), past);
     }
 
     #[test]
     fn a_rejection_is_the_counters_and_silence_is_ours() {
         let (reason, retry_after) = (Reason::Full, Duration::from_secs(1));
         let refused = Refused { reason, retry_after, in_use: None, max_connections: None };
-        assert_eq!(of(&Err(AdmissionError::Rejected(refused)), true), []);
+        assert_eq!(of(&Err(AdmissionError::Rejected(refused)), Decided::There), []);
         let source = CounterError::Throttled { source: "Rate Exceeded".into() };
         let unavailable = [("AdmissionUnavailable", 1.0)];
-        assert_eq!(of(&Err(AdmissionError::Unavailable { source }), true), unavailable);
+        assert_eq!(of(&Err(AdmissionError::Unavailable { source }), Decided::There), unavailable);
         let late = AdmissionError::OutOfTime { phase: Phase::Acquire, held: None };
-        assert_eq!(of(&Err(late), true), unavailable);
+        assert_eq!(of(&Err(late), Decided::There), unavailable);
     }
 
     #[test]
     fn a_request_past_the_controller_held_no_slot() {
         let count = Ok(admitted(Ok(3), GivenBack::Released));
-        assert_eq!(of(&count, false), [("BypassedRequests", 1.0)]);
+        assert_eq!(of(&count, Decided::Nowhere), [("BypassedRequests", 1.0)]);
+    }
+
+    #[test]
+    fn who_decides_itself_measures_what_the_counter_would_have() {
+        let refused = Refused {
+            reason: Reason::Full,
+            retry_after: Duration::from_secs(1),
+            in_use: Some(31),
+            max_connections: Some(62),
+        };
+        let filling = [("SlotsInUse", 31.0), ("PoolSize", 62.0), ("SlotUtilisation", 50.0)];
+        let rejected = [&[("RejectedFull", 1.0)], &filling[..]].concat();
+        assert_eq!(of(&Err(AdmissionError::Rejected(refused)), Decided::Here), rejected);
+        let granted = of(&Ok(admitted(Ok(3), GivenBack::Released)), Decided::Here);
+        for metric in [("SlotsGranted", 1.0), ("SlotsReleased", 1.0), ("DecisionLatency", 20.0)] {
+            assert!(granted.contains(&metric), "{granted:?}");
+        }
+        assert!(granted.contains(&("SlotHoldTime", 40.0)), "{granted:?}");
     }
 }

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`pool`] | the pool's rules: pure functions of the pool's state and the time |
 //! | [`store`] | the same rules as single conditional writes on DynamoDB, and an in-memory twin |
+//! | [`controller`] | what answers the requests: whom the table is asked for, and whom it is not |
 //! | [`wire`] | what is said to the counter Lambda, and what it answers |
 //! | [`client`] | taking a slot for the length of a closure, from any Lambda |
 //! | [`aws`] | the AWS clients for these, with their timeouts |
@@ -37,6 +38,7 @@
 
 pub mod aws;
 pub mod client;
+pub mod controller;
 pub mod env;
 pub mod pool;
 pub mod secret;

@@ -111,9 +111,19 @@ impl World<'_> {
             (Request::Acquire, reply) => self.asked(caller, reply),
             (Request::Release, Reply::Throttled) => self.gives_back_later(caller),
             (Request::Release, _) => {
+                self.remembers_release(caller);
                 self.leave_counter(caller);
                 self.agenda.after(Duration::ZERO, Event::Leaves(caller));
             }
+        }
+    }
+
+    fn remembers_release(&mut self, caller: usize) {
+        let (item, lease) = (self.callers[caller].item, self.callers[caller].lease);
+        let in_use = self.items[item].pool.in_use();
+        if let Some(instance) = self.callers[caller].instance {
+            let memory = &mut self.deciders.instances[instance].memory;
+            memory.released(item, self.agenda.now(), lease, in_use);
         }
     }
 

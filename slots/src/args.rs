@@ -55,6 +55,13 @@ pub enum Command {
         /// How many of them only class priority may take; as many as now when not given
         #[arg(long, value_name = "P")]
         priority: Option<u32>,
+        /// Items to split the pool over: one takes 1,000 writes a second, 500 slots taken and given back
+        ///
+        /// When it is not given, the pool keeps the items that it has, and gets more where it grows out of
+        /// them. Unless slots are added with the items, a pool is split otherwise only when it is drained
+        /// and empty.
+        #[arg(long, value_name = "ITEMS")]
+        shards: Option<NonZeroU32>,
         /// How long to wait for it.
         #[command(flatten)]
         wait: Wait,

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::get_item::GetItemError;
+use rds_admission::pool::split::InvalidSplit;
 use rds_admission::pool::{InvalidSize, PoolName};
 use rds_admission::session::SessionError;
 use rds_admission::store::StoreError;
@@ -53,6 +54,14 @@ pub enum Error {
     /// The numbers make no pool.
     #[error("no such size: give another N, or another --priority")]
     Size(#[from] InvalidSize),
+    /// The slots can't be divided like that.
+    #[error("pool {pool} can't be split like that", pool = pool.as_str())]
+    Split {
+        /// The pool.
+        pool: PoolName,
+        /// Why not.
+        source: InvalidSplit,
+    },
     /// The database's address can't be used. It is not repeated: it holds a password.
     #[error("the database's address must be mysql://user:password@host:port/database")]
     Address(#[source] Option<mysql_async::UrlError>),
@@ -80,6 +89,7 @@ impl Error {
         let (table, region) = (table.to_owned(), region.to_owned());
         match error {
             StoreError::UnknownPool(pool) => Self::NoPool { pool, table },
+            StoreError::Split { pool, source } => Self::Split { pool, source },
             StoreError::Table { ref source, .. } if is_no_table(source.as_ref()) => {
                 Self::NoTable { table, region }
             }

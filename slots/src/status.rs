@@ -1,6 +1,7 @@
 //! How a pool stands, to be shown.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use rds_admission::pool::{Class, LeaseId, Pool, PoolName};
 use rds_admission::time::UnixSeconds;
@@ -24,6 +25,8 @@ pub(crate) struct Status {
     pub(crate) reserved_for_priority: u32,
     /// Leases out that have expired.
     pub(crate) expired: u32,
+    /// Items that the pool is split over.
+    pub(crate) shards: NonZeroU32,
     /// The leases, the one that is over first before the others.
     pub(crate) leases: Vec<Lease>,
 }
@@ -60,6 +63,7 @@ impl Status {
             standard_limit: size.standard_limit(),
             reserved_for_priority: size.limit(Class::Priority) - size.limit(Class::Standard),
             expired: u32::try_from(pool.expired(now).count()).unwrap_or(u32::MAX),
+            shards: pool.shards,
             leases,
         }
     }
@@ -98,6 +102,9 @@ impl Status {
             format!("  priority   {} more", self.reserved_for_priority),
             format!("  expired    {expired}"),
         ];
+        if self.shards > NonZeroU32::MIN {
+            said.push(format!("  items      {}", self.shards));
+        }
         if self.draining {
             let rest = if *in_use == 0 { "nothing is out" } else { "what is out ends as ever" };
             said.push(format!("  DRAINING   nothing is granted; {rest}"));

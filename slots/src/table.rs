@@ -1,5 +1,6 @@
 //! The pool in its table.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -88,8 +89,16 @@ impl Table {
     }
 
     /// Gives the pool another size.
-    pub(crate) async fn resize(&self, size: PoolSize) -> Result<Pool, Error> {
-        self.of(self.store.resize(&self.pool, size).await)
+    pub(crate) async fn resize(
+        &self,
+        size: PoolSize,
+        shards: Option<NonZeroU32>,
+    ) -> Result<Pool, Error> {
+        let resized = match shards {
+            Some(shards) => self.store.resize_over(&self.pool, size, shards).await,
+            None => self.store.resize(&self.pool, size).await,
+        };
+        self.of(resized)
     }
 
     /// Has nothing more be granted.

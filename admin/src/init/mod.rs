@@ -79,7 +79,11 @@ impl<S: Store> Init<S> {
             properties.reserved_connections,
             properties.priority_slots,
         )?;
-        self.store.define(&properties.pool, size).await?;
+        match properties.shards {
+            Some(shards) => self.store.define_over(&properties.pool, size, shards).await?,
+            None => self.store.define(&properties.pool, size).await?,
+        }
+        let shards = self.store.read(&properties.pool).await?.shards;
         Ok(Outcome {
             physical_resource_id: properties.pool.to_string(),
             result: Ok(json!({
@@ -87,7 +91,7 @@ impl<S: Store> Init<S> {
                 "StandardLimit": size.standard_limit(),
                 "ServerMaxConnections": connections,
                 "Warning": server.warning().unwrap_or_default(),
-                "LargestItemBytes": size.item_bytes(&properties.pool),
+                "Items": shards,
             })),
         })
     }

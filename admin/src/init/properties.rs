@@ -25,6 +25,8 @@ pub struct Properties {
     pub reserved_connections: u32,
     /// Slots kept for class `priority`.
     pub priority_slots: u32,
+    /// Items to split the pool over; `None`: as many as keep each within a write unit.
+    pub shards: Option<NonZeroU32>,
 }
 
 impl Properties {
@@ -41,6 +43,10 @@ impl Properties {
             max_connections: NonZeroU32::new(number(properties, "MaxConnections")?),
             reserved_connections: number(properties, "ReservedConnections")?,
             priority_slots: number(properties, "PrioritySlots")?,
+            shards: match properties.get("Shards") {
+                Some(_) => NonZeroU32::new(number(properties, "Shards")?),
+                None => None,
+            },
         })
     }
 }
@@ -79,6 +85,10 @@ mod tests {
         let mut ask = properties();
         ask["MaxConnections"] = json!("0");
         assert_eq!(Properties::parse(&ask).expect("properties").max_connections, None);
+        for (shards, read) in [("0", None), ("3", NonZeroU32::new(3))] {
+            ask["Shards"] = json!(shards);
+            assert_eq!(Properties::parse(&ask).expect("properties").shards, read);
+        }
     }
 
     #[test]

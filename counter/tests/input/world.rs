@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use counter::{Counter, Limiter};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rds_admission::controller::Controller;
 use rds_admission::pool::{Class, LeaseId, PoolName, PoolSize};
 use rds_admission::store::{MemoryStore, Operations, Store};
 use rds_admission::time::{Clock, FakeClock, Seconds, UnixSeconds};
@@ -73,5 +74,5 @@ pub(crate) async fn world(filling: Filling) -> (World, UnixSeconds) {
     let now = clock.now();
     // More than can be asked: whether a flood is throttled is not what is tried here.
     let limiter = Limiter::per_second(NonZeroU32::new(1_000_000).expect("not 0"));
-    (Counter::new(store, limiter, clock, StdRng::seed_from_u64(7)), now)
+    (Counter::new(Controller::new(store, clock, StdRng::seed_from_u64(7)), limiter), now)
 }

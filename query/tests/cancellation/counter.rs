@@ -82,7 +82,9 @@ impl Gates {
     }
 
     async fn acquire(&self, request: &Request) -> Result<Value, CounterError> {
-        let Request::Acquire { pool, lease, ttl, class } = request else { return Err(failed()) };
+        let Request::Acquire { pool, lease, ttl, class, .. } = request else {
+            return Err(failed());
+        };
         let refused = AcquireAnswer::Refused(Refused {
             reason: Reason::Full,
             retry_after: Duration::from_millis(250),
@@ -101,6 +103,7 @@ impl Gates {
                         AcquireAnswer::Granted(Granted {
                             lease,
                             expires_at,
+                            shard: None,
                             in_use,
                             max_connections,
                         })
@@ -116,7 +119,7 @@ impl Gates {
     }
 
     async fn release(&self, request: &Request) -> Result<Value, CounterError> {
-        let Request::Release { pool, lease } = request else { return Err(failed()) };
+        let Request::Release { pool, lease, .. } = request else { return Err(failed()) };
         let behaviour = self.releases();
         if behaviour == Release::FailsOnce {
             return Err(failed());

@@ -32,7 +32,8 @@ impl<C: Clock> Counter for Bypass<C> {
             Request::Take { .. } | Request::GiveBack { .. } => Ok(json!(true)),
             Request::Acquire { lease, ttl, .. } => {
                 let expires_at = self.clock.expiry(ttl);
-                let granted = Granted { lease, expires_at, in_use: 0, max_connections: 0 };
+                let (in_use, max_connections, shard) = (0, 0, None);
+                let granted = Granted { lease, expires_at, shard, in_use, max_connections };
                 serde_json::to_value(AcquireAnswer::Granted(granted))
             }
             Request::Release { .. } => {
@@ -77,7 +78,8 @@ mod tests {
         let pool: PoolName = "Prod_MySQL".parse().expect("a name");
         let lease: LeaseId = "Zk3v9Qa1".parse().expect("an id");
         let ttl = Seconds(25);
-        let acquire = Request::Acquire { pool: pool.clone(), lease, ttl, class: Class::Standard };
+        let (class, attempt) = (Class::Standard, None);
+        let acquire = Request::Acquire { pool: pool.clone(), lease, ttl, class, attempt };
         for _ in 0..100 {
             let AcquireAnswer::Granted(granted) = bypass.ask(&acquire).await.expect("an answer")
             else {
@@ -85,11 +87,11 @@ mod tests {
             };
             assert_eq!((granted.lease, granted.expires_at), (lease, UnixSeconds(1_025)));
         }
-        let renew = Request::Renew { pool: pool.clone(), lease, ttl };
+        let renew = Request::Renew { pool: pool.clone(), lease, ttl, shard: None };
         let renewed: RenewAnswer = bypass.ask(&renew).await.expect("an answer");
         assert_eq!(renewed.expires_at, Some(UnixSeconds(1_025)));
         let released: ReleaseAnswer =
-            bypass.ask(&Request::Release { pool, lease }).await.expect("an answer");
+            bypass.ask(&Request::Release { pool, lease, shard: None }).await.expect("an answer");
         assert!(released.released);
         assert!(!bypass.protects());
     }

@@ -3,13 +3,16 @@
 use std::future::Future;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::operation::invoke::InvokeError;
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::store::StoreError;
 use crate::wire::{Request, error_type};
 
 /// Why the counter gave no answer.
@@ -35,6 +38,12 @@ pub enum CounterError {
         /// What it says.
         message: String,
     },
+    /// The table could not be asked, where the holder decides for itself.
+    #[error("the table could not be asked")]
+    Table {
+        /// Why not.
+        source: StoreError,
+    },
     /// The counter's answer can't be read.
     #[error("the counter's answer can't be read")]
     Answer {
@@ -48,8 +57,8 @@ impl CounterError {
     #[must_use]
     pub fn may_have_decided(&self) -> bool {
         match self {
-            Self::Throttled { .. } => false,
-            Self::Invoke { .. } | Self::Answer { .. } => true,
+            Self::Throttled { .. } | Self::Table { source: StoreError::UnknownPool(_) } => false,
+            Self::Invoke { .. } | Self::Answer { .. } | Self::Table { .. } => true,
             Self::Failed { error_type: kind, .. } => {
                 ![error_type::INVALID_REQUEST, error_type::UNKNOWN_POOL].contains(&kind.as_str())
             }
@@ -83,12 +92,21 @@ pub trait Counter: Send + Sync {
     fn protects(&self) -> bool {
         true
     }
+
+    /// Whether it decides here, in this process, so that what it decides is in nobody else's log.
+    fn decides(&self) -> bool {
+        false
+    }
 }
 
 /// The counter Lambda, invoked by its name or ARN.
+///
+/// An acquire that is the first attempt is sent once, and repeated as the second one: only so can the counter
+/// tell whether it may refuse it without asking the table.
 #[derive(Debug, Clone)]
 pub struct LambdaCounter {
     client: Client,
+    once: Client,
     function: String,
 }
 
@@ -105,14 +123,29 @@ struct FunctionError {
 impl LambdaCounter {
     /// The counter that is the function `function`.
     pub fn new(client: Client, function: impl Into<String>) -> Self {
-        Self { client, function: function.into() }
+        let once = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
+        Self { client, once: Client::from_conf(once), function: function.into() }
+    }
+
+    async fn invoke(
+        &self,
+        client: &Client,
+        request: &Request,
+    ) -> Result<InvokeOutput, SdkError<InvokeError>> {
+        let payload = Blob::new(request.payload().to_string());
+        client.invoke().function_name(&self.function).payload(payload).send().await
     }
 }
 
 impl Counter for LambdaCounter {
     async fn call(&self, request: &Request) -> Result<Value, CounterError> {
-        let payload = Blob::new(request.payload().to_string());
-        let sent = self.client.invoke().function_name(&self.function).payload(payload).send().await;
+        let sent = match request.repeated() {
+            Some(again) => match self.invoke(&self.once, request).await {
+                Err(_) => self.invoke(&self.client, &again).await,
+                answered => answered,
+            },
+            None => self.invoke(&self.client, request).await,
+        };
         let answered = sent.map_err(|error| match error.as_service_error() {
             Some(InvokeError::TooManyRequestsException(_)) => {
                 CounterError::Throttled { source: Box::new(error) }
@@ -147,5 +180,10 @@ mod tests {
         let lost = || Box::new(std::io::Error::other("lost"));
         assert!(!CounterError::Throttled { source: lost() }.may_have_decided());
         assert!(CounterError::Invoke { source: lost() }.may_have_decided());
+        let unknown = StoreError::UnknownPool("p".parse().expect("a name"));
+        assert!(!CounterError::Table { source: unknown }.may_have_decided());
+        let (phase, pool) = ("acquire", "p".parse().expect("a name"));
+        let table = StoreError::Table { phase, pool, source: lost() };
+        assert!(CounterError::Table { source: table }.may_have_decided());
     }
 }

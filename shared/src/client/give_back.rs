@@ -61,16 +61,19 @@ impl<C: Counter + 'static> GiveBack<C> {
     pub(crate) fn new(counter: Arc<C>, pool: PoolName, lease: LeaseId, deadline: Deadline) -> Self {
         Self {
             counter,
-            request: Request::Release { pool, lease },
+            request: Request::Release { pool, lease, shard: None },
             slot: None,
             deadline,
             armed: true,
         }
     }
 
-    /// The slot is granted: from now on its connections matter.
-    pub(crate) fn granted(&mut self, slot: Slot) {
+    /// The slot is granted, in this shard of the pool: from now on its connections matter.
+    pub(crate) fn granted(&mut self, slot: Slot, granted_in: Option<u32>) {
         self.slot = Some(slot);
+        if let Request::Release { shard, .. } = &mut self.request {
+            *shard = granted_in;
+        }
     }
 
     /// It is certain that no lease is out.

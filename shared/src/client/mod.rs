@@ -6,12 +6,15 @@
 
 mod bypass;
 mod counter;
+mod direct;
 mod give_back;
 mod scope;
 mod slot;
+mod via;
 
 pub use bypass::Bypass;
 pub use counter::{Counter, CounterError, LambdaCounter};
 pub use give_back::GivenBack;
 pub use scope::{Admission, AdmissionError, Admitted, Held, Phase};
 pub use slot::{ConnectionToken, GRACE, Slot};
+pub use via::{Door, InvalidVia, Via};

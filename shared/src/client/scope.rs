@@ -1,19 +1,20 @@
 //! The scope that holds a slot.
 
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::give_back::GiveBack;
 use super::slot::GRACE;
 use super::{Counter, CounterError, GivenBack, Slot};
-use crate::pool::{Class, LeaseId, MAX_LEASE, PoolName};
+use crate::pool::{Class, LeaseId, MAX_LEASE, PoolName, frugal};
 use crate::time::{Deadline, Moment, Seconds};
-use crate::wire::{AcquireAnswer, Granted, Refused, Request};
+use crate::wire::{AcquireAnswer, Granted, Reason, Refused, Request};
 
 /// What is kept of the holder's time for closing the connection and giving the slot back.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -24,6 +25,7 @@ pub struct Admission<C> {
     counter: Arc<C>,
     pool: PoolName,
     class: Class,
+    wait: Duration,
 }
 
 /// What a closure returned, and how its slot was held.
@@ -40,8 +42,10 @@ pub struct Admitted<T> {
 pub struct Held {
     /// The lease's id.
     pub lease: LeaseId,
-    /// How long it took to get the slot.
+    /// How long it took to get the slot, the waiting for one included.
     pub acquire: Duration,
+    /// How often it was refused before that, by a caller that waits.
+    pub refusals: u32,
     /// How long the closure ran.
     pub work: Duration,
     /// How long it took to give the slot back.
@@ -89,7 +93,7 @@ pub enum AdmissionError {
 impl<C: Counter + 'static> Admission<C> {
     /// Admission to `pool`, decided by `counter`, for class [`Class::Standard`].
     pub fn new(counter: C, pool: PoolName) -> Self {
-        Self { counter: Arc::new(counter), pool, class: Class::Standard }
+        Self { counter: Arc::new(counter), pool, class: Class::Standard, wait: Duration::ZERO }
     }
 
     /// The same for another class.
@@ -98,10 +102,24 @@ impl<C: Counter + 'static> Admission<C> {
         Self { class, ..self }
     }
 
+    /// The same, with callers that wait for a slot for so long at the most before they are refused, and no
+    /// longer than to their deadline. They ask again after [random pauses](frugal::pause); nobody is in line,
+    /// and who asks at the right moment gets it.
+    #[must_use]
+    pub fn waiting(self, wait: Duration) -> Self {
+        Self { wait, ..self }
+    }
+
     /// The pool.
     #[must_use]
     pub fn pool(&self) -> &PoolName {
         &self.pool
+    }
+
+    /// Whether it is decided in this process, and in nobody else's log.
+    #[must_use]
+    pub fn decides(&self) -> bool {
+        self.counter.decides()
     }
 
     /// Whether no more are let in than there are slots: not so with a [`Bypass`](super::Bypass).
@@ -128,32 +146,10 @@ impl<C: Counter + 'static> Admission<C> {
         deadline: Deadline,
         work: impl AsyncFnOnce(Slot) -> T,
     ) -> Result<Admitted<T>, AdmissionError> {
-        let lease = LeaseId::random(&mut rand::rng());
-        let ttl = lease_for(deadline);
         let asked = Moment::now();
-        let mut slot_back =
-            GiveBack::new(Arc::clone(&self.counter), self.pool.clone(), lease, deadline);
-        let request = Request::Acquire { pool: self.pool.clone(), lease, ttl, class: self.class };
-        let answer = timeout(deadline.left(), self.counter.ask(&request)).await;
-        let granted = match answer {
-            Ok(Ok(AcquireAnswer::Granted(granted))) => granted,
-            Ok(Ok(AcquireAnswer::Refused(refused))) => {
-                slot_back.not_needed();
-                return Err(AdmissionError::Rejected(refused));
-            }
-            Ok(Err(source)) => {
-                // A lease that may be out after all comes back when `slot_back` is dropped.
-                if !source.may_have_decided() {
-                    slot_back.not_needed();
-                }
-                return Err(source.into());
-            }
-            Err(_) => return Err(AdmissionError::OutOfTime { phase: Phase::Acquire, held: None }),
-        };
+        let (mut slot_back, granted, slot, refusals) = self.wait_for_slot(deadline).await?;
+        slot_back.granted(slot.clone(), granted.shard);
         let acquire = asked.elapsed();
-
-        let slot = Slot::new(lease, asked, ttl, work_ends(deadline, ttl));
-        slot_back.granted(slot.clone());
         let begun = Moment::now();
         let work_left = slot.work_left();
         let outcome = timeout(work_left, AssertUnwindSafe(work(slot)).catch_unwind()).await;
@@ -161,13 +157,72 @@ impl<C: Counter + 'static> Admission<C> {
 
         let ended = Moment::now();
         let given_back = slot_back.now().await;
-        let Granted { in_use, max_connections, .. } = granted;
+        let Granted { lease, in_use, max_connections, .. } = granted;
         let release = ended.elapsed();
-        let held = Held { lease, acquire, work, release, given_back, in_use, max_connections };
+        let held =
+            Held { lease, acquire, refusals, work, release, given_back, in_use, max_connections };
         match outcome {
             Ok(Ok(value)) => Ok(Admitted { value, held }),
             Ok(Err(panic)) => resume_unwind(panic),
             Err(_) => Err(AdmissionError::OutOfTime { phase: Phase::Work, held: Some(held) }),
+        }
+    }
+
+    /// Asks until there is a slot, or no time to wait for one. Says how often there was none.
+    async fn wait_for_slot(
+        &self,
+        deadline: Deadline,
+    ) -> Result<(GiveBack<C>, Granted, Slot, u32), AdmissionError> {
+        let waits = Deadline::within(self.wait);
+        let mut refusals = 0;
+        loop {
+            let refused = match self.take_slot(deadline).await {
+                Err(AdmissionError::Rejected(refused)) => refused,
+                Ok((slot_back, granted, slot)) => return Ok((slot_back, granted, slot, refusals)),
+                Err(other) => return Err(other),
+            };
+            refusals += 1;
+            let left = waits.left().min(deadline.left());
+            // A pool that drains does so for longer than anybody waits.
+            let pause = match refused.reason {
+                Reason::Draining => None,
+                Reason::Full | Reason::Throttled => frugal::pause(refusals, left, &mut rand::rng()),
+            };
+            let Some(pause) = pause else { return Err(AdmissionError::Rejected(refused)) };
+            sleep(pause).await;
+        }
+    }
+
+    /// Asks once, under a lease of its own.
+    async fn take_slot(
+        &self,
+        deadline: Deadline,
+    ) -> Result<(GiveBack<C>, Granted, Slot), AdmissionError> {
+        let lease = LeaseId::random(&mut rand::rng());
+        let ttl = lease_for(deadline);
+        let asked = Moment::now();
+        let slot_back =
+            GiveBack::new(Arc::clone(&self.counter), self.pool.clone(), lease, deadline);
+        let attempt = Some(NonZeroU32::MIN);
+        let (pool, class) = (self.pool.clone(), self.class);
+        let request = Request::Acquire { pool, lease, ttl, class, attempt };
+        match timeout(deadline.left(), self.counter.ask(&request)).await {
+            Ok(Ok(AcquireAnswer::Granted(granted))) => {
+                let slot = Slot::new(lease, asked, ttl, work_ends(deadline, ttl));
+                Ok((slot_back, granted, slot))
+            }
+            Ok(Ok(AcquireAnswer::Refused(refused))) => {
+                slot_back.not_needed();
+                Err(AdmissionError::Rejected(refused))
+            }
+            Ok(Err(source)) => {
+                // A lease that may be out after all comes back when `slot_back` is dropped.
+                if !source.may_have_decided() {
+                    slot_back.not_needed();
+                }
+                Err(source.into())
+            }
+            Err(_) => Err(AdmissionError::OutOfTime { phase: Phase::Acquire, held: None }),
         }
     }
 }

@@ -3,10 +3,13 @@
 pub mod frugal;
 mod id;
 mod rules;
+mod shard;
 mod size;
+pub mod split;
 
 pub use id::{Class, InvalidName, LeaseId, PoolName};
 pub use rules::{AcquirePlan, Pool};
+pub use shard::Shard;
 pub use size::{InvalidSize, PoolSize};
 
 use crate::time::Seconds;

@@ -1,11 +1,12 @@
 //! Who may take a slot: pure functions of what the pool holds and of the second it is.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use super::{Class, LeaseId, PoolSize};
 use crate::time::{SKEW_ALLOWANCE, UnixSeconds};
 
-/// A pool as it stands: its size and the leases that are out.
+/// A pool as it stands, or a shard of one: its size and the leases that are out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     /// How many slots there are, and for whom.
@@ -14,6 +15,8 @@ pub struct Pool {
     pub leases: BTreeMap<LeaseId, UnixSeconds>,
     /// Whether it is being emptied: leases end, and none is granted.
     pub draining: bool,
+    /// The number of shards that the pool has.
+    pub shards: NonZeroU32,
 }
 
 /// What an acquire comes to, given the pool as it stands.
@@ -47,7 +50,20 @@ impl Pool {
     /// An empty pool.
     #[must_use]
     pub fn new(size: PoolSize) -> Self {
-        Self { size, leases: BTreeMap::new(), draining: false }
+        let shards = NonZeroU32::MIN;
+        Self { size, leases: BTreeMap::new(), draining: false, shards }
+    }
+
+    /// The pool that consists of these shards. It drains when one of them does: a drain, or its end, that
+    /// stopped half-way shows. `None` when there is none.
+    #[must_use]
+    pub fn whole(shards: impl IntoIterator<Item = Self>) -> Option<Self> {
+        shards.into_iter().reduce(|mut whole, shard| {
+            whole.size = whole.size.and(shard.size);
+            whole.leases.extend(shard.leases);
+            whole.draining |= shard.draining;
+            whole
+        })
     }
 
     /// The number of leases out, expired ones included.

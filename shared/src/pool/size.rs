@@ -81,6 +81,15 @@ impl PoolSize {
         }
     }
 
+    /// This size and another one together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            max_connections: self.max_connections.saturating_add(other.max_connections()),
+            standard_limit: self.standard_limit.saturating_add(other.standard_limit()),
+        }
+    }
+
     /// The most bytes that a pool of this size and name takes in the table, with every slot out while it
     /// drains.
     ///

@@ -4,18 +4,19 @@
 //! any interleaving; the update is what it does. Nothing here reads or decides.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::item::DRAIN;
-use crate::pool::{Class, LeaseId, PoolSize};
+use super::item::{DRAIN, SHARDS};
+use crate::pool::{Class, LeaseId, Pool, PoolSize};
 use crate::time::UnixSeconds;
 
 /// Without it, an update would make an item that is no pool.
 const THERE_IS_A_POOL: &str = "attribute_exists(RDBMSName)";
 
 /// A conditional write: both expressions, and what their placeholders stand for.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Write {
     pub(crate) update: String,
     pub(crate) condition: Option<String>,
@@ -167,30 +168,75 @@ pub(crate) fn renew(lease: LeaseId, expires_at: UnixSeconds) -> Write {
     .number(":expiry", expires_at)
 }
 
-/// Create a pool or change its size. Leases that are out are not touched.
-pub(crate) fn define(size: PoolSize) -> Write {
-    let mut write = Write {
-        update: "SET MaxConnections = :max, StandardLimit = :standard, \
-                 InUse = if_not_exists(InUse, :zero), Leases = if_not_exists(Leases, :none)"
-            .to_owned(),
-        ..Write::default()
+/// What a shard is to be: its share of the slots, of how many shards there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    pub(crate) size: PoolSize,
+    pub(crate) shards: NonZeroU32,
+    pub(crate) draining: bool,
+}
+
+impl Share {
+    /// Sets all of it, and nothing of what a lease changes.
+    fn write(self) -> Write {
+        let mut set = vec!["MaxConnections = :max", "StandardLimit = :standard"];
+        let mut remove = Vec::new();
+        let mut write = Write::default()
+            .number(":max", self.size.max_connections())
+            .number(":standard", self.size.standard_limit());
+        let (of_many, drain) = (format!("{SHARDS} = :shards"), format!("{DRAIN} = :yes"));
+        if self.shards == NonZeroU32::MIN {
+            remove.push(SHARDS);
+        } else {
+            set.push(&of_many);
+            write = write.number(":shards", self.shards.get());
+        }
+        if self.draining {
+            set.push(&drain);
+            write.values.insert(":yes".to_owned(), AttributeValue::Bool(true));
+        } else {
+            remove.push(DRAIN);
+        }
+        let removal = if remove.is_empty() {
+            String::new()
+        } else {
+            format!(" REMOVE {}", remove.join(", "))
+        };
+        write.update = format!("SET {}{removal}", set.join(", "));
+        write
     }
-    .number(":max", size.max_connections())
-    .number(":standard", size.standard_limit())
-    .number(":zero", 0_u32);
+}
+
+/// Create a shard, which nobody knows of yet; or make one anew that an earlier try has left there. Leases
+/// that are out are not touched.
+pub(crate) fn create(share: Share) -> Write {
+    let mut write = share.write().number(":zero", 0_u32);
     write.values.insert(":none".to_owned(), AttributeValue::M(HashMap::new()));
+    let counts = "SET InUse = if_not_exists(InUse, :zero), Leases = if_not_exists(Leases, :none), ";
+    write.update = write.update.replacen("SET ", counts, 1);
     write
 }
 
-/// Change a pool's size: if there is a pool. Leases that are out are not touched.
-pub(crate) fn resize(size: PoolSize) -> Write {
-    Write {
-        update: "SET MaxConnections = :max, StandardLimit = :standard".to_owned(),
-        condition: Some(THERE_IS_A_POOL.to_owned()),
-        ..Write::default()
+/// Give a shard another share: if it is of the size, drains or not, and is of as many, as was `seen`. Leases
+/// that are out are not touched.
+pub(crate) fn change(seen: &Pool, share: Share) -> Write {
+    let drain = if seen.draining { "attribute_exists" } else { "attribute_not_exists" };
+    let shards = if seen.shards == NonZeroU32::MIN {
+        format!("attribute_not_exists({SHARDS})")
+    } else {
+        format!("{SHARDS} = :seenShards")
+    };
+    let mut write = share
+        .write()
+        .number(":seenMax", seen.size.max_connections())
+        .number(":seenStandard", seen.size.standard_limit());
+    if seen.shards != NonZeroU32::MIN {
+        write = write.number(":seenShards", seen.shards.get());
     }
-    .number(":max", size.max_connections())
-    .number(":standard", size.standard_limit())
+    write.condition = Some(format!(
+        "MaxConnections = :seenMax AND StandardLimit = :seenStandard AND {drain}({DRAIN}) AND {shards}"
+    ));
+    write
 }
 
 /// Grant nothing more: if there is a pool.
@@ -285,9 +331,36 @@ mod tests {
 
     #[test]
     fn what_an_operator_does_makes_no_pool_where_there_is_none() {
-        let size = PoolSize::divide(66, 4, 2).expect("a size");
-        for write in [resize(size), drain(), resume()] {
+        for write in [drain(), resume()] {
             assert_eq!(write.condition.as_deref(), Some("attribute_exists(RDBMSName)"));
         }
+    }
+
+    #[test]
+    fn a_share_is_changed_only_if_it_is_as_it_was_seen() {
+        let size = PoolSize::divide(66, 4, 2).expect("a size");
+        let share = Share { size, shards: NonZeroU32::MIN, draining: false };
+        let whole = change(&Pool::new(size), share);
+        assert_eq!(
+            whole.update,
+            "SET MaxConnections = :max, StandardLimit = :standard REMOVE Shards, Drain"
+        );
+        assert_eq!(
+            whole.condition.as_deref(),
+            Some(
+                "MaxConnections = :seenMax AND StandardLimit = :seenStandard \
+                 AND attribute_not_exists(Drain) AND attribute_not_exists(Shards)"
+            )
+        );
+        let three = NonZeroU32::new(3).expect("not 0");
+        let seen = Pool { draining: true, shards: three, ..Pool::new(size) };
+        let split = change(&seen, Share { shards: three, draining: true, ..share });
+        assert_eq!(
+            split.update,
+            "SET MaxConnections = :max, StandardLimit = :standard, Shards = :shards, Drain = :yes"
+        );
+        assert!(split.condition.is_some_and(|condition| {
+            condition.ends_with("attribute_exists(Drain) AND Shards = :seenShards")
+        }));
     }
 }

@@ -36,14 +36,18 @@ type Item = HashMap<String, AttributeValue>;
 /// most, the last that one write unit covers.
 pub(crate) const DRAIN: &str = "Drain";
 
-/// The pool that an item holds.
+/// The number of shards, on every item of a pool that is split; an item without it is a pool of its own.
+pub(crate) const SHARDS: &str = "Shards";
+
+/// The pool, or shard of one, that an item holds.
 pub(crate) fn pool(item: &Item) -> Result<Pool, MalformedItem> {
     let slots: NonZeroU32 = number(item, "MaxConnections")?;
     let standard: NonZeroU32 = number(item, "StandardLimit")?;
     let priority = slots.get().checked_sub(standard.get());
     let size = priority.and_then(|priority| PoolSize::new(slots, priority).ok());
     let size = size.ok_or(MalformedItem::Attribute("StandardLimit"))?;
-    let pool = Pool { size, leases: leases(item)?, draining: item.contains_key(DRAIN) };
+    let shards = if item.contains_key(SHARDS) { number(item, SHARDS)? } else { NonZeroU32::MIN };
+    let pool = Pool { size, leases: leases(item)?, draining: item.contains_key(DRAIN), shards };
     let in_use = in_use(item)?;
     if in_use == pool.in_use() {
         Ok(pool)
@@ -55,11 +59,6 @@ pub(crate) fn pool(item: &Item) -> Result<Pool, MalformedItem> {
 /// The number of leases out, from an item or from the part of it that an update returned.
 pub(crate) fn in_use(item: &Item) -> Result<u32, MalformedItem> {
     number(item, "InUse")
-}
-
-/// The number of slots.
-pub(crate) fn max_connections(item: &Item) -> Result<u32, MalformedItem> {
-    number(item, "MaxConnections")
 }
 
 fn number<N: FromStr>(item: &Item, attribute: &'static str) -> Result<N, MalformedItem> {
@@ -112,6 +111,16 @@ mod tests {
         let mut drained = item();
         drained.insert(DRAIN.to_owned(), AttributeValue::Bool(true));
         assert!(pool(&drained).expect("a pool").draining);
+    }
+
+    #[test]
+    fn an_item_of_a_split_pool_says_of_how_many() {
+        assert_eq!(pool(&item()).expect("a pool").shards, NonZeroU32::MIN);
+        let mut split = item();
+        split.insert(SHARDS.to_owned(), n("17"));
+        assert_eq!(pool(&split).expect("a pool").shards.get(), 17);
+        split.insert(SHARDS.to_owned(), n("0"));
+        assert_eq!(pool(&split), Err(MalformedItem::Attribute(SHARDS)));
     }
 
     #[test]

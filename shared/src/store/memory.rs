@@ -1,13 +1,18 @@
 //! The store without a table: the same rules on a map, for tests and simulations.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Acquired, Evicted, Operations, Released, Renewed, Store, StoreError, Swept};
-use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize};
+use super::{
+    Acquired, Answer, Asked, Evicted, Found, Operations, Released, Renewed, Shards, Store,
+    StoreError, Swept,
+};
+use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize, Shard};
 use crate::time::{Clock, Seconds};
 
-/// Pools in memory. Behaves as [`DynamoStore`](super::DynamoStore) does when it is alone.
+/// Pools in memory, none of them split. Behaves as [`DynamoStore`](super::DynamoStore) does when it is
+/// alone.
 #[derive(Debug)]
 pub struct MemoryStore<C> {
     clock: C,
@@ -38,24 +43,14 @@ impl<C: Clock> Store for MemoryStore<C> {
         ttl: Seconds,
         class: Class,
     ) -> Result<Acquired, StoreError> {
-        self.with(pool, |pool| {
-            let max_connections = pool.size.max_connections();
-            let (expires_at, taken_over) = match pool.plan_acquire(lease, class, self.clock.now()) {
-                AcquirePlan::Full => {
-                    return Acquired::Full { in_use: pool.in_use(), max_connections };
-                }
-                AcquirePlan::Draining => {
-                    return Acquired::Draining { in_use: pool.in_use(), max_connections };
-                }
-                AcquirePlan::Held { expires_at } => (expires_at, 0),
-                AcquirePlan::Add => (self.clock.expiry(ttl), 0),
-                AcquirePlan::TakeOver { expired } => {
-                    pool.leases.retain(|lease, _| !expired.contains_key(lease));
-                    (self.clock.expiry(ttl), u32::try_from(expired.len()).unwrap_or(u32::MAX))
-                }
-            };
-            pool.leases.insert(lease, expires_at);
-            Acquired::Granted { expires_at, taken_over, in_use: pool.in_use(), max_connections }
+        let asked = self.ask(&Shard::first(pool), lease, ttl, class).await?;
+        let (in_use, max_connections) = (asked.shard.in_use(), asked.shard.size.max_connections());
+        Ok(match asked.outcome {
+            Answer::Granted { expires_at, taken_over } => {
+                Acquired::Granted { expires_at, taken_over, in_use, max_connections }
+            }
+            Answer::Full => Acquired::Full { in_use, max_connections },
+            Answer::Draining => Acquired::Draining { in_use, max_connections },
         })
     }
 
@@ -109,6 +104,15 @@ impl<C: Clock> Store for MemoryStore<C> {
         Ok(())
     }
 
+    async fn define_over(
+        &self,
+        pool: &PoolName,
+        size: PoolSize,
+        _: NonZeroU32,
+    ) -> Result<(), StoreError> {
+        self.define(pool, size).await
+    }
+
     async fn remove_unused(&self, pool: &PoolName) -> Result<bool, StoreError> {
         let mut pools = self.lock();
         if pools.get(pool).is_some_and(|pool| pool.in_use() > 0) {
@@ -141,10 +145,77 @@ impl<C: Clock> Operations for MemoryStore<C> {
         })
     }
 
+    async fn resize_over(
+        &self,
+        pool: &PoolName,
+        size: PoolSize,
+        _: NonZeroU32,
+    ) -> Result<Pool, StoreError> {
+        self.resize(pool, size).await
+    }
+
     async fn evict(&self, pool: &PoolName, lease: LeaseId) -> Result<Evicted, StoreError> {
         self.with(pool, |pool| {
             let was_until = pool.leases.remove(&lease);
             Evicted { was_until, in_use: pool.in_use() }
         })
+    }
+}
+
+impl<C: Clock> Shards for MemoryStore<C> {
+    fn known_shards(&self, _: &PoolName) -> Option<NonZeroU32> {
+        Some(NonZeroU32::MIN)
+    }
+
+    async fn ask(
+        &self,
+        shard: &Shard,
+        lease: LeaseId,
+        ttl: Seconds,
+        class: Class,
+    ) -> Result<Asked, StoreError> {
+        self.with(shard.pool(), |pool| {
+            let outcome = match pool.plan_acquire(lease, class, self.clock.now()) {
+                AcquirePlan::Full => Answer::Full,
+                AcquirePlan::Draining => Answer::Draining,
+                AcquirePlan::Held { expires_at } => Answer::Granted { expires_at, taken_over: 0 },
+                AcquirePlan::Add => {
+                    Answer::Granted { expires_at: self.clock.expiry(ttl), taken_over: 0 }
+                }
+                AcquirePlan::TakeOver { expired } => {
+                    pool.leases.retain(|lease, _| !expired.contains_key(lease));
+                    let taken_over = u32::try_from(expired.len()).unwrap_or(u32::MAX);
+                    Answer::Granted { expires_at: self.clock.expiry(ttl), taken_over }
+                }
+            };
+            if let Answer::Granted { expires_at, .. } = outcome {
+                pool.leases.insert(lease, expires_at);
+            }
+            Asked { outcome, shard: pool.clone(), writes: 1 }
+        })
+    }
+
+    async fn look(&self, shard: &Shard) -> Result<Pool, StoreError> {
+        self.read(shard.pool()).await
+    }
+
+    async fn find(&self, pool: &PoolName, lease: LeaseId) -> Result<Option<Found>, StoreError> {
+        self.with(pool, |pool| {
+            let expires_at = *pool.leases.get(&lease)?;
+            Some(Found { shard: 0, expires_at })
+        })
+    }
+
+    async fn release_from(&self, shard: &Shard, lease: LeaseId) -> Result<Released, StoreError> {
+        self.release(shard.pool(), lease).await
+    }
+
+    async fn renew_in(
+        &self,
+        shard: &Shard,
+        lease: LeaseId,
+        ttl: Seconds,
+    ) -> Result<Renewed, StoreError> {
+        self.renew(shard.pool(), lease, ttl).await
     }
 }

@@ -5,16 +5,20 @@ mod expression;
 mod item;
 mod memory;
 mod operations;
+mod shards;
 
 pub use dynamo::DynamoStore;
 pub use item::MalformedItem;
 pub use memory::MemoryStore;
 pub use operations::{Evicted, Operations};
+pub use shards::{Answer, Asked, Found, Shards};
 
 use std::future::Future;
+use std::num::NonZeroU32;
 
 use thiserror::Error;
 
+use crate::pool::split::InvalidSplit;
 use crate::pool::{Class, LeaseId, Pool, PoolName, PoolSize};
 use crate::time::{Seconds, UnixSeconds};
 
@@ -101,6 +105,24 @@ pub enum StoreError {
         /// What the table, or the way to it, said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The table serves no more for now: one item takes so many writes a second.
+    #[error("{phase} of pool {pool} was throttled by the table")]
+    Throttled {
+        /// What was being done.
+        phase: &'static str,
+        /// To which pool.
+        pool: PoolName,
+        /// What the table said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Its slots can't be divided like that.
+    #[error("the slots of pool {pool} can't be divided")]
+    Split {
+        /// Of which pool.
+        pool: PoolName,
+        /// Why not.
+        source: InvalidSplit,
+    },
     /// Others changed the pool at every try.
     #[error("{phase} of pool {pool} lost {tries} races in a row")]
     Contended {
@@ -117,6 +139,10 @@ pub enum StoreError {
 ///
 /// Every call may be repeated without harm: a lease's id is the key under which it is known to have
 /// happened.
+///
+/// A pool whose slots one item can't hold well is split over several, its [shards](crate::pool::Shard).
+/// Counts of leases and slots in an answer are then those of the shard that answered, and of the whole pool
+/// where it was refused, swept or read.
 pub trait Store: Send + Sync {
     /// Takes a slot of `pool` for `ttl`, under the id `lease`.
     ///
@@ -176,14 +202,28 @@ pub trait Store: Send + Sync {
     /// [`StoreError`].
     fn read(&self, pool: &PoolName) -> impl Future<Output = Result<Pool, StoreError>> + Send;
 
-    /// Creates a pool, or gives it another size. Leases that are out stay out.
+    /// Creates a pool, or gives it another size, over as many shards as
+    /// [keep each in a write unit](crate::pool::split::shards_for). One that is there is never split while
+    /// slots would have to move. Leases that are out stay out.
     ///
     /// # Errors
-    /// [`StoreError`]; the pool is then as it was.
+    /// [`StoreError`]; the size of each shard is then as it was, or as asked for.
     fn define(
         &self,
         pool: &PoolName,
         size: PoolSize,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The same over so many shards: an item takes 1,000 writes a second, which is 500 slots taken and given
+    /// back.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Split`] where slots would have to move from one shard to another.
+    fn define_over(
+        &self,
+        pool: &PoolName,
+        size: PoolSize,
+        shards: NonZeroU32,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Removes a pool that has no lease out. Returns whether it is gone.

@@ -1,6 +1,7 @@
 //! What a person may do to a pool, and a caller of the counter may not.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 
 use super::{Store, StoreError};
 use crate::pool::{LeaseId, Pool, PoolName, PoolSize};
@@ -33,15 +34,27 @@ pub trait Operations: Store {
     /// [`StoreError`].
     fn resume(&self, pool: &PoolName) -> impl Future<Output = Result<Pool, StoreError>> + Send;
 
-    /// Gives a pool another size. Leases that are out stay out: while they are more than the new size,
-    /// none is granted. Returns the pool after that.
+    /// Gives a pool another size. Leases that are out stay out: while a shard has more than its share of
+    /// the new size, it grants none. Returns the pool after that.
     ///
     /// # Errors
-    /// [`StoreError`]; the pool is then as it was, or as asked for.
+    /// [`StoreError`]; each shard is then as it was, or as asked for.
     fn resize(
         &self,
         pool: &PoolName,
         size: PoolSize,
+    ) -> impl Future<Output = Result<Pool, StoreError>> + Send;
+
+    /// The same, over so many shards.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Split`] where slots would have to move from one shard to another, which
+    /// only a pool lets them that is drained and empty.
+    fn resize_over(
+        &self,
+        pool: &PoolName,
+        size: PoolSize,
+        shards: NonZeroU32,
     ) -> impl Future<Output = Result<Pool, StoreError>> + Send;
 
     /// Takes a lease away, whether or not it has expired. Its holder is not told, and may be connected:

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::Reason;
+
 /// The unit of a metric, of those that `CloudWatch` knows
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +104,18 @@ metrics! {
         "Requests turned away because the counter gave no answer.";
     BypassedRequests: Holder, Count,
         "Requests that were let past the controller, by ADMISSION=bypass.";
+}
+
+impl Metric {
+    /// What counts refusals for this reason.
+    #[must_use]
+    pub fn of_refusal(reason: Reason) -> Self {
+        match reason {
+            Reason::Full => Self::RejectedFull,
+            Reason::Throttled => Self::RejectedThrottled,
+            Reason::Draining => Self::RejectedDraining,
+        }
+    }
 }
 
 impl fmt::Display for Metric {

@@ -72,6 +72,26 @@ impl Metrics {
         }
     }
 
+    /// The same, and the pool was seen to have so many leases out, of so many slots.
+    #[must_use]
+    pub fn filled(self, in_use: Option<u32>, max_connections: Option<u32>) -> Self {
+        let metrics = match in_use {
+            Some(in_use) => self.gauge(Metric::SlotsInUse, in_use),
+            None => self,
+        };
+        let metrics = match max_connections {
+            Some(size) => metrics.gauge(Metric::PoolSize, size),
+            None => metrics,
+        };
+        match (in_use, max_connections) {
+            (Some(in_use), Some(size)) => {
+                let share = 100.0 * f64::from(in_use) / f64::from(size);
+                metrics.fraction(Metric::SlotUtilisation, share)
+            }
+            _ => metrics,
+        }
+    }
+
     /// The same, and a slot was held.
     #[must_use]
     pub fn held(self, held: &Held) -> Self {

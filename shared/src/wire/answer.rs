@@ -24,6 +24,9 @@ pub struct Granted {
     pub lease: LeaseId,
     /// When it expires, by the counter's clock.
     pub expires_at: UnixSeconds,
+    /// Which of the pool's shards it is in, where it has several. Who says it again at a release or a renewal
+    /// saves the search.
+    pub shard: Option<u32>,
     /// Leases out now.
     pub in_use: u32,
     /// Slots of the pool.
@@ -77,6 +80,8 @@ struct Flat {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<UnixSeconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
@@ -93,6 +98,7 @@ impl From<AcquireAnswer> for Flat {
                 granted: true,
                 lease: Some(granted.lease),
                 expires_at: Some(granted.expires_at),
+                shard: granted.shard,
                 reason: None,
                 retry_after_ms: None,
                 in_use: Some(granted.in_use),
@@ -102,6 +108,7 @@ impl From<AcquireAnswer> for Flat {
                 granted: false,
                 lease: None,
                 expires_at: None,
+                shard: None,
                 reason: Some(refused.reason),
                 retry_after_ms: Some(
                     u64::try_from(refused.retry_after.as_millis()).unwrap_or(u64::MAX),
@@ -121,6 +128,7 @@ impl TryFrom<Flat> for AcquireAnswer {
             Self::Granted(Granted {
                 lease: flat.lease.ok_or("lease is missing")?,
                 expires_at: flat.expires_at.ok_or("expiresAt is missing")?,
+                shard: flat.shard,
                 in_use: flat.in_use.ok_or("inUse is missing")?,
                 max_connections: flat.max_connections.ok_or("maxConnections is missing")?,
             })
@@ -201,6 +209,7 @@ mod tests {
         let granted = AcquireAnswer::Granted(Granted {
             lease: "Zk3v9Qa1".parse().expect("an id"),
             expires_at: UnixSeconds(1_764_000_000),
+            shard: None,
             in_use: 17,
             max_connections: 62,
         });
@@ -210,6 +219,17 @@ mod tests {
         });
         assert_eq!(serde_json::to_value(&granted).expect("JSON"), text);
         assert_eq!(serde_json::from_value::<AcquireAnswer>(text).expect("an answer"), granted);
+
+        let mut in_a_shard = granted;
+        if let AcquireAnswer::Granted(granted) = &mut in_a_shard {
+            granted.shard = Some(3);
+        }
+        let text = json!({
+            "granted": true, "lease": "Zk3v9Qa1", "expiresAt": 1_764_000_000, "shard": 3,
+            "inUse": 17, "maxConnections": 62,
+        });
+        assert_eq!(serde_json::to_value(&in_a_shard).expect("JSON"), text);
+        assert_eq!(serde_json::from_value::<AcquireAnswer>(text).expect("an answer"), in_a_shard);
 
         let refused = AcquireAnswer::Refused(Refused {
             reason: Reason::Full,

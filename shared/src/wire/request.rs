@@ -1,5 +1,7 @@
 //! Requests: parsed strictly, so that what is misspelt is refused and not guessed at.
 
+use std::num::NonZeroU32;
+
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
@@ -54,6 +56,9 @@ pub enum Request {
         ttl: Seconds,
         /// Who asks.
         class: Class,
+        /// Which attempt it is to get a slot under this lease, from 1 on. Only who says that it is the first
+        /// one, and that nothing on the way repeats it, may be refused without the table being asked.
+        attempt: Option<NonZeroU32>,
     },
     /// The slot comes back.
     Release {
@@ -61,6 +66,8 @@ pub enum Request {
         pool: PoolName,
         /// Whose slot.
         lease: LeaseId,
+        /// Which of the pool's shards the lease was granted in, if that is known.
+        shard: Option<u32>,
     },
     /// The lease shall last longer.
     Renew {
@@ -70,6 +77,8 @@ pub enum Request {
         lease: LeaseId,
         /// For how long from now.
         ttl: Seconds,
+        /// Which of the pool's shards the lease was granted in, if that is known.
+        shard: Option<u32>,
     },
     /// How the pool stands.
     Status {
@@ -145,22 +154,50 @@ impl Request {
         }
     }
 
+    /// The request as it is repeated when its answer is lost, where that is to be said: an acquire that was the
+    /// first attempt is the second one then.
+    #[must_use]
+    pub fn repeated(&self) -> Option<Self> {
+        match self {
+            Self::Acquire { pool, lease, ttl, class, attempt: Some(attempt) } => {
+                Some(Self::Acquire {
+                    pool: pool.clone(),
+                    lease: *lease,
+                    ttl: *ttl,
+                    class: *class,
+                    attempt: attempt.checked_add(1),
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// The payload that says this request.
     #[must_use]
     pub fn payload(&self) -> Value {
         match self {
             Self::Take { pool } => json!({"incrementCounter": true, "RDBMSName": pool}),
             Self::GiveBack { pool } => json!({"incrementCounter": false, "RDBMSName": pool}),
-            Self::Acquire { pool, lease, ttl, class } => json!({
-                "op": "acquire", "RDBMSName": pool, "lease": lease.as_str(), "ttlSeconds": ttl,
-                "class": class,
-            }),
-            Self::Release { pool, lease } => {
-                json!({"op": "release", "RDBMSName": pool, "lease": lease.as_str()})
-            }
-            Self::Renew { pool, lease, ttl } => json!({
-                "op": "renew", "RDBMSName": pool, "lease": lease.as_str(), "ttlSeconds": ttl,
-            }),
+            Self::Acquire { pool, lease, ttl, class, attempt } => with(
+                json!({
+                    "op": "acquire", "RDBMSName": pool, "lease": lease.as_str(),
+                    "ttlSeconds": ttl, "class": class,
+                }),
+                "attempt",
+                attempt.map(NonZeroU32::get),
+            ),
+            Self::Release { pool, lease, shard } => with(
+                json!({"op": "release", "RDBMSName": pool, "lease": lease.as_str()}),
+                "shard",
+                *shard,
+            ),
+            Self::Renew { pool, lease, ttl, shard } => with(
+                json!({
+                    "op": "renew", "RDBMSName": pool, "lease": lease.as_str(), "ttlSeconds": ttl,
+                }),
+                "shard",
+                *shard,
+            ),
             Self::Status { pool } => json!({"op": "status", "RDBMSName": pool}),
             Self::Sweep { pool } => json!({"op": "sweep", "RDBMSName": pool}),
         }
@@ -183,19 +220,29 @@ impl Request {
 
     fn parse_op(op: &Value, fields: &Map<String, Value>) -> Result<Self, InvalidRequest> {
         let (allowed, parse): (&[&str], fn(_) -> _) = match op.as_str() {
-            Some("acquire") => (&["lease", "ttlSeconds", "class"], |fields| {
+            Some("acquire") => (&["lease", "ttlSeconds", "class", "attempt"], |fields| {
                 Ok(Self::Acquire {
                     pool: pool(fields)?,
                     lease: lease(fields)?,
                     ttl: ttl(fields)?,
                     class: class(fields)?,
+                    attempt: whole(fields, "attempt", 1)?.and_then(NonZeroU32::new),
                 })
             }),
-            Some("release") => (&["lease"], |fields| {
-                Ok(Self::Release { pool: pool(fields)?, lease: lease(fields)? })
+            Some("release") => (&["lease", "shard"], |fields| {
+                Ok(Self::Release {
+                    pool: pool(fields)?,
+                    lease: lease(fields)?,
+                    shard: whole(fields, "shard", 0)?,
+                })
             }),
-            Some("renew") => (&["lease", "ttlSeconds"], |fields| {
-                Ok(Self::Renew { pool: pool(fields)?, lease: lease(fields)?, ttl: ttl(fields)? })
+            Some("renew") => (&["lease", "ttlSeconds", "shard"], |fields| {
+                Ok(Self::Renew {
+                    pool: pool(fields)?,
+                    lease: lease(fields)?,
+                    ttl: ttl(fields)?,
+                    shard: whole(fields, "shard", 0)?,
+                })
             }),
             Some("status") => (&[], |fields| Ok(Self::Status { pool: pool(fields)? })),
             Some("sweep") => (&[], |fields| Ok(Self::Sweep { pool: pool(fields)? })),
@@ -258,6 +305,26 @@ fn ttl(fields: &Map<String, Value>) -> Result<Seconds, InvalidRequest> {
     in_range.ok_or_else(|| InvalidRequest::new(FIELD, problem()))
 }
 
+/// A whole number from `least` on, if there is one.
+fn whole(
+    fields: &Map<String, Value>,
+    field: &'static str,
+    least: u32,
+) -> Result<Option<u32>, InvalidRequest> {
+    let Some(value) = fields.get(field) else { return Ok(None) };
+    let number = value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| *n >= least);
+    let problem = || format!("must be a whole number from {least} on");
+    number.map(Some).ok_or_else(|| InvalidRequest::new(field, problem()))
+}
+
+/// The same payload with a field more, if there is a value for it.
+fn with(mut payload: Value, field: &str, value: Option<impl Into<Value>>) -> Value {
+    if let Some(value) = value {
+        payload[field] = value.into();
+    }
+    payload
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,9 +358,24 @@ mod tests {
         let requests = [
             Request::Take { pool: pool.clone() },
             Request::GiveBack { pool: pool.clone() },
-            Request::Acquire { pool: pool.clone(), lease, ttl, class: Class::Priority },
-            Request::Release { pool: pool.clone(), lease },
-            Request::Renew { pool: pool.clone(), lease, ttl },
+            Request::Acquire {
+                pool: pool.clone(),
+                lease,
+                ttl,
+                class: Class::Priority,
+                attempt: None,
+            },
+            Request::Acquire {
+                pool: pool.clone(),
+                lease,
+                ttl,
+                class: Class::Standard,
+                attempt: NonZeroU32::new(2),
+            },
+            Request::Release { pool: pool.clone(), lease, shard: None },
+            Request::Release { pool: pool.clone(), lease, shard: Some(0) },
+            Request::Renew { pool: pool.clone(), lease, ttl, shard: None },
+            Request::Renew { pool: pool.clone(), lease, ttl, shard: Some(16) },
             Request::Status { pool: pool.clone() },
             Request::Sweep { pool },
         ];
@@ -340,6 +422,10 @@ mod tests {
             ("ttlSeconds", json!("35")),
             ("class", json!("vip")),
             ("class", json!(null)),
+            ("attempt", json!(0)),
+            ("attempt", json!("1")),
+            ("attempt", json!(1.5)),
+            ("shard", json!(0)),
             ("ttl", json!(35)),
             ("incrementCounter", json!(true)),
         ];

@@ -68,7 +68,7 @@ fn refused(reason: Reason, in_use: u32, max_connections: u32) -> AcquireAnswer {
 impl Counter for InMemory {
     async fn call(&self, request: &Request) -> Result<Value, CounterError> {
         let answer = match Request::parse(&request.payload()).expect("the client says it right") {
-            Request::Acquire { pool, lease, ttl, class } => {
+            Request::Acquire { pool, lease, ttl, class, .. } => {
                 let decided = self.store.acquire(&pool, lease, ttl, class).await.expect("a pool");
                 if one_of(&self.lost_grants) {
                     return Err(failed());
@@ -78,6 +78,7 @@ impl Counter for InMemory {
                         AcquireAnswer::Granted(Granted {
                             lease,
                             expires_at,
+                            shard: None,
                             in_use,
                             max_connections,
                         })
@@ -90,7 +91,7 @@ impl Counter for InMemory {
                     }
                 })
             }
-            Request::Release { pool, lease } => {
+            Request::Release { pool, lease, .. } => {
                 if one_of(&self.failing_releases) {
                     return Err(failed());
                 }

@@ -24,8 +24,9 @@ pub async fn run(args: &Args) -> Result<Ending, Error> {
     match &args.command {
         Command::Status { watch: false } => status::once(&table, voice).await,
         Command::Status { watch: true } => status::watch(&table, voice).await,
-        Command::Resize { slots, priority, wait } => {
-            resize::resize(&table, voice, *slots, *priority, *wait).await
+        Command::Resize { slots, priority, shards, wait } => {
+            let to = resize::To { slots: *slots, priority: *priority, shards: *shards };
+            resize::resize(&table, voice, to, *wait).await
         }
         Command::Drain { wait } => drain::drain(&table, voice, *wait).await,
         Command::Resume => drain::resume(&table, voice).await,

@@ -11,18 +11,28 @@ use crate::table::Table;
 use crate::wait::Goal;
 use crate::{Ending, Error, Voice};
 
-/// Gives the pool `slots` slots, `priority` of them for class priority alone.
+/// What it is to be.
+#[derive(Clone, Copy)]
+pub(super) struct To {
+    /// Slots, of both classes.
+    pub(super) slots: NonZeroU32,
+    /// Slots of them for class priority alone; as many as there are when it is not said.
+    pub(super) priority: Option<u32>,
+    /// Items, when that is said.
+    pub(super) shards: Option<NonZeroU32>,
+}
+
+/// Gives the pool this size.
 pub(super) async fn resize(
     table: &Table,
     voice: Voice,
-    slots: NonZeroU32,
-    priority: Option<u32>,
+    To { slots, priority, shards }: To,
     wait: Wait,
 ) -> Result<Ending, Error> {
     let before = table.read().await?;
     let kept = before.size.max_connections() - before.size.standard_limit();
     let size = PoolSize::new(slots, priority.unwrap_or(kept))?;
-    let pool = table.resize(size).await?;
+    let pool = table.resize(size, shards).await?;
     let goal = Goal { in_use: slots.get(), draining: pool.draining, slots: slots.get() };
     let was = before.size.max_connections();
     let words =

@@ -149,6 +149,16 @@ impl Memory {
         self.saw(now, seen, tuning);
     }
 
+    /// The slot of `lease` was given back, which left so many leases out.
+    pub(super) fn released(&mut self, now: Duration, lease: LeaseId, in_use: u32, tuning: &Tuning) {
+        // A look that does not show it is right by now.
+        self.asking.retain(|asking| asking.lease != lease);
+        if let Some(seen) = &mut self.seen {
+            let free = seen.limit.saturating_sub(in_use);
+            (seen.at, seen.tight) = (now, tuning.is_tight(free, seen.limit));
+        }
+    }
+
     /// The mean time for which a slot is held, as far as is known.
     pub(super) fn hold(&self) -> Option<Duration> {
         self.turnover.hold()

@@ -29,7 +29,7 @@
 //!
 //! The counter does not use this yet; `docs/simulation.md` shows what it would come to.
 //!
-//! A release asks nothing of this, and waits for nothing. A caller may go away at any point: what was
+//! A release asks nothing of this, and waits for nothing; what it left is told by [`Frugal::released`]. A caller may go away at any point: what was
 //! begun for it is forgotten after [a moment](Tuning::late).
 
 mod memory;
@@ -167,6 +167,13 @@ impl Frugal {
     pub fn refused(&mut self, shard: usize, now: Duration, lease: LeaseId, seen: &Sighting<'_>) {
         if let Some(memory) = self.shards.get_mut(shard) {
             memory.refused(now, lease, seen, &self.tuning);
+        }
+    }
+
+    /// The slot of `lease` was given back to the shard, by this instance, which left so many leases out.
+    pub fn released(&mut self, shard: usize, now: Duration, lease: LeaseId, in_use: u32) {
+        if let Some(memory) = self.shards.get_mut(shard) {
+            memory.released(now, lease, in_use, &self.tuning);
         }
     }
 

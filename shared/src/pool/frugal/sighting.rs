@@ -30,7 +30,7 @@ impl<'a> Sighting<'a> {
 
     /// Whether it is as good as full.
     pub(super) fn is_tight(&self, tuning: &Tuning) -> bool {
-        self.free.saturating_mul(tuning.tight) < self.limit
+        tuning.is_tight(self.free, self.limit)
     }
 }
 

@@ -33,6 +33,12 @@ impl Tour {
         usize::try_from((hash >> 32) % shards).unwrap_or_default()
     }
 
+    /// Whether anything is asked of the table for it. Not for every caller of one that throttles.
+    #[must_use]
+    pub fn is_let_through(&self) -> bool {
+        self.let_through
+    }
+
     /// The lease that is wanted.
     #[must_use]
     pub fn lease(&self) -> LeaseId {

@@ -68,6 +68,13 @@ impl Tuning {
     pub(super) const LEAST_SHARE: f64 = 0.002;
 }
 
+impl Tuning {
+    /// Whether so many free slots, of as many as the limit, are as good as none.
+    pub(super) fn is_tight(&self, free: u32, limit: u32) -> bool {
+        free.saturating_mul(self.tight) < limit
+    }
+}
+
 impl Default for Tuning {
     fn default() -> Self {
         Self {

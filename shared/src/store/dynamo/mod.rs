@@ -1,39 +1,51 @@
 //! Pools in a DynamoDB table.
 
+mod change;
+mod known;
 mod operations;
+mod shards;
+mod store;
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnRefusal,
 };
-use std::collections::HashMap;
 
-use super::expression::{self, Write};
-use super::{Acquired, MalformedItem, Released, Renewed, Store, StoreError, Swept, item};
-use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize};
-use crate::time::{Clock, Seconds};
-
-/// How often an acquire looks at the pool anew when others changed it between look and write.
-const ACQUIRE_TRIES: u32 = 4;
-
-/// How often a sweep looks at the pool anew. At each race somebody has taken over what had expired, or has
-/// swept it.
-const SWEEP_TRIES: u32 = 4;
-
-/// How often an anonymous release looks for the oldest lease anew. At each race somebody else's
-/// give-back won, so a pool of any size is through after as many tries as it has slots.
-const ANONYMOUS_RELEASE_TRIES: u32 = 70;
+use super::expression::Write;
+use super::{MalformedItem, StoreError, item};
+use crate::pool::{Pool, PoolName, Shard};
+use known::KnownShards;
 
 const KEY: &str = "RDBMSName";
 
+/// How often a request that frees a slot, or keeps one, is tried when the table throttles or does not answer.
+/// The SDK's own backoff begins with up to a second, in which the slot is out for nobody.
+const PATIENT_TRIES: u32 = 6;
+const PATIENT_BACKOFF: Duration = Duration::from_millis(50);
+
+/// What DynamoDB calls its refusal to serve more
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>).
+const THROTTLED: [&str; 3] =
+    ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"];
+
 /// Pools as items of one table, keyed by `RDBMSName`.
+///
+/// A request for a slot is not repeated where the table throttles: its caller is better refused at once,
+/// and what is asked in vain is taken from the releases. Everything else is, up to five times.
 #[derive(Debug, Clone)]
 pub struct DynamoStore<C> {
     client: Client,
+    patient: Client,
     table: String,
     clock: C,
+    known: KnownShards,
 }
 
 /// A write that was applied (with what it returned), or refused by its condition (with the item as
@@ -43,26 +55,53 @@ enum Outcome {
     Refused(HashMap<String, AttributeValue>),
 }
 
-impl<C: Clock> DynamoStore<C> {
-    /// A store on `table`, judging leases by `clock`.
+impl<C> DynamoStore<C> {
+    /// A store on `table`, judging leases by `clock`. The client's own retries are set by the store.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever gives a client away has no use for it"
+    )]
     pub fn new(client: Client, table: impl Into<String>, clock: C) -> Self {
-        Self { client, table: table.into(), clock }
+        let retrying = |retries: RetryConfig| {
+            Client::from_conf(client.config().to_builder().retry_config(retries).build())
+        };
+        let patient = RetryConfig::standard()
+            .with_max_attempts(PATIENT_TRIES)
+            .with_initial_backoff(PATIENT_BACKOFF);
+        Self {
+            client: retrying(RetryConfig::disabled()),
+            patient: retrying(patient),
+            table: table.into(),
+            clock,
+            known: KnownShards::default(),
+        }
     }
 
+    /// Sends a write until it is answered.
     async fn write(
         &self,
         phase: &'static str,
-        pool: &PoolName,
+        shard: &Shard,
+        write: Write,
+        returning: ReturnValue,
+    ) -> Result<Outcome, StoreError> {
+        self.send(&self.patient, phase, shard, write, returning).await
+    }
+
+    async fn send(
+        &self,
+        client: &Client,
+        phase: &'static str,
+        shard: &Shard,
         write: Write,
         returning: ReturnValue,
     ) -> Result<Outcome, StoreError> {
         let names = (!write.names.is_empty()).then_some(write.names);
         let values = (!write.values.is_empty()).then_some(write.values);
-        let sent = self
-            .client
+        let sent = client
             .update_item()
             .table_name(&self.table)
-            .key(KEY, AttributeValue::S(pool.to_string()))
+            .key(KEY, AttributeValue::S(shard.to_string()))
             .update_expression(write.update)
             .set_condition_expression(write.condition)
             .set_expression_attribute_names(names)
@@ -77,184 +116,67 @@ impl<C: Clock> DynamoStore<C> {
                 // Refused without an item: there is none.
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                     let item = refused.item.clone();
-                    item.map(Outcome::Refused).ok_or_else(|| StoreError::UnknownPool(pool.clone()))
+                    item.map(Outcome::Refused).ok_or_else(|| self.unknown(shard))
                 }
-                _ => Err(table_error(phase, pool, error)),
+                _ => Err(table_error(phase, shard.pool(), error)),
             },
         }
     }
 
-    fn malformed(pool: &PoolName) -> impl FnOnce(MalformedItem) -> StoreError {
-        let pool = pool.clone();
-        |source| StoreError::Malformed { pool, source }
-    }
-}
-
-fn table_error(
-    phase: &'static str,
-    pool: &PoolName,
-    source: impl std::error::Error + Send + Sync + 'static,
-) -> StoreError {
-    StoreError::Table { phase, pool: pool.clone(), source: Box::new(source) }
-}
-
-impl<C: Clock> Store for DynamoStore<C> {
-    async fn acquire(
+    /// Reads a shard; `None` where there is no such item.
+    async fn get(
         &self,
-        pool: &PoolName,
-        lease: LeaseId,
-        ttl: Seconds,
-        class: Class,
-    ) -> Result<Acquired, StoreError> {
-        let phase = "acquire";
-        let mut taken_over = 0;
-        // The first try is blind: on a pool with room, which is the common case, it is also the last.
-        let mut expires_at = self.clock.expiry(ttl);
-        let mut next = expression::add(lease, expires_at, class);
-        for _ in 0..ACQUIRE_TRIES {
-            let seen = match self.write(phase, pool, next, ReturnValue::AllNew).await? {
-                Outcome::Applied(item) => {
-                    return granted(&item, expires_at, taken_over).map_err(Self::malformed(pool));
-                }
-                Outcome::Refused(item) => item::pool(&item).map_err(Self::malformed(pool))?,
-            };
-            let (in_use, max_connections) = (seen.in_use(), seen.size.max_connections());
-            expires_at = self.clock.expiry(ttl);
-            next = match seen.plan_acquire(lease, class, self.clock.now()) {
-                AcquirePlan::Full => return Ok(Acquired::Full { in_use, max_connections }),
-                AcquirePlan::Draining => return Ok(Acquired::Draining { in_use, max_connections }),
-                AcquirePlan::Held { expires_at } => {
-                    return Ok(Acquired::Granted {
-                        expires_at,
-                        taken_over: 0,
-                        in_use,
-                        max_connections,
-                    });
-                }
-                AcquirePlan::Add => {
-                    taken_over = 0;
-                    expression::add(lease, expires_at, class)
-                }
-                AcquirePlan::TakeOver { expired } => {
-                    taken_over = u32::try_from(expired.len()).unwrap_or(u32::MAX);
-                    expression::take_over(&expired, lease, expires_at, class, seen.size)
-                }
-            };
-        }
-        Err(StoreError::Contended { phase, pool: pool.clone(), tries: ACQUIRE_TRIES })
-    }
-
-    async fn release(&self, pool: &PoolName, lease: LeaseId) -> Result<Released, StoreError> {
-        let write = expression::remove(lease);
-        let (released, item) =
-            match self.write("release", pool, write, ReturnValue::UpdatedNew).await? {
-                Outcome::Applied(item) => (true, item),
-                Outcome::Refused(item) => (false, item),
-            };
-        let in_use = item::in_use(&item).map_err(Self::malformed(pool))?;
-        Ok(Released { released, in_use })
-    }
-
-    async fn release_oldest_anonymous(&self, pool: &PoolName) -> Result<Released, StoreError> {
-        for _ in 0..ANONYMOUS_RELEASE_TRIES {
-            let seen = self.read(pool).await?;
-            let Some((oldest, _)) = seen.oldest_anonymous() else {
-                return Ok(Released { released: false, in_use: seen.in_use() });
-            };
-            let release = self.release(pool, oldest).await?;
-            if release.released {
-                return Ok(release);
-            }
-        }
-        let phase = "release";
-        Err(StoreError::Contended { phase, pool: pool.clone(), tries: ANONYMOUS_RELEASE_TRIES })
-    }
-
-    async fn renew(
-        &self,
-        pool: &PoolName,
-        lease: LeaseId,
-        ttl: Seconds,
-    ) -> Result<Renewed, StoreError> {
-        let expires_at = self.clock.expiry(ttl);
-        let write = expression::renew(lease, expires_at);
-        Ok(match self.write("renew", pool, write, ReturnValue::None).await? {
-            Outcome::Applied(_) => Renewed::Until(expires_at),
-            Outcome::Refused(item) => {
-                let seen = item::pool(&item).map_err(Self::malformed(pool))?;
-                // It is out, and lasts longer: a later renewal has come before this one.
-                let current = seen.leases.get(&lease).copied();
-                current.map_or(Renewed::Lost, |current| {
-                    Renewed::Until(Pool::renewed(current, expires_at))
-                })
-            }
-        })
-    }
-
-    async fn sweep(&self, pool: &PoolName) -> Result<Swept, StoreError> {
-        let phase = "sweep";
-        let mut seen = self.read(pool).await?;
-        for _ in 0..SWEEP_TRIES {
-            let expired = seen.plan_sweep(self.clock.now());
-            if expired.is_empty() {
-                return Ok(Swept { swept: 0, pool: seen });
-            }
-            let write = expression::sweep(&expired);
-            let outcome = self.write(phase, pool, write, ReturnValue::AllNew).await?;
-            let (Outcome::Applied(item) | Outcome::Refused(item)) = &outcome;
-            seen = item::pool(item).map_err(Self::malformed(pool))?;
-            if matches!(outcome, Outcome::Applied(_)) {
-                let swept = u32::try_from(expired.len()).unwrap_or(u32::MAX);
-                return Ok(Swept { swept, pool: seen });
-            }
-        }
-        Err(StoreError::Contended { phase, pool: pool.clone(), tries: SWEEP_TRIES })
-    }
-
-    async fn read(&self, pool: &PoolName) -> Result<Pool, StoreError> {
-        let read = self
-            .client
+        client: &Client,
+        shard: &Shard,
+        consistent: bool,
+    ) -> Result<Option<Pool>, StoreError> {
+        let read = client
             .get_item()
             .table_name(&self.table)
-            .key(KEY, AttributeValue::S(pool.to_string()))
-            .consistent_read(true)
+            .key(KEY, AttributeValue::S(shard.to_string()))
+            .consistent_read(consistent)
             .send()
             .await
-            .map_err(|source| table_error("read", pool, source))?;
-        let item = read.item.ok_or_else(|| StoreError::UnknownPool(pool.clone()))?;
-        item::pool(&item).map_err(Self::malformed(pool))
-    }
-
-    async fn define(&self, pool: &PoolName, size: PoolSize) -> Result<(), StoreError> {
-        self.write("define", pool, expression::define(size), ReturnValue::None).await?;
-        Ok(())
-    }
-
-    async fn remove_unused(&self, pool: &PoolName) -> Result<bool, StoreError> {
-        let sent = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key(KEY, AttributeValue::S(pool.to_string()))
-            .condition_expression("attribute_not_exists(RDBMSName) OR InUse = :zero")
-            .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(table_error("remove", pool, error)),
-            },
+            .map_err(|source| table_error("read", shard.pool(), source))?;
+        match read.item {
+            Some(item) => self.seen(shard, &item).map(Some),
+            None => Ok(None),
         }
+    }
+
+    /// The shard that an item holds, from which it is learnt how many the pool has.
+    fn seen(
+        &self,
+        shard: &Shard,
+        item: &HashMap<String, AttributeValue>,
+    ) -> Result<Pool, StoreError> {
+        let pool = item::pool(item).map_err(malformed(shard.pool()))?;
+        self.known.learn(shard, pool.shards);
+        Ok(pool)
+    }
+
+    /// There is no such item: what was known of the pool does not hold any more.
+    fn unknown(&self, shard: &Shard) -> StoreError {
+        self.known.forget(shard.pool());
+        StoreError::UnknownPool(shard.pool().clone())
     }
 }
 
-fn granted(
-    item: &HashMap<String, AttributeValue>,
-    expires_at: crate::time::UnixSeconds,
-    taken_over: u32,
-) -> Result<Acquired, MalformedItem> {
-    let (in_use, max_connections) = (item::in_use(item)?, item::max_connections(item)?);
-    Ok(Acquired::Granted { expires_at, taken_over, in_use, max_connections })
+fn malformed(pool: &PoolName) -> impl FnOnce(MalformedItem) -> StoreError {
+    let pool = pool.clone();
+    |source| StoreError::Malformed { pool, source }
+}
+
+fn table_error<E, R>(phase: &'static str, pool: &PoolName, source: SdkError<E, R>) -> StoreError
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let throttled = source.code().is_some_and(|code| THROTTLED.contains(&code));
+    let (pool, source) = (pool.clone(), Box::new(source));
+    if throttled {
+        StoreError::Throttled { phase, pool, source }
+    } else {
+        StoreError::Table { phase, pool, source }
+    }
 }

@@ -1,6 +1,6 @@
 //! How requests come out.
 
-use rds_admission::wire::Reason;
+use crate::wire::Reason;
 
 /// How a request came out that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

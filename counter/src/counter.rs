@@ -1,0 +1,57 @@
+//! The counter, without Lambda.
+
+use rds_admission::controller::{Answered, Controller};
+use rds_admission::pool::PoolName;
+use rds_admission::store::Shards;
+use rds_admission::time::Clock;
+use rds_admission::wire::Request;
+
+use crate::known::KnownPools;
+use crate::{CounterError, Limiter};
+
+/// A controller behind a limit of what is decided in a second.
+#[derive(Debug)]
+pub struct Counter<S, C> {
+    controller: Controller<S, C>,
+    limiter: Limiter,
+    known: KnownPools,
+}
+
+impl<S: Shards + 'static, C: Clock + 'static> Counter<S, C> {
+    /// A counter that answers as `controller` does, within the limits of `limiter`.
+    #[must_use]
+    pub fn new(controller: Controller<S, C>, limiter: Limiter) -> Self {
+        Self { controller, limiter, known: KnownPools::default() }
+    }
+
+    /// Where it decides.
+    pub fn store(&self) -> &S {
+        self.controller.store()
+    }
+
+    /// The pools that the table is known to hold.
+    pub(crate) fn known(&self) -> &KnownPools {
+        &self.known
+    }
+
+    /// Answers one request.
+    ///
+    /// # Errors
+    /// [`CounterError`]; no slot may then be presumed.
+    pub async fn answer(&self, request: &Request) -> Result<Answered, CounterError> {
+        if let Some(pool) = wants_a_slot(request)
+            && let Err(wait) = self.limiter.check(pool)
+            && let Some(held_off) = self.controller.held_off(request, wait)
+        {
+            return Ok(held_off);
+        }
+        Ok(self.controller.answer(request).await?)
+    }
+}
+
+fn wants_a_slot(request: &Request) -> Option<&PoolName> {
+    match request {
+        Request::Take { pool } | Request::Acquire { pool, .. } => Some(pool),
+        _ => None,
+    }
+}

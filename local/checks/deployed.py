@@ -1,0 +1,72 @@
+"""What CloudFormation makes of a template for given parameters: its conditions decided."""
+
+import functools
+import pathlib
+from typing import Any
+
+from policies import transformed
+from samtranslator.yaml_helper import yaml_parse
+
+NOTHING = {"Ref": "AWS::NoValue"}
+
+# SAM takes a second for each.
+expanded = functools.cache(transformed)
+
+
+def deployed(path: pathlib.Path, **given: str) -> dict[str, Any]:
+    """The resources that there are, without an `Fn::If` or `AWS::NoValue` left in them. Other
+    functions stay: a `Ref` of a parameter as well."""
+    template = yaml_parse(path.read_text())
+    defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+    unknown = given.keys() - defaults.keys()
+    if unknown:
+        raise KeyError(f"{path.name} has no parameters {unknown}")
+    conditions = Conditions(template["Conditions"], defaults | given)
+    return {
+        name: conditions.decide(resource)
+        for name, resource in expanded(path).items()
+        if "Condition" not in resource or conditions.holds(resource["Condition"])
+    }
+
+
+class Conditions:
+    def __init__(self, conditions: dict[str, Any], parameters: dict[str, Any]):
+        self.conditions = conditions
+        self.parameters = parameters
+
+    def holds(self, name: str) -> bool:
+        return self.truth(self.conditions[name])
+
+    def truth(self, node: dict[str, Any]) -> bool:
+        ((function, given),) = node.items()
+        match function:
+            case "Condition":
+                return self.holds(given)
+            case "Fn::Not":
+                return not self.truth(given[0])
+            case "Fn::And":
+                return all(self.truth(part) for part in given)
+            case "Fn::Or":
+                return any(self.truth(part) for part in given)
+            case "Fn::Equals":
+                one, other = (self.value(part) for part in given)
+                return one == other
+        raise ValueError(f"{function} is no condition that this knows")
+
+    def value(self, node: Any) -> str:
+        if isinstance(node, dict):
+            return str(self.parameters[node["Ref"]])
+        return str(node)
+
+    def decide(self, node: Any) -> Any:
+        """The same without what the conditions leave out."""
+        if isinstance(node, list):
+            decided = (self.decide(child) for child in node)
+            return [child for child in decided if child != NOTHING]
+        if not isinstance(node, dict):
+            return node
+        if "Fn::If" in node:
+            condition, yes, no = node["Fn::If"]
+            return self.decide(yes if self.holds(condition) else no)
+        decided = {key: self.decide(child) for key, child in node.items()}
+        return {key: child for key, child in decided.items() if child != NOTHING}

@@ -1,0 +1,58 @@
+"""docs/cost.md has the numbers that its prices and inputs give."""
+
+import pathlib
+import re
+import sys
+import unittest
+
+PROJECT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(PROJECT / "local/cost"))
+
+import inputs  # noqa: E402
+import page  # noqa: E402
+import prices  # noqa: E402
+from deployed import deployed  # noqa: E402
+
+
+class Page(unittest.TestCase):
+    text = page.PAGE.read_text()
+
+    def test_its_tables_are_what_is_computed(self):
+        self.assertEqual(self.text, page.written(self.text), "run local/cost/page.py")
+
+    def test_another_number_is_seen(self):
+        (total,) = re.findall(r"\*\*\$[\d.]+ a month\*\*", self.text)
+        changed = self.text.replace(total, "**$0.01 a month**")
+        self.assertNotEqual(changed, page.written(changed))
+
+    def test_a_place_that_is_gone_is_seen(self):
+        with self.assertRaises(ValueError):
+            page.written(self.text.replace("cost:network", "cost:networks"))
+
+    def test_every_price_says_where_and_when_it_was_seen(self):
+        self.assertGreater(len(prices.ALL), 10)
+        for price in prices.ALL:
+            self.assertRegex(price.page, r"^https://aws\.amazon\.com/.*pricing/")
+            self.assertRegex(price.seen, r"20\d\d")
+
+
+class Inputs(unittest.TestCase):
+    """What the inputs say of the template is so."""
+
+    def test_the_functions_memory(self):
+        for resource in deployed(PROJECT / "template.yaml").values():
+            if resource["Type"] == "AWS::Lambda::Function":
+                self.assertEqual(resource["Properties"]["MemorySize"], inputs.MEMORY_GB * 1024)
+
+    def test_what_is_paid_by_the_month(self):
+        resources = list(deployed(PROJECT / "template.yaml").values())
+        kinds = [resource["Type"] for resource in resources]
+        self.assertEqual(kinds.count("AWS::CloudWatch::Alarm"), inputs.ALARMS)
+        self.assertEqual(kinds.count("AWS::CloudWatch::Dashboard"), inputs.DASHBOARDS)
+        self.assertEqual(kinds.count("AWS::EC2::Subnet"), inputs.ZONES)
+        (schedule,) = [r for r in resources if r["Type"] == "AWS::Events::Rule"]
+        self.assertEqual(schedule["Properties"]["ScheduleExpression"], "rate(1 minute)")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,272 @@
+//! The way of a caller that wants a slot.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::looks::{Looked, Own};
+use super::memory::{Known, Shared};
+use super::{Controller, shards_of};
+use crate::pool::frugal::{Sighting, Step, Tour};
+use crate::pool::{Class, LeaseId, PoolName, Shard};
+use crate::store::{Answer, Asked, Shards, StoreError};
+use crate::time::{Clock, Seconds, UnixSeconds};
+use crate::wire::Reason;
+
+/// An acquire that was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// How.
+    pub verdict: Verdict,
+    /// Leases out now; of a pool that is split, as far as was seen lately.
+    pub in_use: Option<u32>,
+    /// Slots of the pool; likewise.
+    pub max_connections: Option<u32>,
+    /// What it took.
+    pub spent: Spent,
+}
+
+/// How an acquire was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The lease is out.
+    Granted {
+        /// When it expires, by the controller's clock.
+        expires_at: UnixSeconds,
+        /// Expired leases that were replaced to make room for it.
+        taken_over: u32,
+        /// The shard that it is in, where the pool is split.
+        shard: Option<u32>,
+    },
+    /// No lease of this call is out.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// When another try makes sense.
+        retry_after: Duration,
+    },
+}
+
+/// Requests to the table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Conditional writes, of one write unit each where the item is below a kilobyte.
+    pub writes: u32,
+    /// Eventually consistent reads, of half a read unit each. A look that several callers share is counted
+    /// for the first of them.
+    pub looks: u32,
+}
+
+/// Who wants what.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    pool: &'a PoolName,
+    lease: LeaseId,
+    ttl: Seconds,
+    class: Class,
+}
+
+/// How far a caller has come with one shard.
+enum At {
+    Granted(Verdict),
+    Full,
+    Draining,
+    /// The pool has no such shard any more.
+    Gone,
+}
+
+impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
+    /// Takes a slot of `pool` for `ttl`, under the id `lease`.
+    ///
+    /// An acquire that is `new`, which was never asked for before, may be refused by what is remembered of
+    /// the pool. One that may be a repeated one is not: an earlier try may have been granted, and its caller
+    /// would not give back what it was told it does not have. Neither is one of class priority, of which
+    /// there are few.
+    ///
+    /// # Errors
+    /// [`StoreError`]; no lease may then be presumed.
+    pub async fn acquire(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+        ttl: Seconds,
+        class: Class,
+        new: bool,
+    ) -> Result<Decision, StoreError> {
+        let wanted = Wanted { pool, lease, ttl, class };
+        let mut spent = Spent::default();
+        let decided = if new && class == Class::Standard {
+            self.by_memory(wanted, &mut spent).await
+        } else {
+            self.by_asking(wanted, new, &mut spent).await
+        };
+        let verdict = match decided {
+            Ok(verdict) => verdict,
+            Err(StoreError::Throttled { .. }) => {
+                self.parts.memories.throttled(pool, self.parts.now());
+                self.refused(pool, Reason::Throttled)
+            }
+            // Others took over what this caller saw, again and again: more asked than can be decided.
+            Err(StoreError::Contended { .. }) => self.refused(pool, Reason::Throttled),
+            Err(error) => {
+                if let StoreError::UnknownPool(_) = error {
+                    self.parts.memories.forget(pool);
+                }
+                return Err(error);
+            }
+        };
+        let known = self.memory(pool).lock().known();
+        let (in_use, max_connections) =
+            known.map(|Known { in_use, max_connections, .. }| (in_use, max_connections)).unzip();
+        Ok(Decision { verdict, in_use, max_connections, spent })
+    }
+
+    /// What is remembered decides whether the table is asked, and what.
+    async fn by_memory(
+        &self,
+        wanted: Wanted<'_>,
+        spent: &mut Spent,
+    ) -> Result<Verdict, StoreError> {
+        let mut shards = self.shards(wanted.pool);
+        let mut memory = self.memory(wanted.pool);
+        let mut tour = self.sets_out(&memory, wanted.lease);
+        loop {
+            let step = {
+                let (now, mut dice) = (self.parts.now(), self.parts.dice());
+                memory.lock().frugal.step(&mut tour, now, &mut *dice)
+            };
+            let number = match step {
+                Step::Refuse => {
+                    let reason = reason_without_asking(&memory, &tour);
+                    return Ok(self.refused(wanted.pool, reason));
+                }
+                Step::Ask(number) => number,
+                Step::Look(number) => {
+                    let shard = shard_of(wanted.pool, number);
+                    let (looked, Own(own)) = self.look(&memory, &shard, wanted.lease).await;
+                    spent.looks += u32::from(own);
+                    match looked {
+                        Looked::Ask => number,
+                        Looked::GoOn => continue,
+                        Looked::Throttled => {
+                            return Ok(self.refused(wanted.pool, Reason::Throttled));
+                        }
+                    }
+                }
+            };
+            match self.ask(wanted, &memory, number, spent).await? {
+                At::Granted(verdict) => return Ok(verdict),
+                At::Draining => return Ok(self.refused(wanted.pool, Reason::Draining)),
+                At::Full | At::Gone => {}
+            }
+            // The first answer of a pool tells how many shards it has, and any answer that it has others.
+            if self.shards(wanted.pool) != shards {
+                shards = self.shards(wanted.pool);
+                memory = self.memory(wanted.pool);
+                tour = self.sets_out(&memory, wanted.lease);
+            }
+        }
+    }
+
+    /// The table is asked, shard by shard.
+    async fn by_asking(
+        &self,
+        wanted: Wanted<'_>,
+        new: bool,
+        spent: &mut Spent,
+    ) -> Result<Verdict, StoreError> {
+        let Wanted { pool, lease, .. } = wanted;
+        let store = &self.parts.store;
+        // Where there is one shard only, its own condition tells a repeated call.
+        if !new
+            && store.known_shards(pool) != Some(NonZeroU32::MIN)
+            && let Some(found) = store.find(pool, lease).await?
+        {
+            let memory = self.memory(pool);
+            let number = found.shard as usize;
+            if let At::Granted(verdict) = self.ask(wanted, &memory, number, spent).await? {
+                return Ok(verdict);
+            }
+        }
+        let mut asked = Vec::new();
+        loop {
+            let shards = self.shards(pool).get() as usize;
+            let first = Tour::first(lease, shards);
+            let mut order = (0..shards).map(|n| (first + n) % shards);
+            let Some(number) = order.find(|number| !asked.contains(number)) else {
+                return Ok(self.refused(pool, Reason::Full));
+            };
+            asked.push(number);
+            match self.ask(wanted, &self.memory(pool), number, spent).await? {
+                At::Granted(verdict) => return Ok(verdict),
+                At::Draining => return Ok(self.refused(pool, Reason::Draining)),
+                At::Full | At::Gone => {}
+            }
+        }
+    }
+
+    /// Asks one shard, and remembers what it said.
+    async fn ask(
+        &self,
+        wanted: Wanted<'_>,
+        memory: &Shared,
+        number: usize,
+        spent: &mut Spent,
+    ) -> Result<At, StoreError> {
+        let Wanted { pool, lease, ttl, class } = wanted;
+        let shard = shard_of(pool, number);
+        let asked = self.parts.store.ask(&shard, lease, ttl, class).await;
+        let Asked { outcome, shard: seen, writes } = match asked {
+            Err(StoreError::UnknownPool(_)) if number > 0 => {
+                spent.writes += 1;
+                return Ok(At::Gone);
+            }
+            other => other?,
+        };
+        spent.writes += writes;
+        let now = self.parts.now();
+        let sighting = Sighting::of(&seen, Class::Standard, self.parts.clock.now());
+        let mut memory = memory.lock();
+        memory.saw(number, &seen);
+        Ok(match outcome {
+            Answer::Granted { expires_at, taken_over } => {
+                memory.frugal.granted(number, now, lease, &sighting);
+                let shard = (seen.shards > NonZeroU32::MIN).then_some(shard.number());
+                At::Granted(Verdict::Granted { expires_at, taken_over, shard })
+            }
+            Answer::Full | Answer::Draining => {
+                memory.frugal.refused(number, now, lease, &sighting);
+                if outcome == Answer::Full { At::Full } else { At::Draining }
+            }
+        })
+    }
+
+    fn sets_out(&self, memory: &Shared, lease: LeaseId) -> Tour {
+        let (now, mut dice) = (self.parts.now(), self.parts.dice());
+        memory.lock().frugal.arrives(now, lease, &mut *dice)
+    }
+
+    fn refused(&self, pool: &PoolName, reason: Reason) -> Verdict {
+        Verdict::Refused { reason, retry_after: self.retry_after(pool) }
+    }
+
+    fn shards(&self, pool: &PoolName) -> NonZeroU32 {
+        shards_of(&self.parts.store, pool)
+    }
+
+    fn memory(&self, pool: &PoolName) -> Shared {
+        self.parts.memories.of(pool, self.shards(pool))
+    }
+}
+
+/// Why a caller is refused for whom nothing was asked, or nothing more.
+fn reason_without_asking(memory: &Shared, tour: &Tour) -> Reason {
+    if !tour.is_let_through() {
+        return Reason::Throttled;
+    }
+    let known = memory.lock().known();
+    if known.is_some_and(|known| known.draining) { Reason::Draining } else { Reason::Full }
+}
+
+fn shard_of(pool: &PoolName, number: usize) -> Shard {
+    Shard::new(pool.clone(), u32::try_from(number).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,188 @@
+//! Deciding: who gets a slot, and what the table is asked for that.
+//!
+//! A [`Controller`] answers every [`Request`](crate::wire::Request). The counter Lambda is one behind an
+//! invoke; a function that may use the table itself can run one of its own
+//! ([`client`](crate::client)). Any number of them decide about the same pools, and none knows of another:
+//! what holds them together is the condition in each write.
+//!
+//! What a controller remembers of a pool ([`frugal`](crate::pool::frugal)) only ever refuses somebody, or
+//! chooses the shard that is asked first. It grants nothing: a slot is had by a write, or not.
+
+mod acquire;
+mod answer;
+mod looks;
+mod memory;
+mod outcome;
+
+pub use acquire::{Decision, Spent, Verdict};
+pub use answer::{Answer, Answered};
+pub use outcome::Outcome;
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+
+use crate::pool::{ANONYMOUS_LEASE, LeaseId, PoolName, Shard};
+use crate::store::{Released, Renewed, Shards, StoreError};
+use crate::time::{Clock, Moment, Seconds};
+use memory::Memories;
+
+/// Decides about the pools of a store.
+#[derive(Debug)]
+pub struct Controller<S, C> {
+    parts: Arc<Parts<S, C>>,
+}
+
+/// What is shared with a look that is under way.
+#[derive(Debug)]
+struct Parts<S, C> {
+    store: S,
+    clock: C,
+    memories: Memories,
+    dice: Mutex<StdRng>,
+    begun: Moment,
+    anonymous_lease: Seconds,
+}
+
+impl<S, C> Clone for Controller<S, C> {
+    /// The same controller, with the same memory.
+    fn clone(&self) -> Self {
+        Self { parts: Arc::clone(&self.parts) }
+    }
+}
+
+impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
+    /// A controller that decides in `store`, tells expired leases by `clock`, and draws ids, chances and
+    /// pauses from `dice`.
+    pub fn new(store: S, clock: C, dice: StdRng) -> Self {
+        Self::with_anonymous_lease(store, clock, dice, ANONYMOUS_LEASE)
+    }
+
+    /// The same with another lease for callers that can't say how long they live.
+    pub fn with_anonymous_lease(
+        store: S,
+        clock: C,
+        dice: StdRng,
+        anonymous_lease: Seconds,
+    ) -> Self {
+        let (memories, begun) = (Memories::default(), Moment::now());
+        let dice = Mutex::new(dice);
+        Self { parts: Arc::new(Parts { store, clock, memories, dice, begun, anonymous_lease }) }
+    }
+
+    /// Where it decides.
+    #[must_use]
+    pub fn store(&self) -> &S {
+        &self.parts.store
+    }
+
+    /// When a caller that is refused without the table being asked may come back.
+    #[must_use]
+    pub fn retry_after(&self, pool: &PoolName) -> Duration {
+        let dice = &mut *self.parts.dice();
+        self.parts.memories.retry_after(pool, dice)
+    }
+
+    /// Gives the slot of `lease` back. Who knows the `shard` that it was granted in saves the search, where
+    /// the pool is split.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the lease may still be out.
+    pub async fn release(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+        shard: Option<u32>,
+    ) -> Result<Released, StoreError> {
+        let store = &self.parts.store;
+        let released = match shard {
+            Some(number) => {
+                match store.release_from(&Shard::new(pool.clone(), number), lease).await {
+                    // The pool has no such shard by now, or never had.
+                    Err(StoreError::UnknownPool(_)) if number > 0 => {
+                        store.release(pool, lease).await
+                    }
+                    other => other,
+                }
+            }
+            None => store.release(pool, lease).await,
+        };
+        match released {
+            Ok(back) => {
+                Ok(Released { in_use: self.in_use_after(pool, lease, shard, back), ..back })
+            }
+            Err(error) => {
+                if let StoreError::Throttled { .. } = error {
+                    self.parts.memories.throttled(pool, self.parts.now());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The leases out of the whole pool, of which one shard has answered.
+    fn in_use_after(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+        shard: Option<u32>,
+        back: Released,
+    ) -> u32 {
+        let shards = shards_of(&self.parts.store, pool);
+        let whole = shards == NonZeroU32::MIN;
+        let Some(memory) = self.parts.memories.known(pool, shards) else { return back.in_use };
+        let mut memory = memory.lock();
+        if let Some(number) = shard.or(whole.then_some(0)) {
+            let number = number as usize;
+            memory.frugal.released(number, self.parts.now(), lease, back.in_use);
+            memory.gave_back(number, back.in_use);
+        }
+        match memory.known() {
+            Some(known) if !whole => known.in_use,
+            _ => back.in_use,
+        }
+    }
+
+    /// Makes `lease` last for `ttl` from now. As [`release`](Self::release) with its `shard`.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the lease then lasts as long as before.
+    pub async fn renew(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+        ttl: Seconds,
+        shard: Option<u32>,
+    ) -> Result<Renewed, StoreError> {
+        let store = &self.parts.store;
+        match shard {
+            Some(number) => {
+                match store.renew_in(&Shard::new(pool.clone(), number), lease, ttl).await {
+                    Err(StoreError::UnknownPool(_)) if number > 0 => {
+                        store.renew(pool, lease, ttl).await
+                    }
+                    other => other,
+                }
+            }
+            None => store.renew(pool, lease, ttl).await,
+        }
+    }
+}
+
+/// The shards of a pool; one, before the first was seen.
+fn shards_of<S: Shards>(store: &S, pool: &PoolName) -> NonZeroU32 {
+    store.known_shards(pool).unwrap_or(NonZeroU32::MIN)
+}
+
+impl<S, C> Parts<S, C> {
+    /// The time since this controller began, frozen or not.
+    fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    fn dice(&self) -> MutexGuard<'_, StdRng> {
+        self.dice.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,231 @@
+//! How a pool's slots are divided among its shards.
+//!
+//! A change of a pool's size is one write for each shard, and leases come in and go out between them. So
+//! that the leases of all shards together never exceed the larger of the two sizes, no shard grows when
+//! the pool shrinks, and none shrinks when it grows: a slot never moves from one shard to another, where
+//! it could be taken before it is free.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::num::NonZeroU32;
+
+use thiserror::Error;
+
+use super::{InvalidSize, PoolName, PoolSize};
+
+/// What one write unit covers, in bytes
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>).
+const WRITE_UNIT: usize = 1_024;
+
+/// What an item of a split pool has beyond that of a whole one: `Shards` with its number, and `#999` in its
+/// key.
+const OF_A_SPLIT: usize = 6 + 3 + 4;
+
+/// Why slots can't be divided like that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidSplit {
+    /// Each shard holds a slot of class standard at the least.
+    #[error(
+        "{standard} standard slots can't be split over {shards} items: each holds one at the least"
+    )]
+    TooFew {
+        /// Slots of the pool that class standard may take.
+        standard: u32,
+        /// Items to split them over.
+        shards: NonZeroU32,
+    },
+    /// Slots would have to move from one shard to another.
+    #[error(
+        "a pool of {from} items is split over {to} only while it is drained and no lease is out: \
+         drain it first, wait until it is empty, and resume it after"
+    )]
+    InUse {
+        /// Items that there are.
+        from: NonZeroU32,
+        /// Items that there would be.
+        to: NonZeroU32,
+    },
+    /// A shard's share is no size.
+    #[error(transparent)]
+    Size(#[from] InvalidSize),
+}
+
+/// The number of shards over which a pool of this size and name is split by default: as few as keep every
+/// item within one write unit, also when all slots are out.
+#[must_use]
+pub fn shards_for(size: PoolSize, name: &PoolName) -> NonZeroU32 {
+    if size.item_bytes(name) <= WRITE_UNIT {
+        return NonZeroU32::MIN;
+    }
+    let fits = |slots: &NonZeroU32| {
+        let item = PoolSize::new(*slots, 0).map(|size| size.item_bytes(name) + OF_A_SPLIT);
+        item.is_ok_and(|bytes| bytes <= WRITE_UNIT)
+    };
+    let most = (1..100).rev().filter_map(NonZeroU32::new).find(fits).unwrap_or(NonZeroU32::MIN);
+    let shards = size.max_connections().div_ceil(most.get());
+    NonZeroU32::new(shards).unwrap_or(NonZeroU32::MIN)
+}
+
+/// Divides `size` evenly over so many shards, of which none is there yet, or none in use.
+///
+/// # Errors
+/// [`InvalidSplit::TooFew`].
+pub fn divide(size: PoolSize, shards: NonZeroU32) -> Result<Vec<PoolSize>, InvalidSplit> {
+    let ones = vec![1; shards.get() as usize];
+    shares(&ones, &ones, size, shards)
+}
+
+/// Divides `size` over the shards that are there with their `current` sizes, and as many more as make up
+/// `shards`.
+///
+/// # Errors
+/// [`InvalidSplit::InUse`] when slots would have to move between shards, [`InvalidSplit::TooFew`] when there
+/// are more shards than slots.
+pub fn change(
+    current: &[PoolSize],
+    size: PoolSize,
+    shards: NonZeroU32,
+) -> Result<Vec<PoolSize>, InvalidSplit> {
+    let from = u32::try_from(current.len()).ok().and_then(NonZeroU32::new);
+    let Some(from) = from else { return divide(size, shards) };
+    let slots: u32 = current.iter().map(PoolSize::max_connections).sum();
+    let more = shards.get().saturating_sub(from.get());
+    if shards < from || (more > 0 && size.max_connections() < slots + more) {
+        return Err(InvalidSplit::InUse { from, to: shards });
+    }
+    let with_new = |share: fn(&PoolSize) -> u32| -> Vec<u32> {
+        current.iter().map(share).chain((0..more).map(|_| 1)).collect()
+    };
+    let standard = with_new(PoolSize::standard_limit);
+    shares(&with_new(PoolSize::max_connections), &standard, size, shards)
+}
+
+/// Shares of `size` that come from these with as little change as can be.
+fn shares(
+    slots: &[u32],
+    standard: &[u32],
+    size: PoolSize,
+    shards: NonZeroU32,
+) -> Result<Vec<PoolSize>, InvalidSplit> {
+    if size.standard_limit() < shards.get() {
+        return Err(InvalidSplit::TooFew { standard: size.standard_limit(), shards });
+    }
+    let mut slots = slots.to_vec();
+    let no_limit = vec![u32::MAX; slots.len()];
+    level(&mut slots, &no_limit, size.max_connections());
+    let mut standard: Vec<_> = standard.iter().zip(&slots).map(|(s, max)| *s.min(max)).collect();
+    level(&mut standard, &slots, size.standard_limit());
+    let share = |(max, standard): (u32, u32)| {
+        let slots = NonZeroU32::new(max).unwrap_or(NonZeroU32::MIN);
+        Ok(PoolSize::new(slots, max - standard)?)
+    };
+    slots.into_iter().zip(standard).map(share).collect()
+}
+
+/// Raises the smallest, or lowers the largest, one by one until the sum is `target`; none above its limit,
+/// none below 1.
+fn level(values: &mut [u32], limits: &[u32], target: u32) {
+    let sum: u32 = values.iter().sum();
+    let mut rising: BinaryHeap<_> = (0..values.len()).map(|at| Reverse((values[at], at))).collect();
+    for _ in sum..target {
+        while let Some(Reverse((value, at))) = rising.pop() {
+            if value < limits[at] {
+                values[at] += 1;
+                rising.push(Reverse((values[at], at)));
+                break;
+            }
+        }
+    }
+    let mut falling: BinaryHeap<_> = (0..values.len()).map(|at| (values[at], at)).collect();
+    for _ in target..sum {
+        if let Some((value, at)) = falling.pop()
+            && value > 1
+        {
+            values[at] -= 1;
+            falling.push((values[at], at));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn size(slots: u32, priority: u32) -> PoolSize {
+        PoolSize::divide(slots, 0, priority).expect("a size")
+    }
+
+    fn shards(count: u32) -> NonZeroU32 {
+        NonZeroU32::new(count).expect("not 0")
+    }
+
+    fn limits(sizes: &[PoolSize]) -> Vec<(u32, u32)> {
+        sizes.iter().map(|size| (size.max_connections(), size.standard_limit())).collect()
+    }
+
+    #[test]
+    fn a_t2_micro_is_not_split_and_a_thousand_slots_are() {
+        let longest: PoolName = "x".repeat(32).parse().expect("a name");
+        assert_eq!(shards_for(size(62, 2), &longest), shards(1));
+        let name = "Prod_MySQL".parse().expect("a name");
+        let over = shards_for(size(1_000, 0), &name);
+        assert_eq!(over, shards(17));
+        let shares = divide(size(1_000, 0), over).expect("shares");
+        assert!(shares.iter().all(|share| share.item_bytes(&name) <= 1_024), "{shares:?}");
+    }
+
+    #[test]
+    fn slots_are_divided_evenly_and_so_are_those_that_are_kept() {
+        assert_eq!(
+            limits(&divide(size(11, 2), shards(4)).expect("shares")),
+            [(3, 3), (3, 2), (3, 2), (2, 2)]
+        );
+        let few = divide(size(4, 2), shards(3));
+        assert_eq!(few, Err(InvalidSplit::TooFew { standard: 2, shards: shards(3) }));
+    }
+
+    #[test]
+    fn a_pool_that_grows_keeps_what_its_shards_have() {
+        let grown = change(&[size(62, 2)], size(100, 2), shards(2)).expect("shares");
+        assert_eq!(limits(&grown), [(62, 60), (38, 38)]);
+        let again = change(&grown, size(102, 2), shards(2)).expect("shares");
+        assert_eq!(limits(&again), [(62, 60), (40, 40)]);
+    }
+
+    #[test]
+    fn no_slot_moves() {
+        let one = [size(62, 2)];
+        let refused = InvalidSplit::InUse { from: shards(1), to: shards(2) };
+        assert_eq!(change(&one, size(62, 2), shards(2)), Err(refused));
+        let two = divide(size(62, 2), shards(2)).expect("shares");
+        let refused = InvalidSplit::InUse { from: shards(2), to: shards(1) };
+        assert_eq!(change(&two, size(62, 2), shards(1)), Err(refused));
+    }
+
+    proptest! {
+        #[test]
+        fn shares_add_up_and_change_one_way(
+            (first, kept, count) in (1_u32..400, 0_u32..20, 1_u32..8),
+            (second, kept_then, more) in (1_u32..400, 0_u32..20, 0_u32..4),
+        ) {
+            let Ok(before) = PoolSize::divide(first, 0, kept) else { return Ok(()) };
+            let Ok(after) = PoolSize::divide(second, 0, kept_then) else { return Ok(()) };
+            let Ok(current) = divide(before, shards(count)) else { return Ok(()) };
+            let Ok(changed) = change(&current, after, shards(count + more)) else { return Ok(()) };
+            for (of, sizes) in [(before, &current), (after, &changed)] {
+                let sum = |share: fn(&PoolSize) -> u32| sizes.iter().map(share).sum::<u32>();
+                prop_assert_eq!(sum(PoolSize::max_connections), of.max_connections());
+                prop_assert_eq!(sum(PoolSize::standard_limit), of.standard_limit());
+            }
+            let (from, to) = (limits(&current), limits(&changed));
+            let mut pairs = from.iter().zip(&to);
+            if first <= second {
+                prop_assert!(pairs.all(|(from, to)| from.0 <= to.0));
+            } else {
+                prop_assert!(pairs.all(|(from, to)| from.0 >= to.0));
+            }
+        }
+    }
+}

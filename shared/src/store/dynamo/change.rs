@@ -1,0 +1,151 @@
+//! Another size for a pool, or its end: a write for each shard.
+
+use std::num::NonZeroU32;
+
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+
+use super::{DynamoStore, KEY, Outcome, table_error};
+use crate::pool::split::{self, InvalidSplit};
+use crate::pool::{Pool, PoolName, PoolSize, Shard};
+use crate::store::expression::{self, Share};
+use crate::store::{Operations, StoreError};
+use crate::time::Clock;
+
+/// How often a change looks at the pool anew when somebody else changes it at the same time.
+const TRIES: u32 = 8;
+
+impl<C: Clock> DynamoStore<C> {
+    /// Gives a pool another size, over so many shards; if none is said, over as many as it has, and more
+    /// where it grows out of them. Creates it if `or_create`.
+    ///
+    /// A shard that is new is written before the first one, from which others learn of it. What stopped
+    /// half-way is completed by the next try.
+    pub(super) async fn change(
+        &self,
+        pool: &PoolName,
+        size: PoolSize,
+        shards: Option<NonZeroU32>,
+        or_create: bool,
+    ) -> Result<Pool, StoreError> {
+        for _ in 0..TRIES {
+            let current = match self.read_shards(pool).await {
+                Ok(current) => current,
+                Err(StoreError::UnknownPool(_)) if or_create => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            if let Some(changed) = self.try_change(pool, &current, size, shards).await? {
+                return Ok(changed);
+            }
+        }
+        Err(StoreError::Contended { phase: "change", pool: pool.clone(), tries: TRIES })
+    }
+
+    /// `None`: somebody else changes it.
+    async fn try_change(
+        &self,
+        pool: &PoolName,
+        current: &[Pool],
+        size: PoolSize,
+        shards: Option<NonZeroU32>,
+    ) -> Result<Option<Pool>, StoreError> {
+        let sizes = divided(pool, current, size, shards)
+            .map_err(|source| StoreError::Split { pool: pool.clone(), source })?;
+        let count = u32::try_from(sizes.len()).ok().and_then(NonZeroU32::new);
+        let shards = count.unwrap_or(NonZeroU32::MIN);
+        let draining = current.iter().any(|shard| shard.draining);
+        let mut changed = Vec::new();
+        // Fewer than there were are an empty pool's: first it has fewer, then the others go.
+        for (number, size) in (0..shards.get()).zip(sizes).rev() {
+            let item = Shard::new(pool.clone(), number);
+            let share = Share { size, shards, draining };
+            let write = match current.get(number as usize) {
+                Some(seen) => expression::change(seen, share),
+                None => expression::create(share),
+            };
+            match self.write("change", &item, write, ReturnValue::AllNew).await? {
+                Outcome::Applied(written) => changed.push(self.seen(&item, &written)?),
+                Outcome::Refused(_) => return Ok(None),
+            }
+        }
+        for number in (shards.get()..).take(current.len().saturating_sub(changed.len())) {
+            self.delete(&Shard::new(pool.clone(), number)).await?;
+        }
+        Ok(Pool::whole(changed.into_iter().rev()))
+    }
+
+    /// Removes a pool that has no lease out. One that is split is drained first, so that none comes in
+    /// while its shards go one after the other.
+    pub(super) async fn remove(&self, pool: &PoolName) -> Result<bool, StoreError> {
+        let current = match self.read_shards(pool).await {
+            Ok(current) => current,
+            Err(StoreError::UnknownPool(_)) => return Ok(true),
+            // What is damaged is no pool that could be split.
+            Err(StoreError::Malformed { .. }) => return self.delete(&Shard::first(pool)).await,
+            Err(error) => return Err(error),
+        };
+        if let [_] = current.as_slice() {
+            return self.delete(&Shard::first(pool)).await;
+        }
+        let was_draining = current.iter().any(|shard| shard.draining);
+        if self.drain(pool).await?.in_use() > 0 {
+            if !was_draining {
+                self.resume(pool).await?;
+            }
+            return Ok(false);
+        }
+        for number in (0..).take(current.len()) {
+            if !self.delete(&Shard::new(pool.clone(), number)).await? {
+                return Ok(false);
+            }
+        }
+        self.known.forget(pool);
+        Ok(true)
+    }
+
+    /// Removes an item that has no lease. Returns whether it is gone.
+    async fn delete(&self, shard: &Shard) -> Result<bool, StoreError> {
+        let sent = self
+            .patient
+            .delete_item()
+            .table_name(&self.table)
+            .key(KEY, AttributeValue::S(shard.to_string()))
+            .condition_expression("attribute_not_exists(RDBMSName) OR InUse = :zero")
+            .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(table_error("remove", shard.pool(), error)),
+            },
+        }
+    }
+}
+
+/// The size that each shard is to have.
+fn divided(
+    pool: &PoolName,
+    current: &[Pool],
+    size: PoolSize,
+    shards: Option<NonZeroU32>,
+) -> Result<Vec<PoolSize>, InvalidSplit> {
+    let by_size = split::shards_for(size, pool);
+    let as_many = u32::try_from(current.len()).ok().and_then(NonZeroU32::new);
+    let as_many = as_many.unwrap_or(NonZeroU32::MIN);
+    // Where no lease is out, and none comes in, slots may move.
+    if current.iter().all(|shard| shard.draining && shard.in_use() == 0) {
+        return split::divide(size, shards.unwrap_or(as_many.max(by_size)));
+    }
+    let sizes: Vec<_> = current.iter().map(|shard| shard.size).collect();
+    let slots: u32 = sizes.iter().map(PoolSize::max_connections).sum();
+    let grows_by = size.max_connections().saturating_sub(slots);
+    // Each item that is added takes a slot at the least, which must be a new one.
+    let by_growth = if by_size.get().saturating_sub(as_many.get()) <= grows_by {
+        as_many.max(by_size)
+    } else {
+        as_many
+    };
+    split::change(&sizes, size, shards.unwrap_or(by_growth))
+}

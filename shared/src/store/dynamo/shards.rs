@@ -1,0 +1,157 @@
+//! One item's decisions: each a conditional write.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::ReturnValue;
+use futures::future::try_join_all;
+use rand::RngExt;
+
+use super::{DynamoStore, Outcome, malformed};
+use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, Shard};
+use crate::store::expression::{self, Write};
+use crate::store::{Answer, Asked, Found, Released, Renewed, Shards, StoreError, item};
+use crate::time::{Clock, Seconds};
+
+/// How often an acquire looks at the item anew when others changed it between look and write.
+const ACQUIRE_TRIES: u32 = 4;
+
+/// How often a write of an acquire is sent to a table that does not answer, or fails. Where it throttles,
+/// once.
+const SENDINGS: u32 = 3;
+
+/// The longest pause between two of them.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl<C: Clock> DynamoStore<C> {
+    /// Sends a write of an acquire. When it was applied although its answer was lost, the next one finds
+    /// the lease.
+    async fn send_acquire(&self, shard: &Shard, write: Write) -> Result<Outcome, StoreError> {
+        let phase = "acquire";
+        let mut sent = 1;
+        loop {
+            let returning = ReturnValue::AllNew;
+            match self.send(&self.client, phase, shard, write.clone(), returning).await {
+                Err(StoreError::Table { .. }) if sent < SENDINGS => {
+                    let pause = PAUSE.mul_f64(rand::rng().random_range(0.0..1.0));
+                    tokio::time::sleep(pause).await;
+                    sent += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Reads a shard that should be there, as it is now.
+    pub(super) async fn read_shard(&self, shard: &Shard) -> Result<Pool, StoreError> {
+        self.get(&self.patient, shard, true).await?.ok_or_else(|| self.unknown(shard))
+    }
+
+    /// Reads all shards as they are now, from the first on.
+    pub(super) async fn read_shards(&self, pool: &PoolName) -> Result<Vec<Pool>, StoreError> {
+        loop {
+            let first = self.read_shard(&Shard::first(pool)).await?;
+            let shards = Shard::all(pool, first.shards).skip(1);
+            let others = shards.map(|shard| async move { self.read_shard(&shard).await });
+            match try_join_all(others).await {
+                Ok(others) => return Ok(std::iter::once(first).chain(others).collect()),
+                // The pool has fewer by now.
+                Err(StoreError::UnknownPool(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl<C: Clock> Shards for DynamoStore<C> {
+    fn known_shards(&self, pool: &PoolName) -> Option<NonZeroU32> {
+        self.known.of(pool)
+    }
+
+    async fn ask(
+        &self,
+        shard: &Shard,
+        lease: LeaseId,
+        ttl: Seconds,
+        class: Class,
+    ) -> Result<Asked, StoreError> {
+        let mut taken_over = 0;
+        // The first try is blind: on a pool with room, which is the common case, it is also the last.
+        let mut expires_at = self.clock.expiry(ttl);
+        let mut next = expression::add(lease, expires_at, class);
+        for writes in 1..=ACQUIRE_TRIES {
+            let seen = match self.send_acquire(shard, next).await? {
+                Outcome::Applied(item) => {
+                    let outcome = Answer::Granted { expires_at, taken_over };
+                    return Ok(Asked { outcome, shard: self.seen(shard, &item)?, writes });
+                }
+                Outcome::Refused(item) => self.seen(shard, &item)?,
+            };
+            expires_at = self.clock.expiry(ttl);
+            let outcome = match seen.plan_acquire(lease, class, self.clock.now()) {
+                AcquirePlan::Full => Answer::Full,
+                AcquirePlan::Draining => Answer::Draining,
+                AcquirePlan::Held { expires_at } => Answer::Granted { expires_at, taken_over: 0 },
+                AcquirePlan::Add => {
+                    taken_over = 0;
+                    next = expression::add(lease, expires_at, class);
+                    continue;
+                }
+                AcquirePlan::TakeOver { expired } => {
+                    taken_over = u32::try_from(expired.len()).unwrap_or(u32::MAX);
+                    next = expression::take_over(&expired, lease, expires_at, class, seen.size);
+                    continue;
+                }
+            };
+            return Ok(Asked { outcome, shard: seen, writes });
+        }
+        let pool = shard.pool().clone();
+        Err(StoreError::Contended { phase: "acquire", pool, tries: ACQUIRE_TRIES })
+    }
+
+    async fn look(&self, shard: &Shard) -> Result<Pool, StoreError> {
+        self.get(&self.client, shard, false).await?.ok_or_else(|| self.unknown(shard))
+    }
+
+    async fn find(&self, pool: &PoolName, lease: LeaseId) -> Result<Option<Found>, StoreError> {
+        let shards = self.read_shards(pool).await?;
+        let found = (0..).zip(&shards).find_map(|(shard, seen)| {
+            let expires_at = *seen.leases.get(&lease)?;
+            Some(Found { shard, expires_at })
+        });
+        Ok(found)
+    }
+
+    async fn release_from(&self, shard: &Shard, lease: LeaseId) -> Result<Released, StoreError> {
+        let write = expression::remove(lease);
+        Ok(match self.write("release", shard, write, ReturnValue::UpdatedNew).await? {
+            Outcome::Applied(item) => {
+                let in_use = item::in_use(&item).map_err(malformed(shard.pool()))?;
+                Released { released: true, in_use }
+            }
+            Outcome::Refused(item) => {
+                Released { released: false, in_use: self.seen(shard, &item)?.in_use() }
+            }
+        })
+    }
+
+    async fn renew_in(
+        &self,
+        shard: &Shard,
+        lease: LeaseId,
+        ttl: Seconds,
+    ) -> Result<Renewed, StoreError> {
+        let expires_at = self.clock.expiry(ttl);
+        let write = expression::renew(lease, expires_at);
+        Ok(match self.write("renew", shard, write, ReturnValue::None).await? {
+            Outcome::Applied(_) => Renewed::Until(expires_at),
+            Outcome::Refused(item) => {
+                // It is out, and lasts longer: a later renewal has come before this one.
+                let current = self.seen(shard, &item)?.leases.get(&lease).copied();
+                current.map_or(Renewed::Lost, |current| {
+                    Renewed::Until(Pool::renewed(current, expires_at))
+                })
+            }
+        })
+    }
+}

@@ -1,0 +1,257 @@
+//! What a controller asks the table for, and what it does not: on an embedded DynamoDB.
+
+mod support;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextMut;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use futures::future::join_all;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rds_admission::controller::{Controller, Decision, Spent, Verdict};
+use rds_admission::pool::{Class, LeaseId};
+use rds_admission::store::{DynamoStore, Operations, Store};
+use rds_admission::time::{FakeClock, Seconds};
+use rds_admission::wire::{AcquireAnswer, Reason, Request};
+use support::dynamo::{Dynamo, TABLE};
+use support::{lease, pool};
+
+type TestController = Controller<DynamoStore<Arc<FakeClock>>, Arc<FakeClock>>;
+
+const TTL: Seconds = Seconds(35);
+
+/// What an instance costs that decides so many times.
+const NOTHING: Spent = Spent { writes: 0, looks: 0 };
+
+async fn world() -> (Dynamo, Arc<FakeClock>, TestController) {
+    let dynamo = Dynamo::start().await;
+    let (store, clock) = dynamo.store().await;
+    let controller = Controller::new(store, Arc::clone(&clock), StdRng::seed_from_u64(1));
+    (dynamo, clock, controller)
+}
+
+async fn acquire(controller: &TestController, lease: LeaseId, new: bool) -> Decision {
+    controller.acquire(&pool(), lease, TTL, Class::Standard, new).await.expect("an answer")
+}
+
+fn refused(decision: &Decision) -> Option<Reason> {
+    match decision.verdict {
+        Verdict::Refused { reason, .. } => Some(reason),
+        Verdict::Granted { .. } => None,
+    }
+}
+
+/// Takes all standard slots, by another instance, and has this one find out.
+async fn fill(controller: &TestController) -> Vec<LeaseId> {
+    let leases: Vec<_> = std::iter::repeat_with(lease).take(60).collect();
+    for lease in &leases {
+        controller.store().acquire(&pool(), *lease, TTL, Class::Standard).await.expect("a slot");
+    }
+    assert_eq!(refused(&acquire(controller, lease(), true).await), Some(Reason::Full));
+    leases
+}
+
+/// A rush, in which few of many get a slot.
+async fn rush(controller: &TestController) {
+    for _ in 0..200 {
+        acquire(controller, lease(), true).await;
+    }
+}
+
+#[tokio::test]
+async fn a_quiet_pool_is_asked_directly() {
+    let (_dynamo, _, controller) = world().await;
+    for _ in 0..60 {
+        let asked = acquire(&controller, lease(), true).await;
+        assert_eq!((refused(&asked), asked.spent), (None, Spent { writes: 1, looks: 0 }));
+    }
+}
+
+#[tokio::test]
+async fn in_a_rush_most_are_refused_for_nothing_and_the_others_for_a_look() {
+    let (dynamo, _, controller) = world().await;
+    fill(&controller).await;
+    dynamo.capacity.take();
+    let mut looks = 0;
+    for _ in 0..300 {
+        let asked = acquire(&controller, lease(), true).await;
+        assert_eq!(refused(&asked), Some(Reason::Full));
+        assert_eq!((asked.in_use, asked.max_connections), (Some(60), Some(62)));
+        assert_eq!(asked.spent.writes, 0);
+        looks += asked.spent.looks;
+    }
+    let (units, requests) = dynamo.capacity.take();
+    assert_eq!((requests, units), (looks, vec![0.5; looks as usize]));
+    assert!((1..150).contains(&looks), "{looks}");
+}
+
+#[tokio::test]
+async fn callers_that_want_to_look_at_the_same_moment_share_a_look() {
+    let (dynamo, _, controller) = world().await;
+    fill(&controller).await;
+    dynamo.capacity.take();
+    let all = join_all((0..50).map(|_| acquire(&controller, lease(), true))).await;
+    let looks: u32 = all.iter().map(|asked| asked.spent.looks).sum();
+    assert!(all.iter().all(|asked| refused(asked) == Some(Reason::Full)));
+    // They were all there before the first answer.
+    assert_eq!((looks, dynamo.capacity.take().1), (1, 1));
+}
+
+#[tokio::test]
+async fn who_goes_away_takes_no_look_and_no_slot_from_the_others() {
+    let (_dynamo, _, controller) = world().await;
+    let leases = fill(&controller).await;
+    controller.release(&pool(), leases[0], None).await.expect("an answer");
+    let mut first = Box::pin(acquire(&controller, lease(), true));
+    // It has asked for the look, and goes away.
+    assert!(futures::poll!(&mut first).is_pending());
+    let others = join_all((0..20).map(|_| acquire(&controller, lease(), true)));
+    drop(first);
+    let granted = others.await.iter().filter(|asked| refused(asked).is_none()).count();
+    assert!(granted <= 1);
+    let mut tries = 0;
+    while controller.store().read(&pool()).await.expect("the pool").in_use() < 60 {
+        acquire(&controller, lease(), true).await;
+        tries += 1;
+        assert!(tries < 1_000, "the slot is idle");
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_acquire_is_not_refused_from_memory() {
+    let (_dynamo, _, controller) = world().await;
+    let granted = fill(&controller).await;
+    rush(&controller).await;
+    for held in granted {
+        let again = acquire(&controller, held, false).await;
+        assert_eq!((refused(&again), again.spent), (None, Spent { writes: 1, looks: 0 }));
+    }
+}
+
+#[tokio::test]
+async fn the_attempt_tells_a_repeated_acquire() {
+    let (_dynamo, _, controller) = world().await;
+    let held = fill(&controller).await[0];
+    rush(&controller).await;
+    for attempt in [None, Some(2), Some(7)] {
+        let request = Request::Acquire {
+            pool: pool(),
+            lease: held,
+            ttl: TTL,
+            class: Class::Standard,
+            attempt: attempt.and_then(NonZeroU32::new),
+        };
+        let answered = controller.answer(&request).await.expect("an answer");
+        let answer = serde_json::to_value(answered.answer).expect("JSON");
+        let answer: AcquireAnswer = serde_json::from_value(answer).expect("an answer");
+        assert!(matches!(answer, AcquireAnswer::Granted(_)), "{attempt:?}");
+        assert_eq!(answered.spent, Spent { writes: 1, looks: 0 });
+    }
+}
+
+#[tokio::test]
+async fn priority_is_not_refused_from_memory() {
+    let (_dynamo, _, controller) = world().await;
+    fill(&controller).await;
+    rush(&controller).await;
+    for _ in 0..2 {
+        let asked = controller.acquire(&pool(), lease(), TTL, Class::Priority, true).await;
+        assert_eq!(refused(&asked.expect("an answer")), None);
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_while_a_pool_drains_is_told_so() {
+    let (_dynamo, _, controller) = world().await;
+    controller.store().drain(&pool()).await.expect("the pool");
+    for _ in 0..100 {
+        assert_eq!(refused(&acquire(&controller, lease(), true).await), Some(Reason::Draining));
+    }
+    controller.store().resume(&pool()).await.expect("the pool");
+    let mut tries = 0;
+    while refused(&acquire(&controller, lease(), true).await).is_some() {
+        tries += 1;
+        assert!(tries < 1_000, "it is never found out");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_lease_is_a_free_slot() {
+    let (_dynamo, clock, controller) = world().await;
+    fill(&controller).await;
+    rush(&controller).await;
+    clock.advance(Seconds(60));
+    let mut tries = 0;
+    loop {
+        let asked = acquire(&controller, lease(), true).await;
+        if let Verdict::Granted { taken_over, .. } = asked.verdict {
+            assert_eq!(taken_over, 60);
+            break;
+        }
+        tries += 1;
+        assert!(tries < 1_000, "it is never found out");
+    }
+}
+
+const THROTTLED: &str =
+    r#"{"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}"#;
+
+/// Has the table throttle every request while it is on.
+#[derive(Debug, Clone, Default)]
+struct Throttle(Arc<AtomicBool>);
+
+impl Intercept for Throttle {
+    fn name(&self) -> &'static str {
+        "Throttle"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.0.load(Ordering::SeqCst) {
+            let response = context.response_mut();
+            *response.status_mut() = 400.try_into()?;
+            *response.body_mut() = THROTTLED.into();
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_the_table_throttles_is_refused_at_once_and_asked_for_less() {
+    let (dynamo, clock, _) = world().await;
+    let throttle = Throttle::default();
+    let config = dynamo.client.config().to_builder().interceptor(throttle.clone()).build();
+    let client = aws_sdk_dynamodb::Client::from_conf(config);
+    let store = DynamoStore::new(client, TABLE, Arc::clone(&clock));
+    let controller = Controller::new(store, clock, StdRng::seed_from_u64(1));
+    acquire(&controller, lease(), true).await;
+    throttle.0.store(true, Ordering::SeqCst);
+    dynamo.capacity.take();
+    let asked = acquire(&controller, lease(), true).await;
+    assert_eq!(refused(&asked), Some(Reason::Throttled));
+    assert_eq!(dynamo.capacity.take().1, 1, "it is not tried again");
+    let mut for_nothing = 0;
+    for _ in 0..400 {
+        let asked = acquire(&controller, lease(), true).await;
+        assert_eq!(refused(&asked), Some(Reason::Throttled));
+        for_nothing += u32::from(asked.spent == NOTHING);
+    }
+    let requests = dynamo.capacity.take().1;
+    assert!(requests < 100, "{requests} requests for 400 callers, {for_nothing} for nothing");
+    throttle.0.store(false, Ordering::SeqCst);
+    let recovered = async {
+        while refused(&acquire(&controller, lease(), true).await).is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(60);
+    tokio::time::timeout(patience, recovered).await.expect("it is asked again");
+}

@@ -1,0 +1,366 @@
+//! Pools that are split over several items, on an embedded DynamoDB.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rds_admission::controller::{Controller, Decision, Verdict};
+use rds_admission::pool::split::InvalidSplit;
+use rds_admission::pool::{Class, LeaseId, PoolSize, Shard};
+use rds_admission::store::{DynamoStore, Operations, Shards, Store, StoreError};
+use rds_admission::time::{FakeClock, Seconds};
+use support::dynamo::{Dynamo, START, TABLE};
+use support::{lease, pool};
+
+type TestStore = DynamoStore<Arc<FakeClock>>;
+type TestController = Controller<TestStore, Arc<FakeClock>>;
+
+const TTL: Seconds = Seconds(35);
+
+fn size(slots: u32, priority: u32) -> PoolSize {
+    PoolSize::divide(slots, 0, priority).expect("a size")
+}
+
+fn count(shards: u32) -> NonZeroU32 {
+    NonZeroU32::new(shards).expect("not 0")
+}
+
+/// An instance that knows of nothing yet.
+fn instance(dynamo: &Dynamo, clock: &Arc<FakeClock>) -> TestController {
+    let store = DynamoStore::new(dynamo.client.clone(), TABLE, Arc::clone(clock));
+    Controller::new(store, Arc::clone(clock), StdRng::seed_from_u64(1))
+}
+
+async fn split_pool(slots: u32, shards: u32) -> (Dynamo, Arc<FakeClock>, TestController) {
+    let (dynamo, clock) = (Dynamo::start().await, Arc::new(FakeClock::at(START)));
+    let controller = instance(&dynamo, &clock);
+    let defined = controller.store().define_over(&pool(), size(slots, 0), count(shards)).await;
+    defined.expect("the pool");
+    (dynamo, clock, controller)
+}
+
+/// Asks the table, whatever is remembered.
+async fn take(controller: &TestController, lease: LeaseId) -> Decision {
+    controller.acquire(&pool(), lease, TTL, Class::Standard, false).await.expect("an answer")
+}
+
+fn shard_of(decision: &Decision) -> Option<u32> {
+    match decision.verdict {
+        Verdict::Granted { shard, .. } => Some(shard.expect("it is split")),
+        Verdict::Refused { .. } => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_of_a_thousand_slots_gives_a_thousand_and_not_one_more() {
+    let (dynamo, clock) = (Dynamo::start().await, Arc::new(FakeClock::at(START)));
+    let one = instance(&dynamo, &clock);
+    one.store().define(&pool(), size(1_000, 0)).await.expect("the pool");
+    // Priority asks the table without looking, and here it is kept nothing.
+    let instances = [one, instance(&dynamo, &clock), instance(&dynamo, &clock)];
+    let granted = stream::iter(0..1_100)
+        .map(|n| {
+            let controller = &instances[n % instances.len()];
+            async move {
+                let lease = lease();
+                let asked = controller.acquire(&pool(), lease, TTL, Class::Priority, true).await;
+                shard_of(&asked.expect("an answer")).map(|shard| (lease, shard))
+            }
+        })
+        .buffer_unordered(128)
+        .filter_map(std::future::ready)
+        .collect::<Vec<_>>()
+        .await;
+    assert_eq!(granted.len(), 1_000);
+    let store = instances[0].store();
+    let whole = store.read(&pool()).await.expect("the pool");
+    assert_eq!((whole.in_use(), whole.size.max_connections()), (1_000, 1_000));
+    for shard in Shard::all(&pool(), whole.shards) {
+        let seen = store.look(&shard).await.expect("the shard");
+        assert_eq!(seen.in_use(), seen.size.max_connections(), "{shard}");
+    }
+    let leases: BTreeSet<_> = granted.iter().map(|(lease, _)| *lease).collect();
+    assert_eq!(leases, whole.leases.keys().copied().collect());
+    for (n, (lease, shard)) in granted.into_iter().enumerate() {
+        // Some do not say where it is.
+        let shard = (!n.is_multiple_of(20)).then_some(shard);
+        assert!(instances[2].release(&pool(), lease, shard).await.expect("an answer").released);
+    }
+    assert_eq!(store.read(&pool()).await.expect("the pool").in_use(), 0);
+}
+
+#[tokio::test]
+async fn a_slot_of_a_large_pool_costs_two_requests_of_a_unit() {
+    let (dynamo, _, controller) = split_pool(1_000, 17).await;
+    dynamo.capacity.take();
+    for _ in 0..200 {
+        let lease = lease();
+        let asked = controller.acquire(&pool(), lease, TTL, Class::Standard, true).await;
+        let shard = shard_of(&asked.expect("an answer"));
+        assert!(controller.release(&pool(), lease, shard).await.expect("an answer").released);
+        assert_eq!(dynamo.capacity.take(), (vec![1.0; 2], 2));
+    }
+}
+
+#[tokio::test]
+async fn an_instance_learns_from_the_first_answer_how_many_shards_there_are() {
+    let (dynamo, clock, controller) = split_pool(6, 3).await;
+    let newcomer = instance(&dynamo, &clock);
+    assert_eq!(newcomer.store().known_shards(&pool()), None);
+    let mut shards = Vec::new();
+    for _ in 0..6 {
+        let asked = newcomer.acquire(&pool(), lease(), TTL, Class::Priority, true).await;
+        shards.push(shard_of(&asked.expect("an answer")).expect("a slot"));
+    }
+    assert_eq!(newcomer.store().known_shards(&pool()), Some(count(3)));
+    shards.sort_unstable();
+    assert_eq!(shards, [0, 0, 1, 1, 2, 2]);
+    assert_eq!(shard_of(&take(&controller, lease()).await), None);
+}
+
+#[tokio::test]
+async fn a_repeated_acquire_is_the_same_one_in_whatever_shard_it_is() {
+    let (dynamo, clock, controller) = split_pool(6, 3).await;
+    let mut granted = BTreeMap::new();
+    for _ in 0..6 {
+        let lease = lease();
+        granted.insert(lease, shard_of(&take(&controller, lease).await).expect("a slot"));
+    }
+    // Also where there is room again in the shard that it would begin with.
+    for (lease, shard) in &granted {
+        for repeated in [&controller, &instance(&dynamo, &clock)] {
+            assert_eq!(shard_of(&take(repeated, *lease).await), Some(*shard));
+        }
+        assert_eq!(controller.store().read(&pool()).await.expect("the pool").in_use(), 6);
+    }
+    let (first, rest) = (granted.first_key_value(), granted.iter().skip(1));
+    let (gone, _) = first.expect("six of them");
+    controller.release(&pool(), *gone, None).await.expect("an answer");
+    for (lease, shard) in rest {
+        let renewed = controller.renew(&pool(), *lease, Seconds(60), None).await;
+        assert!(matches!(renewed, Ok(rds_admission::store::Renewed::Until(_))));
+        assert_eq!(shard_of(&take(&controller, *lease).await), Some(*shard));
+    }
+    assert_eq!(controller.store().read(&pool()).await.expect("the pool").in_use(), 5);
+}
+
+#[tokio::test]
+async fn a_pool_grows_over_more_items_while_it_is_in_use() {
+    let (dynamo, clock) = (Dynamo::start().await, Arc::new(FakeClock::at(START)));
+    let (old, operator) = (instance(&dynamo, &clock), instance(&dynamo, &clock));
+    operator.store().define(&pool(), size(62, 2)).await.expect("the pool");
+    for _ in 0..60 {
+        let asked = old.acquire(&pool(), lease(), TTL, Class::Standard, true).await;
+        assert!(matches!(asked.expect("an answer").verdict, Verdict::Granted { .. }));
+    }
+    let grown = operator.store().resize(&pool(), size(130, 2)).await.expect("the pool");
+    assert_eq!((grown.shards, grown.size), (count(3), size(130, 2)));
+    assert_eq!(grown.in_use(), 60);
+    // The old instance knows one item, and hears of the others when that refuses.
+    let mut shards = BTreeMap::<_, u32>::new();
+    while let Some(shard) = shard_of(&take(&old, lease()).await) {
+        *shards.entry(shard).or_default() += 1;
+    }
+    assert_eq!(shards, BTreeMap::from([(1, 34), (2, 34)]));
+    assert_eq!(old.store().known_shards(&pool()), Some(count(3)));
+}
+
+#[tokio::test]
+async fn a_pool_is_split_otherwise_only_when_it_is_drained_and_empty() {
+    let (dynamo, clock, controller) = split_pool(6, 3).await;
+    let store = controller.store();
+    let in_use = |error| {
+        let split = InvalidSplit::InUse { from: count(3), to: count(1) };
+        matches!(error, StoreError::Split { source, .. } if source == split)
+    };
+    let held = lease();
+    take(&controller, held).await;
+    assert!(store.resize_over(&pool(), size(6, 0), count(1)).await.is_err_and(in_use));
+    store.drain(&pool()).await.expect("the pool");
+    assert!(store.resize_over(&pool(), size(6, 0), count(1)).await.is_err_and(in_use));
+    controller.release(&pool(), held, None).await.expect("an answer");
+    let whole = store.resize_over(&pool(), size(6, 0), count(1)).await.expect("the pool");
+    assert_eq!((whole.shards, whole.draining, whole.size), (count(1), true, size(6, 0)));
+    let gone = store.look(&Shard::new(pool(), 1)).await;
+    assert!(matches!(gone, Err(StoreError::UnknownPool(_))));
+    store.resume(&pool()).await.expect("the pool");
+    let newcomer = instance(&dynamo, &clock);
+    for _ in 0..6 {
+        assert!(matches!(take(&newcomer, lease()).await.verdict, Verdict::Granted { .. }));
+    }
+    assert!(matches!(take(&newcomer, lease()).await.verdict, Verdict::Refused { .. }));
+}
+
+#[tokio::test]
+async fn an_instance_that_knows_items_which_are_gone_finds_the_others() {
+    let (dynamo, clock, operator) = split_pool(6, 3).await;
+    let stale = instance(&dynamo, &clock);
+    stale.store().read(&pool()).await.expect("the pool");
+    operator.store().drain(&pool()).await.expect("the pool");
+    operator.store().resize_over(&pool(), size(6, 0), count(1)).await.expect("the pool");
+    operator.store().resume(&pool()).await.expect("the pool");
+    for n in 0..6 {
+        let asked = stale.acquire(&pool(), lease(), TTL, Class::Standard, n % 2 == 0).await;
+        assert!(matches!(asked.expect("an answer").verdict, Verdict::Granted { .. }));
+    }
+    assert_eq!(stale.store().known_shards(&pool()), Some(count(1)));
+}
+
+#[tokio::test]
+async fn a_split_pool_drains_is_swept_and_is_removed_as_one() {
+    let (_dynamo, clock, controller) = split_pool(6, 3).await;
+    let store = controller.store();
+    for _ in 0..6 {
+        take(&controller, lease()).await;
+    }
+    assert!(!store.remove_unused(&pool()).await.expect("an answer"));
+    assert!(!store.read(&pool()).await.expect("the pool").draining);
+    assert!(store.drain(&pool()).await.expect("the pool").draining);
+    clock.advance(Seconds(60));
+    let swept = store.sweep(&pool()).await.expect("an answer");
+    assert_eq!((swept.swept, swept.pool.in_use()), (6, 0));
+    store.resume(&pool()).await.expect("the pool");
+    let evicted = lease();
+    take(&controller, evicted).await;
+    assert!(store.evict(&pool(), evicted).await.expect("an answer").was_until.is_some());
+    assert!(store.remove_unused(&pool()).await.expect("an answer"));
+    for number in 0..3 {
+        let gone = store.look(&Shard::new(pool(), number)).await;
+        assert!(matches!(gone, Err(StoreError::UnknownPool(_))), "{number}");
+    }
+}
+
+/// What may happen to a split pool.
+#[derive(Debug, Clone)]
+enum Step {
+    Acquire { lease: u32, new: bool, class: Class },
+    Release { lease: u32, told: bool },
+    Renew { lease: u32, told: bool },
+    Resize { slots: u32, priority: u32 },
+    Drain,
+    Resume,
+    Sweep,
+    Evict { lease: u32 },
+    Wait,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let class = prop_oneof![3 => Just(Class::Standard), 1 => Just(Class::Priority)];
+    let lease = || 0..20_u32;
+    prop_oneof![
+        8 => (lease(), any::<bool>(), class)
+            .prop_map(|(lease, new, class)| Step::Acquire { lease, new, class }),
+        4 => (lease(), any::<bool>()).prop_map(|(lease, told)| Step::Release { lease, told }),
+        1 => (lease(), any::<bool>()).prop_map(|(lease, told)| Step::Renew { lease, told }),
+        2 => (3..14_u32, 0..3_u32).prop_map(|(slots, priority)| Step::Resize { slots, priority }),
+        1 => Just(Step::Drain),
+        2 => Just(Step::Resume),
+        1 => Just(Step::Sweep),
+        1 => lease().prop_map(|lease| Step::Evict { lease }),
+        1 => Just(Step::Wait),
+    ]
+}
+
+/// The leases that are out, and the shard that each is in: as the answers have it.
+type Out = BTreeMap<LeaseId, u32>;
+
+async fn take_step(controllers: &[TestController], at: usize, step: &Step, out: &mut Out) {
+    let controller = &controllers[at % controllers.len()];
+    let store = controller.store();
+    let id = |n: u32| format!("L{n:07}").parse::<LeaseId>().expect("an id");
+    match *step {
+        Step::Acquire { lease, new, class } => {
+            // Only a lease that is not out is asked for anew.
+            let new = new && !out.contains_key(&id(lease));
+            let asked = controller.acquire(&pool(), id(lease), TTL, class, new).await;
+            match shard_of(&asked.expect("an answer")) {
+                Some(shard) => {
+                    assert_eq!(*out.entry(id(lease)).or_insert(shard), shard, "it is out there");
+                }
+                None => assert!(!out.contains_key(&id(lease)), "it was granted before"),
+            }
+        }
+        Step::Release { lease, told } => {
+            let shard = out.remove(&id(lease));
+            let back = controller.release(&pool(), id(lease), shard.filter(|_| told)).await;
+            assert_eq!(back.expect("an answer").released, shard.is_some());
+        }
+        Step::Renew { lease, told } => {
+            let shard = out.get(&id(lease)).copied();
+            let renewed = controller.renew(&pool(), id(lease), TTL, shard.filter(|_| told)).await;
+            let lost = renewed.expect("an answer") == rds_admission::store::Renewed::Lost;
+            assert_eq!(lost, shard.is_none());
+        }
+        Step::Resize { slots, priority } => {
+            if let Ok(size) = PoolSize::divide(slots, 0, priority) {
+                match store.resize(&pool(), size).await {
+                    Ok(resized) => assert_eq!(resized.size, size),
+                    Err(StoreError::Split { .. }) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        }
+        Step::Drain => drop(store.drain(&pool()).await.expect("the pool")),
+        Step::Resume => drop(store.resume(&pool()).await.expect("the pool")),
+        Step::Sweep => drop(store.sweep(&pool()).await.expect("the pool")),
+        Step::Evict { lease } => {
+            let was = store.evict(&pool(), id(lease)).await.expect("an answer").was_until;
+            assert_eq!(was.is_some(), out.remove(&id(lease)).is_some());
+        }
+        Step::Wait => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    /// Whatever happens, in whatever order and by whichever instance: what is out is what was granted and
+    /// did not come back, and never more comes in than the largest size since the pool was last within its
+    /// own.
+    #[test]
+    fn what_is_out_is_what_the_answers_say(
+        shards in 2..4_u32,
+        steps in prop::collection::vec((0..3_usize, step()), 1..80),
+    ) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let (dynamo, clock, first) = split_pool(9, shards).await;
+            let others = [instance(&dynamo, &clock), instance(&dynamo, &clock)];
+            let controllers: Vec<_> = std::iter::once(first).chain(others).collect();
+            let (mut out, mut largest) = (Out::new(), 9);
+            for (at, step) in &steps {
+                if let Step::Wait = step {
+                    // All that is out expires, and is swept before it is taken over.
+                    clock.advance(Seconds(60));
+                    while controllers[0].store().sweep(&pool()).await.expect("the pool").swept > 0 {}
+                    out.clear();
+                }
+                take_step(&controllers, *at, step, &mut out).await;
+                let whole = controllers[0].store().read(&pool()).await.expect("the pool");
+                prop_assert_eq!(
+                    whole.leases.keys().collect::<Vec<_>>(),
+                    out.keys().collect::<Vec<_>>(),
+                    "{:?}", step
+                );
+                largest = largest.max(whole.size.max_connections());
+                prop_assert!(whole.in_use() <= largest, "{step:?}");
+                if whole.in_use() <= whole.size.max_connections() {
+                    let mut within = true;
+                    for shard in Shard::all(&pool(), whole.shards) {
+                        let seen = controllers[0].store().look(&shard).await.expect("the shard");
+                        within &= seen.in_use() <= seen.size.max_connections();
+                    }
+                    if within {
+                        largest = whole.size.max_connections();
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+}

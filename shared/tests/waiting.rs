@@ -1,0 +1,113 @@
+//! Waiting for a slot, and deciding about it oneself: the scope on a controller in this process.
+
+mod support;
+
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rds_admission::client::{Admission, AdmissionError, GivenBack};
+use rds_admission::controller::Controller;
+use rds_admission::pool::{Class, PoolSize};
+use rds_admission::store::{DynamoStore, Operations, Store};
+use rds_admission::time::{Deadline, Seconds, SystemClock};
+use rds_admission::wire::Reason;
+use support::dynamo::{Dynamo, TABLE};
+use support::{lease, pool};
+use tokio::sync::oneshot;
+
+type Direct = Controller<DynamoStore<SystemClock>, SystemClock>;
+
+/// A pool of so many slots in so many items, and an instance that decides for itself.
+async fn world(slots: u32, shards: u32) -> (Dynamo, Direct) {
+    let dynamo = Dynamo::start().await;
+    let store = DynamoStore::new(dynamo.client.clone(), TABLE, SystemClock);
+    let size = PoolSize::divide(slots, 0, 0).expect("a size");
+    let shards = shards.try_into().expect("not 0");
+    store.define_over(&pool(), size, shards).await.expect("the pool");
+    let controller = Controller::new(store, SystemClock, StdRng::seed_from_u64(1));
+    (dynamo, controller)
+}
+
+fn soon() -> Deadline {
+    Deadline::within(Duration::from_secs(30))
+}
+
+async fn in_use(controller: &Direct) -> u32 {
+    controller.store().read(&pool()).await.expect("the pool").in_use()
+}
+
+#[tokio::test]
+async fn who_decides_itself_holds_a_slot_as_others_do() {
+    let (_dynamo, controller) = world(30, 3).await;
+    let admission = Admission::new(controller.clone(), pool());
+    for _ in 0..10 {
+        let admitted = admission.with_slot(soon(), async |_| in_use(&controller).await).await;
+        let admitted = admitted.expect("a slot");
+        assert_eq!((admitted.value, admitted.held.refusals), (1, 0));
+        assert!(matches!(admitted.held.given_back, GivenBack::Released));
+    }
+    assert_eq!(in_use(&controller).await, 0);
+}
+
+#[tokio::test]
+async fn a_slot_is_given_back_to_the_item_it_is_from() {
+    let (dynamo, controller) = world(30, 3).await;
+    let admission = Admission::new(controller, pool());
+    // The first answer tells how many items there are.
+    admission.with_slot(soon(), async |_| ()).await.expect("a slot");
+    for _ in 0..10 {
+        dynamo.capacity.take();
+        admission.with_slot(soon(), async |_| ()).await.expect("a slot");
+        assert_eq!(dynamo.capacity.take(), (vec![1.0; 2], 2));
+    }
+}
+
+#[tokio::test]
+async fn who_waits_gets_the_slot_that_comes_free() {
+    let (_dynamo, controller) = world(1, 1).await;
+    let held = lease();
+    controller.store().acquire(&pool(), held, Seconds(60), Class::Standard).await.expect("a slot");
+    let admission = Admission::new(controller.clone(), pool()).waiting(Duration::from_secs(20));
+    let (refused, was_refused) = oneshot::channel();
+    let free = async {
+        // Somebody waits by now, or is about to.
+        was_refused.await.expect("it was refused");
+        controller.release(&pool(), held, None).await.expect("an answer");
+    };
+    let waiting = async {
+        // Without patience, it is refused.
+        let hasty = Admission::new(controller.clone(), pool());
+        let hasty = hasty.with_slot(soon(), async |_| ()).await;
+        assert!(matches!(hasty, Err(AdmissionError::Rejected(_))));
+        refused.send(()).expect("somebody listens");
+        admission.with_slot(soon(), async |_| ()).await
+    };
+    let (admitted, ()) = tokio::join!(waiting, free);
+    admitted.expect("a slot");
+    assert_eq!(in_use(&controller).await, 0);
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_is_refused_when_the_time_is_over() {
+    let (dynamo, controller) = world(1, 1).await;
+    controller.store().acquire(&pool(), lease(), Seconds(60), Class::Standard).await.expect("one");
+    let wait = Duration::from_millis(600);
+    dynamo.capacity.take();
+    let admission = Admission::new(controller, pool()).waiting(wait);
+    let refused = admission.with_slot(soon(), async |_| ()).await;
+    let Err(AdmissionError::Rejected(refused)) = refused else { panic!("{refused:?}") };
+    assert_eq!(refused.reason, Reason::Full);
+    assert!(dynamo.capacity.take().1 > 1, "it has asked again");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_pool_that_drains() {
+    let (dynamo, controller) = world(1, 1).await;
+    controller.store().drain(&pool()).await.expect("the pool");
+    dynamo.capacity.take();
+    let admission = Admission::new(controller, pool()).waiting(Duration::from_secs(20));
+    let refused = admission.with_slot(soon(), async |_| ()).await;
+    let Err(AdmissionError::Rejected(refused)) = refused else { panic!("{refused:?}") };
+    assert_eq!((refused.reason, dynamo.capacity.take().1), (Reason::Draining, 1));
+}
