@@ -3,9 +3,9 @@
 use rds_admission::time::Seconds;
 
 use crate::reached::Reached;
-use crate::removed::{Guard, Removed};
+use crate::removed::{Assumption, Guard, Removed};
 use crate::script::Script;
-use crate::timing::{Ticks, Timing};
+use crate::timing::{Ticks, Timing, clocks};
 
 /// A configuration.
 #[derive(Debug, Clone)]
@@ -16,12 +16,14 @@ pub struct Configuration {
     pub covers: &'static str,
     /// The lengths of time in it.
     pub timing: Timing,
-    /// The pool's slots.
-    pub slots: u8,
+    /// The slots of each shard; of one, in a pool that is not split.
+    pub shards: &'static [u8],
     /// How many of them are kept for class priority.
     pub kept: u8,
-    /// A number of slots that the pool may be given at any time.
-    pub resized_to: Option<u8>,
+    /// Numbers of slots that the pool may be given, at any time, one after the other.
+    pub resizes: &'static [u8],
+    /// Whether a counter may take a shard for full without asking it.
+    pub memory: bool,
     /// Whether an operator may have the pool drain at any time, and later go on.
     pub drains: bool,
     /// How often a sweep may be asked for.
@@ -41,6 +43,25 @@ impl Configuration {
     #[must_use]
     pub fn without(&self, removed: Removed) -> Self {
         Self { removed, ..self.clone() }
+    }
+
+    /// Whether the pool has more than one item.
+    #[must_use]
+    pub fn is_split(&self) -> bool {
+        self.shards.len() > 1
+    }
+
+    /// Whether it makes a difference to a counter that a call says that it is repeated.
+    #[must_use]
+    pub fn tells_attempts(&self) -> bool {
+        self.is_split() || self.memory
+    }
+
+    /// By how many seconds a counter's clock may be ahead. Where time stands still, no clock matters.
+    pub(crate) fn aheads(&self) -> impl Iterator<Item = u8> + use<> {
+        let all = clocks(self.removed.assumption(Assumption::ClocksAgree));
+        let count = if self.horizon == Seconds(0) { 1 } else { all.len() };
+        all.into_iter().take(count).map(|ahead| u8::try_from(ahead.0).unwrap_or(u8::MAX))
     }
 
     /// How long a session may idle that was told its limits.

@@ -5,6 +5,8 @@
 //! astray has nothing to do with what is done under the slot, so it is checked with holders that do
 //! nothing there.
 
+mod split;
+
 use rds_admission::time::Seconds;
 
 use crate::configuration::Configuration;
@@ -33,6 +35,18 @@ pub const DRAIN: &str = "drain";
 pub const RENEWALS: &str = "renewals";
 /// The article's callers.
 pub const ANONYMOUS: &str = "anonymous";
+/// Refusals from memory.
+pub const MEMORY: &str = "memory";
+/// More holders than a split pool has slots.
+pub const SHARDS: &str = "shards";
+/// Releases and renewals that do not know the shard.
+pub const SEARCHES: &str = "searches";
+/// Repeated calls to a split pool.
+pub const SHARD_REPEATS: &str = "shard-repeats";
+/// A session whose call to a split pool is repeated.
+pub const SHARD_SESSION: &str = "shard-session";
+/// A split pool that is made smaller, and larger again.
+pub const SHARD_RESIZE: &str = "shard-resize";
 
 /// The configurations that a test checks on each run.
 #[must_use]
@@ -48,14 +62,27 @@ pub fn all() -> Vec<Configuration> {
         drain(),
         renewals(),
         anonymous(),
+        split::memory(),
+        split::shards(),
+        split::searches(),
+        split::repeats(false),
+        split::session(8),
+        split::resize(),
     ]
 }
 
-/// Larger ones, which take a minute more: half seconds, a statement in each of two sessions, two
-/// holders whose requests are repeated.
+/// Larger ones, which take two minutes more: half seconds, a statement in each of two sessions, two
+/// holders whose requests are repeated, repeated calls to a split pool beside refusals from memory.
 #[must_use]
 pub fn large() -> Vec<Configuration> {
-    vec![halves(lambda(1)), halves(patient(1)), sessions(1), messages(2)]
+    vec![
+        halves(lambda(1)),
+        halves(patient(1)),
+        sessions(1),
+        messages(2),
+        split::repeats(true),
+        split::session(12),
+    ]
 }
 
 /// The configuration of that name in [`all`].
@@ -69,9 +96,10 @@ fn base() -> Configuration {
         name: "",
         covers: "",
         timing: Timing::default(),
-        slots: 1,
+        shards: &[1],
         kept: 0,
-        resized_to: None,
+        resizes: &[],
+        memory: false,
         drains: false,
         sweeps: 0,
         horizon: Seconds(12),
@@ -146,7 +174,7 @@ fn repeats() -> Configuration {
     Configuration {
         name: REPEATS,
         covers: "the same with a slot to spare, which a repeated call is not to take",
-        slots: 2,
+        shards: &[2],
         horizon: Seconds(6),
         holders: vec![holder.repeated(), newcomer().with_ttl(2)],
         reached: vec![Reached::RecoveredGrant, Reached::LeaseOfNobody],
@@ -159,7 +187,7 @@ fn classes() -> Configuration {
     Configuration {
         name: CLASSES,
         covers: "three holders on two slots, one of them kept for class priority",
-        slots: 2,
+        shards: &[2],
         kept: 1,
         horizon: Seconds(6),
         holders: vec![holder, newcomer().with_ttl(2), holder.with_priority().begins_by(1)],
@@ -173,8 +201,8 @@ fn resize() -> Configuration {
     Configuration {
         name: RESIZE,
         covers: "three holders on two slots, of which one goes while leases are out",
-        slots: 2,
-        resized_to: Some(1),
+        shards: &[2],
+        resizes: &[1],
         horizon: Seconds(6),
         holders: vec![holder, holder.begins_by(1), newcomer().with_ttl(2)],
         reached: vec![Reached::Takeover, Reached::AboveTheNewLimit, Reached::Drained],
@@ -213,7 +241,7 @@ fn anonymous() -> Configuration {
     Configuration {
         name: ANONYMOUS,
         covers: "callers of the article's protocol, which know no lease, beside one that does",
-        slots: 2,
+        shards: &[2],
         horizon: Seconds(7),
         holders: vec![caller, caller.begins_by(4), other],
         reached: vec![Reached::TwoAnonymous, Reached::Refusal],

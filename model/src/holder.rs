@@ -8,6 +8,7 @@ use crate::configuration::Configuration;
 use crate::removed::{Assumption, Guard};
 use crate::script::{Kind, Script};
 use crate::session::{arrives, in_time, longer, look, may_speak, say};
+use crate::shards::ShardSet;
 use crate::state::{Connection, Holder, Mail, Phase, State};
 use crate::step::{HolderStep, Step};
 
@@ -31,11 +32,10 @@ pub(crate) fn steps(
         // Whether it hears an answer makes no difference to anybody.
         Phase::Asking if script.kind == Kind::Newcomer => {}
         Phase::Asking => {
-            if holder.mail.granted {
-                may(HolderStep::HearGranted { before: false });
-            }
-            if holder.mail.granted_before {
-                may(HolderStep::HearGranted { before: true });
+            for (before, shards) in
+                [(false, holder.mail.granted), (true, holder.mail.granted_before)]
+            {
+                shards.iter().for_each(|shard| may(HolderStep::HearGranted { before, shard }));
             }
             if holder.mail.refused {
                 may(HolderStep::HearRefused);
@@ -135,17 +135,19 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
         HolderStep::Ask => {
             holder.phase = Phase::Asking;
             holder.asked = now;
-            holder.mail.acquires = copies;
+            holder.mail.acquire = true;
+            holder.mail.repeats = copies - 1;
         }
-        HolderStep::HearGranted { before } => {
+        HolderStep::HearGranted { before, shard } => {
             holder.phase = Phase::Holding;
             holder.heard = now;
+            holder.shard = (configuration.is_split() && script.names_the_shard).then_some(shard);
             if removed.guard(Guard::CountedFromAsking) {
                 holder.asked = now;
             }
             let answer =
                 if before { &mut holder.mail.granted_before } else { &mut holder.mail.granted };
-            *answer = false;
+            answer.remove(shard);
         }
         HolderStep::HearRefused => {
             holder.phase = Phase::Released;
@@ -216,8 +218,9 @@ fn connected(phase: Phase) -> bool {
 /// What will never be looked at again makes no two states different.
 fn forget(script: &Script, holder: &mut Holder) {
     if !matches!(holder.phase, Phase::Asking | Phase::Holding) {
-        let nothing = Mail { granted: false, granted_before: false, refused: false, ..holder.mail };
-        holder.mail = nothing;
+        let none = ShardSet::default();
+        let mail = Mail { granted: none, granted_before: none, refused: false, ..holder.mail };
+        holder.mail = mail;
     }
     if !script.without_deadline || holder.hung_up() {
         holder.heard = 0;

@@ -3,12 +3,13 @@
 use std::sync::LazyLock;
 
 use rds_admission::pool::LeaseId;
+use rds_admission::pool::frugal::Tour;
 use rds_admission::time::UnixSeconds;
 
 use crate::timing::Expiry;
 
 /// The most holders in a configuration.
-pub const HOLDERS: usize = 3;
+pub const HOLDERS: usize = 5;
 
 /// The most leases that the counter names for callers of the article's protocol.
 pub const ANONYMOUS: usize = 6;
@@ -47,6 +48,12 @@ impl Lease {
         (index < 2 * HOLDERS).then_some((index % HOLDERS, index >= HOLDERS))
     }
 
+    /// The shard, of so many, that it begins with.
+    #[must_use]
+    pub fn first(self, shards: usize) -> usize {
+        Tour::first(self.id(), shards)
+    }
+
     /// Whether the counter chose it.
     #[must_use]
     pub fn is_anonymous(self) -> bool {
@@ -68,13 +75,28 @@ impl Lease {
     }
 }
 
+/// Of two shards, two holders begin with the first, the next two with the other, and so on.
 static IDS: LazyLock<[LeaseId; LEASES]> = LazyLock::new(|| {
-    let mark = |index| if index < 2 * HOLDERS { 'A' } else { '~' };
     std::array::from_fn(|index| {
-        LeaseId::from_stored(&format!("{}-----{index:02}", mark(index)))
-            .unwrap_or_else(|never| unreachable!("an id of the alphabet: {never}"))
+        if index >= 2 * HOLDERS {
+            return id('~', index);
+        }
+        let begins = |id: &LeaseId| Tour::first(*id, 2) == index % HOLDERS / 2 % 2;
+        (index..ID_NUMBERS)
+            .step_by(LEASES)
+            .map(|number| id('A', number))
+            .find(begins)
+            .unwrap_or_else(|| unreachable!("half of all ids begin with either shard"))
     })
 });
+
+/// Numbers that an id can contain.
+const ID_NUMBERS: usize = 10_000;
+
+fn id(mark: char, number: usize) -> LeaseId {
+    LeaseId::from_stored(&format!("{mark}---{number:04}"))
+        .unwrap_or_else(|never| unreachable!("an id of the alphabet: {never}"))
+}
 
 /// Leases, each with its expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -134,6 +156,9 @@ mod tests {
             let lease = Lease::at(index);
             assert_eq!(Lease::with_id(lease.id()), Some(lease));
             assert_eq!(lease.is_anonymous(), lease.holder().is_none());
+            if let Some((holder, _)) = lease.holder() {
+                assert_eq!(lease.first(2), holder / 2 % 2);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! # What is in it
 //!
-//! A [`State`](state::State) is the time, the pool's item, the requests that counters are at, and the
+//! A [`State`](state::State) is the time, the pool's items, the requests that counters are at, and the
 //! holders, each with its mail and its connection as the server has it. A [`Step`](step::Step) is what
 //! can happen next. A look at a clock and what is done after it are two steps, so that a freeze can
 //! fall between them:
@@ -18,17 +18,22 @@
 //! | connects, logs in, tells the limits | `session::line::Line::connect`, `Session::open`, `Session::tell_limits` |
 //! | hangs up; says that it gives back | `Session::close` or its drop; `GiveBack`, once `Line` has seen the server's end |
 //! | a counter hears an acquire | the clock's reading before the first, blind write in `DynamoStore::acquire` |
-//! | has the table decide | one `UpdateItem`: `store::expression`; when refused, the plan from the old item |
+//! | has the table decide | one `UpdateItem`: `store::expression`; when refused, the plan from the old item, or the next shard |
+//! | looks for a repeated call's lease | a consistent read of each shard, before a shard is asked |
+//! | takes a shard for full | `pool::frugal`; of all shards, that is a refusal from memory |
+//! | looks for a lease to release or renew | a consistent read of each shard that was not tried, and the write to where it is |
 //! | hears a give-back | the read in `Store::release_oldest_anonymous` |
 //! | the server ends | `wait_timeout`, `connect_timeout`, `max_statement_time` |
 //! | is asked for a sweep | the read in `Store::sweep` |
-//! | the pool is given another size, drains, goes on | `Store::define`, `store::Operations` |
+//! | the pool is given another size, drains, goes on | `Store::define`, `store::Operations`; `pool::split::change`, and a write for each shard |
 //!
 //! The rules are not copied: a counter of the model decides by
 //! [`Pool::plan_acquire`](rds_admission::pool::Pool::plan_acquire) and reads its clock through
 //! [`Clock`](rds_admission::time::Clock), and a session of it takes its limits from
-//! [`Limits::fit`](rds_admission::session::Limits::fit). What the conditional writes say is written
-//! out once more in [`table`], because they are DynamoDB's to evaluate.
+//! [`Limits::fit`](rds_admission::session::Limits::fit); a lease begins with the shard of
+//! [`Tour::first`](rds_admission::pool::frugal::Tour::first), and another size is divided by
+//! [`split::change`](rds_admission::pool::split::change). What the conditional writes say is written
+//! out once more in [`item`], because they are DynamoDB's to evaluate.
 //!
 //! # What is abstracted, and why that is sound
 //!
@@ -36,6 +41,21 @@
 //!   no further step, a lost message one that is never delivered, a slow host one whose step comes
 //!   late; so these need no steps of their own. A process that is killed on a host that lives is a
 //!   holder that hangs up and does nothing more.
+//! - **Who decides** is a process of its own, and no step of it waits for the holder's. In direct mode it is
+//!   the holder's own process, which decides by the same reads and writes. That adds no step and takes some
+//!   away: a holder that is killed takes its decider with it, which here is a request that goes no further;
+//!   one that freezes after its decider has planned a write, a takeover say, sends it late, which here any
+//!   write may be; and one that is frozen or killed between the write and its answer has lost the answer.
+//! - **Memory** is not in the state: any call that does not say that it is repeated may find any shard taken
+//!   for full, at any time, for no reason. Nothing is granted from memory.
+//! - **Which try it is** matters to a counter only where a pool is split or is refused from memory, and only
+//!   there may a repeated call arrive before the first. A caller who does not say so is one whose first try
+//!   is lost.
+//! - **A search for a lease** goes from shard to shard, each read one step with the write that may follow:
+//!   what is written later is what would be read later. One that stops when it has found the lease is one
+//!   that goes no further.
+//! - **An operator** of a split pool writes one share after the other, and stops at any of them; the next
+//!   one plans from what it reads. Two do not do so at the same time. That a pool is drained is one step, and not checked of one that is split.
 //! - **Time is whole seconds** (`--large` also cuts it into halves). A bound that the code excludes is
 //!   included, so more is allowed than in reality, with one exception: what the server ends at a
 //!   second it has ended before a counter judges by that second. Without it, a session that the
@@ -61,11 +81,13 @@
 //!
 //! [`Assumption`](removed::Assumption) lists it, and the third table shows what happens without.
 
+mod acquire;
 pub mod check;
 pub mod configuration;
 pub mod configurations;
 mod counter;
 mod holder;
+pub mod item;
 pub mod lease;
 pub mod mutants;
 pub mod properties;
@@ -73,11 +95,13 @@ pub mod protocol;
 pub mod reached;
 pub mod removed;
 pub mod report;
+mod resize;
 pub mod script;
 mod server;
 mod session;
+pub mod shards;
 pub mod state;
 pub mod step;
-pub mod table;
+pub mod task;
 pub mod timing;
 pub mod trace;

@@ -1,7 +1,8 @@
 //! The mutants: the protocol less one thing, and where that is to be missed.
 
 use crate::configurations::{
-    ANONYMOUS, CLASSES, DRAIN, LAMBDA, MESSAGES, PATIENT, RENEWALS, REPEATS, RESIZE,
+    ANONYMOUS, CLASSES, DRAIN, LAMBDA, MEMORY, MESSAGES, PATIENT, RENEWALS, REPEATS, RESIZE,
+    SHARD_REPEATS, SHARD_RESIZE,
 };
 use crate::removed::{Assumption, Guard, Removed};
 
@@ -24,14 +25,7 @@ pub struct Mutant {
 #[must_use]
 pub fn guards() -> Vec<Mutant> {
     use Guard as G;
-    let guard = |name, guard, configuration, without| Mutant {
-        name,
-        without,
-        removed: Removed::Guard(guard),
-        configuration,
-        spare: None,
-    };
-    vec![
+    let mut guards = vec![
         guard(
             "skew-allowance",
             G::SkewAllowance,
@@ -109,7 +103,44 @@ pub fn guards() -> Vec<Mutant> {
             spare: Some("costs time, not safety: a slot is out for its lease and 2 s"),
             ..guard("give-back", G::GiveBackOfALostGrant, MESSAGES, "a lost grant is given back")
         },
+    ];
+    guards.extend(of_repeats_and_shards());
+    guards
+}
+
+fn of_repeats_and_shards() -> [Mutant; 5] {
+    use Guard as G;
+    [
+        guard(
+            "repeats-ask",
+            G::RepeatsAskTheTable,
+            MEMORY,
+            "a repeated call is not refused from memory",
+        ),
+        guard("repeat-says-so", G::RepeatSaysSo, MEMORY, "a repeated call says that it is one"),
+        guard(
+            "look-first",
+            G::LookFirst,
+            SHARD_REPEATS,
+            "a repeated call looks for its lease in all shards",
+        ),
+        guard("one-way", G::OneWay, SHARD_RESIZE, "no share grows while another shrinks"),
+        guard(
+            "covers-what-is-out",
+            G::CoversWhatIsOut,
+            SHARD_RESIZE,
+            "what is out above a share gets new slots first",
+        ),
     ]
+}
+
+fn guard(
+    name: &'static str,
+    guard: Guard,
+    configuration: &'static str,
+    without: &'static str,
+) -> Mutant {
+    Mutant { name, without, removed: Removed::Guard(guard), configuration, spare: None }
 }
 
 /// The mutants without an assumption.

@@ -5,10 +5,10 @@ use stateright::{Model, Property};
 use crate::configuration::Configuration;
 use crate::properties;
 use crate::removed::Guard;
+use crate::shards::Shards;
 use crate::state::{Holder, State};
 use crate::step::Step;
-use crate::table::Table;
-use crate::{counter, holder, server};
+use crate::{counter, holder, resize, server};
 
 /// The protocol in one configuration.
 #[derive(Debug, Clone)]
@@ -22,16 +22,18 @@ impl Model for Protocol {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        let Configuration { slots, kept, holders, .. } = &self.configuration;
+        let Configuration { shards, kept, holders, .. } = &self.configuration;
         let idle = holders.iter().map(|script| Holder::idle(script.statements(), script.renewals));
         vec![State {
             now: 0,
-            table: Table::new(*slots, *kept),
+            pool: Shards::new(shards, *kept),
             tasks: Vec::new(),
             holders: idle.collect(),
             drawn: 0,
-            resized: false,
-            drained: false,
+            resized: 0,
+            shares: Vec::new(),
+            most: shards.iter().sum(),
+            disowned: false,
             orders: if self.configuration.drains { 2 } else { 0 },
             sweeps: self.configuration.sweeps,
         }]
@@ -46,11 +48,13 @@ impl Model for Protocol {
         }
         counter::sweeps(configuration, state, steps);
         counter::writes(configuration, state, steps);
-        if configuration.resized_to.is_some() && !state.resized {
-            steps.push(Step::Resize);
-        }
+        resize::steps(configuration, state, steps);
         if state.orders > 0 {
-            steps.push(if state.table.draining { Step::Resume } else { Step::Drain });
+            steps.push(if state.pool.iter().any(|item| item.draining) {
+                Step::Resume
+            } else {
+                Step::Drain
+            });
         }
         if state.now < configuration.timing.ticks(configuration.horizon)
             && !state.something_is_due()
@@ -73,21 +77,19 @@ impl Model for Protocol {
                     state.holders[at].stood_still += 1;
                 }
             }
-            Step::Resize => {
-                state.table.slots = configuration.resized_to.unwrap_or(state.table.slots);
-                state.resized = true;
-            }
+            Step::Resize => resize::resize(configuration, &mut state),
+            Step::GiveShare => resize::give_share(&mut state),
             Step::Drain | Step::Resume => {
-                state.table.draining = step == Step::Drain;
+                for item in state.pool.iter_mut() {
+                    item.draining = step == Step::Drain;
+                }
                 state.orders -= 1;
             }
             Step::Holder(at, step) => holder::take(configuration, &mut state, at, step),
             Step::Counter(step) => counter::take(configuration, &mut state, step),
             Step::Server(at, step) => server::take(configuration, &mut state, at, step),
         }
-        if state.resized && !state.drained {
-            state.drained = state.table.leases.len() <= usize::from(state.table.slots);
-        }
+        state.judge(resize::asked(configuration, &state));
         Some(state)
     }
 

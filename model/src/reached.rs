@@ -1,5 +1,7 @@
 //! What has to happen in some behaviour.
 
+mod split;
+
 use stateright::Property;
 
 use crate::lease::Lease;
@@ -42,6 +44,20 @@ pub enum Reached {
     TwoSessions,
     /// All slots of class standard are out, and one of class priority is granted.
     PriorityBeyondStandard,
+    /// A lease is out in a shard that it did not begin with.
+    AnotherShard,
+    /// Each shard is one that a lease began with, and is in.
+    BothBeginnings,
+    /// A lease is out in two shards.
+    InTwoShards,
+    /// A release that does not know the shard comes to the one in which the lease is, after another.
+    FoundByRelease,
+    /// The same of a renewal.
+    FoundByRenewal,
+    /// A caller is refused by a pool that has room.
+    RefusedFromMemory,
+    /// A split pool that was made smaller has grown again.
+    GrownAgain,
 }
 
 impl Reached {
@@ -65,6 +81,13 @@ impl Reached {
             Self::TwoAnonymous => "two anonymous connections are open",
             Self::TwoSessions => "two sessions are open",
             Self::PriorityBeyondStandard => "class priority gets a slot beyond the standard ones",
+            Self::AnotherShard => "a lease is out in a shard that it did not begin with",
+            Self::BothBeginnings => "leases are out that began with either shard",
+            Self::InTwoShards => "a lease is out in two shards",
+            Self::FoundByRelease => "a release finds its lease in another shard",
+            Self::FoundByRenewal => "a renewal finds its lease in another shard",
+            Self::RefusedFromMemory => "a caller is refused by a pool that has room",
+            Self::GrownAgain => "a pool that was made smaller has grown again",
         }
     }
 
@@ -80,26 +103,33 @@ impl Reached {
                 let done = |holder: &Holder| holder.phase == Phase::Ready && holder.statements == 0;
                 state.holders.iter().any(done)
             },
-            Self::Drained => |_, state| state.drained && !state.table.leases.is_empty(),
-            Self::AboveTheNewLimit => |_, state| state.resized && !state.drained,
+            Self::Drained => came_down,
+            Self::AboveTheNewLimit => |_, state| state.pool.leases() > state.pool.slots(),
             Self::Emptied => |_, state| {
                 let released = |holder: &Holder| holder.phase == Phase::Released;
-                state.table.draining
-                    && state.table.leases.is_empty()
+                state.pool[0].draining
+                    && state.pool.leases() == 0
                     && state.holders.iter().any(released)
             },
             Self::Swept => |protocol, state| {
                 let mut holders =
                     (0..state.holders.len()).filter(|at| state.holders[*at].has_slot());
-                let gone = holders.all(|at| state.table.leases.get(Lease::of(at, false)).is_none());
-                state.table.draining && state.sweeps < protocol.configuration.sweeps && gone
+                let gone = holders.all(|at| !state.pool.have(Lease::of(at, false)));
+                state.pool[0].draining && state.sweeps < protocol.configuration.sweeps && gone
             },
             Self::RenewalRefused => |_, state| state.holders.iter().any(|holder| holder.mail.lost),
             Self::Renewed => renewed,
             Self::TwoAnonymous | Self::TwoSessions => |_, state| state.connections() >= 2,
             Self::PriorityBeyondStandard => |_, state| {
-                state.table.leases.len() > usize::from(state.table.slots - state.table.kept)
+                state.pool[0].leases.len() > usize::from(state.pool[0].slots - state.pool[0].kept)
             },
+            Self::AnotherShard => split::another_shard,
+            Self::BothBeginnings => split::both_beginnings,
+            Self::InTwoShards => split::in_two_shards,
+            Self::FoundByRelease => split::found_by_release,
+            Self::FoundByRenewal => split::found_by_renewal,
+            Self::RefusedFromMemory => split::refused_from_memory,
+            Self::GrownAgain => split::grown_again,
         };
         Property::sometimes(self.name(), condition)
     }
@@ -109,18 +139,33 @@ fn takeover(protocol: &Protocol, state: &State) -> bool {
     let taken = |at: usize| {
         protocol.configuration.holders[at].kind != Kind::Anonymous
             && state.holders[at].has_slot()
-            && state.table.leases.get(Lease::of(at, false)).is_none()
+            && !state.pool.have(Lease::of(at, false))
     };
-    !state.table.leases.is_empty() && (0..state.holders.len()).any(taken)
+    state.pool.leases() > 0 && (0..state.holders.len()).any(taken)
 }
 
 fn recovered(_: &Protocol, state: &State) -> bool {
     // It holds a slot, and of the two answers the first one is still under way.
     let recovered = |holder: &Holder| {
         let mail = holder.mail;
-        holder.phase == Phase::Holding && mail.granted && !mail.granted_before && mail.acquires == 0
+        holder.phase == Phase::Holding
+            && !mail.granted.is_empty()
+            && mail.granted_before.is_empty()
+            && !mail.acquire
+            && mail.repeats == 0
     };
     state.holders.iter().any(recovered)
+}
+
+/// After the last size that it was given, which is smaller, with leases out.
+fn came_down(protocol: &Protocol, state: &State) -> bool {
+    let slots = state.pool.slots();
+    let smaller =
+        slots < protocol.configuration.shards.iter().map(|slots| usize::from(*slots)).sum();
+    smaller
+        && state.shares.is_empty()
+        && state.pool.leases() > 0
+        && usize::from(state.most) == slots
 }
 
 fn lease_of_nobody(protocol: &Protocol, state: &State) -> bool {
@@ -129,7 +174,7 @@ fn lease_of_nobody(protocol: &Protocol, state: &State) -> bool {
         protocol.configuration.holders[at].kind != Kind::Anonymous
             && holder.phase == Phase::Released
             && holder.mail.releases == 0
-            && state.table.leases.get(Lease::of(at, false)).is_some()
+            && state.pool.have(Lease::of(at, false))
     };
     (0..state.holders.len()).any(left)
 }

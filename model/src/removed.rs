@@ -53,6 +53,18 @@ pub enum Guard {
     WaitTimeout,
     /// The server's `connect_timeout` is no longer than the grace.
     ConnectTimeout,
+    /// A repeated call says that it is one, also when an SDK repeats it by itself.
+    RepeatSaysSo,
+    /// A repeated call is not refused from memory: an earlier try may have been granted.
+    RepeatsAskTheTable,
+    /// A repeated call to a split pool looks for its lease in all shards before it asks one.
+    LookFirst,
+    /// When a split pool is given another size, no share grows while another one shrinks:
+    /// `pool::split::change`.
+    OneWay,
+    /// When a split pool grows, a shard that has more leases than its share gets the new slots first:
+    /// `pool::split::change`.
+    CoversWhatIsOut,
     /// An acquire without an answer is followed by a release.
     GiveBackOfALostGrant,
 }

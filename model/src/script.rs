@@ -21,6 +21,8 @@ pub struct Script {
     /// How often a request of it may be delivered. A caller of the article's protocol says only once
     /// that it gives back.
     pub copies: u8,
+    /// Whether it says, when it renews or releases, in which shard its lease is.
+    pub names_the_shard: bool,
 }
 
 /// What a slot is wanted for.
@@ -48,6 +50,7 @@ impl Script {
             begins_by: Seconds(0),
             renewals: 0,
             copies: 1,
+            names_the_shard: true,
         }
     }
 
@@ -85,6 +88,12 @@ impl Script {
     #[must_use]
     pub fn repeated(self) -> Self {
         Self { copies: 2, ..self }
+    }
+
+    /// The same, which keeps no shard in mind.
+    #[must_use]
+    pub fn without_the_shard(self) -> Self {
+        Self { names_the_shard: false, ..self }
     }
 
     /// How many statements it runs.

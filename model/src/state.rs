@@ -1,26 +1,31 @@
 //! What a moment of the model consists of.
 
-use crate::lease::{Lease, Leases};
-use crate::table::{Table, TakeOver};
-use crate::timing::{Expiry, Ticks};
+use crate::shards::{ShardSet, Shards};
+use crate::task::{Acquire, Task};
+use crate::timing::Ticks;
 
-/// A moment: the time, the table, what the counters are at, and each holder with its connection.
+/// A moment: the time, the pool, what the counters are at, and each holder with its connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     /// The true time.
     pub now: Ticks,
-    /// The pool's item.
-    pub table: Table,
+    /// The pool.
+    pub pool: Shards,
     /// Requests that counters are at. In order, so that the same ones are the same state.
     pub tasks: Vec<Task>,
     /// The holders.
     pub holders: Vec<Holder>,
     /// How many anonymous ids were drawn.
     pub drawn: u8,
-    /// Whether the pool was given another size.
-    pub resized: bool,
-    /// Whether, after that, it came down to it.
-    pub drained: bool,
+    /// How many of the sizes that the pool is to be given it was given.
+    pub resized: u8,
+    /// Slots that the shards are yet to be given, for the last of these sizes: the next one first.
+    pub shares: Vec<Share>,
+    /// The largest size that the pool has had since each shard was last within its share.
+    pub most: u8,
+    /// Whether a repeated call was refused or granted another slot, while its lease was out from when the
+    /// call arrived to when it was answered.
+    pub disowned: bool,
     /// What an operator has yet to say: that the pool drains, and that it goes on.
     pub orders: u8,
     /// How often somebody may yet ask for a sweep.
@@ -44,6 +49,8 @@ pub struct Holder {
     pub renewals: u8,
     /// When it asked for the last of them.
     pub renewal_asked: Ticks,
+    /// The shard that its grant named, if the pool is split and it keeps that in mind.
+    pub shard: Option<u8>,
     /// What is under way between it and the counter.
     pub mail: Mail,
     /// Its connection, as the server has it.
@@ -105,16 +112,18 @@ pub enum Word {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each answer is under way or not, by itself")]
 pub struct Mail {
-    /// Copies of its acquire that may yet arrive.
-    pub acquires: u8,
+    /// Its acquire, which may yet arrive.
+    pub acquire: bool,
+    /// Copies of it that say that they are.
+    pub repeats: u8,
     /// Copies of its release.
     pub releases: u8,
     /// Copies of its renewal.
     pub renewals: u8,
-    /// An answer that it was granted a slot.
-    pub granted: bool,
+    /// Answers that it was granted a slot: of which shards.
+    pub granted: ShardSet,
     /// The same, of a counter that recognised the call as a repeated one.
-    pub granted_before: bool,
+    pub granted_before: ShardSet,
     /// An answer that no slot is free.
     pub refused: bool,
     /// An answer that its lease was renewed.
@@ -138,53 +147,15 @@ pub enum Connection {
     Trusted(Option<Ticks>),
 }
 
-/// A request that a counter is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Task {
-    /// An acquire of `lease` for `holder`, by a counter whose clock is `ahead` by so many seconds;
-    /// `write` is about to be sent to the table.
-    Acquire {
-        /// For whom.
-        holder: usize,
-        /// Under which id.
-        lease: Lease,
-        /// How far ahead the counter's clock is, in seconds.
-        ahead: u8,
-        /// The write.
-        write: Write,
-    },
-    /// A renewal; the lease's new expiry is about to be written.
-    Renew {
-        /// Whose.
-        holder: usize,
-        /// When its holder asked for it: to an earlier call than its last it no longer listens.
-        asked: Ticks,
-        /// Until when.
-        expiry: Expiry,
-    },
-    /// A sweep; the leases that were seen expired are about to be taken away.
-    Sweep {
-        /// The leases, with the expiry that was seen.
-        expired: Leases,
-        /// How far ahead the counter's clock is, in seconds.
-        ahead: u8,
-    },
-    /// An anonymous give-back; the oldest anonymous lease was read and is about to be removed.
-    GiveBack {
-        /// Whose.
-        holder: usize,
-        /// Which lease was read.
-        oldest: Lease,
-    },
-}
-
-/// The write that an acquire is about to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Write {
-    /// `expression::add`, with the lease's expiry.
-    Add(Expiry),
-    /// `expression::take_over`.
-    TakeOver(TakeOver),
+/// Slots that a shard is to be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Share {
+    /// Which shard.
+    pub shard: u8,
+    /// How many.
+    pub slots: u8,
+    /// How many of them are kept for class priority.
+    pub kept: u8,
 }
 
 impl Holder {
@@ -199,6 +170,7 @@ impl Holder {
             statements,
             renewals,
             renewal_asked: 0,
+            shard: None,
             mail: Mail::default(),
             connection: Connection::None,
         }
@@ -252,5 +224,29 @@ impl State {
     pub(crate) fn begin(&mut self, task: Task) {
         let at = self.tasks.partition_point(|other| *other < task);
         self.tasks.insert(at, task);
+    }
+
+    /// Keeps what is judged by in step with the pool, whose last size is `size`.
+    pub(crate) fn judge(&mut self, size: u8) {
+        self.most = self.most.max(size);
+        if self.pool.are_within() {
+            // More than its size only as long as shares of an earlier one are left. What its shards have
+            // together between two writes is no size that anybody gave it.
+            let slots = u8::try_from(self.pool.slots()).unwrap_or(u8::MAX);
+            self.most = self.most.min(slots.max(size));
+        }
+        let mut changed = false;
+        for task in &mut self.tasks {
+            if let Task::Acquire(Acquire { lease, out, .. }) = task
+                && !out.is_empty()
+            {
+                let still = out.and(self.pool.with(*lease));
+                changed |= still != *out;
+                *out = still;
+            }
+        }
+        if changed {
+            self.tasks.sort_unstable();
+        }
     }
 }

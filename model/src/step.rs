@@ -18,8 +18,11 @@ pub enum Step {
     Counter(CounterStep),
     /// The server does something with a holder's connection.
     Server(usize, ServerStep),
-    /// The pool is given another size: `Store::define`, `Operations::resize`.
+    /// The pool is to have another size, and its shards' shares are planned; the only one is given its own
+    /// at once: `Store::define`, `Operations::resize`, `pool::split::change`.
     Resize,
+    /// A shard is given its share of that size.
+    GiveShare,
     /// An operator has the pool drain: `Operations::drain`.
     Drain,
     /// An operator has it go on: `Operations::resume`.
@@ -35,6 +38,8 @@ pub enum HolderStep {
     HearGranted {
         /// From a counter that recognised the call as a repeated one.
         before: bool,
+        /// In which shard.
+        shard: u8,
     },
     /// Hears that it has none.
     HearRefused,
@@ -69,10 +74,17 @@ pub enum CounterStep {
     HearAcquire {
         /// Whose.
         holder: usize,
+        /// Whether it is a repeated one.
+        again: bool,
         /// At a counter whose clock is ahead by so many seconds.
         ahead: u8,
     },
-    /// A release arrives, and is written.
+    /// A shard is taken for full without being asked.
+    PassOver {
+        /// By which of the tasks.
+        task: usize,
+    },
+    /// A release arrives, and is written to the shard that it names, or else to its lease's first.
     Release {
         /// Whose.
         holder: usize,
@@ -94,7 +106,7 @@ pub enum CounterStep {
         /// At a counter whose clock is ahead by so many seconds.
         ahead: u8,
     },
-    /// The write of a task reaches the table.
+    /// The write of a task, or its read, reaches the table.
     Write {
         /// Which of the tasks.
         task: usize,
@@ -127,7 +139,8 @@ impl fmt::Display for Step {
             Self::Holder(at, step) => write!(f, "holder {at} {step}"),
             Self::Counter(step) => write!(f, "a counter {step}"),
             Self::Server(at, step) => write!(f, "the server {step} of holder {at}"),
-            Self::Resize => f.write_str("the pool is given another size"),
+            Self::Resize => f.write_str("the pool is to have another size"),
+            Self::GiveShare => f.write_str("a shard is given its share of it"),
             Self::Drain => f.write_str("the pool is to drain"),
             Self::Resume => f.write_str("the pool goes on"),
         }
@@ -138,8 +151,8 @@ impl fmt::Display for HolderStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ask => "asks for a slot",
-            Self::HearGranted { before: false } => "hears that it has one",
-            Self::HearGranted { before: true } => "hears, of a repeated call, that it has one",
+            Self::HearGranted { before: false, .. } => "hears that it has one",
+            Self::HearGranted { before: true, .. } => "hears, of a repeated call, that it has one",
             Self::HearRefused => "hears that none is free",
             Self::GiveUp => "waits no longer, and gives back what it may have",
             Self::AskRenewal => "asks for a renewal",
@@ -163,9 +176,14 @@ impl fmt::Display for HolderStep {
 impl fmt::Display for CounterStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::HearAcquire { holder, ahead } => {
-                write!(f, "{ahead} s ahead hears that holder {holder} asks, and looks at its clock")
+            Self::HearAcquire { holder, again, ahead } => {
+                let again = if *again { " again" } else { "" };
+                write!(
+                    f,
+                    "{ahead} s ahead hears holder {holder} ask{again}, and looks at its clock"
+                )
             }
+            Self::PassOver { .. } => f.write_str("takes a shard for full"),
             Self::Release { holder } => {
                 write!(f, "hears the release of holder {holder}, and writes it")
             }

@@ -5,8 +5,9 @@ use std::fmt;
 use crate::check::Behaviour;
 use crate::configuration::Configuration;
 use crate::lease::Lease;
-use crate::state::{Connection, State, Task, Write};
+use crate::state::{Connection, State};
 use crate::step::{CounterStep, Step};
+use crate::task::{Acquire, Ask, Task};
 
 /// A behaviour, to be read: each step with its time, and what it changed in the table and on the
 /// server.
@@ -22,8 +23,8 @@ pub struct Trace<'a> {
 
 impl fmt::Display for Trace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Configuration { name, covers, holders, slots, timing, .. } = self.configuration;
-        writeln!(f, "configuration {name}: {covers}; slots: {slots}")?;
+        let Configuration { name, covers, holders, shards, timing, .. } = self.configuration;
+        writeln!(f, "configuration {name}: {covers}; slots: {shards:?}")?;
         for (at, script) in holders.iter().enumerate() {
             writeln!(f, "holder {at}: {:?}, lease {}", script.kind, script.ttl)?;
         }
@@ -33,8 +34,11 @@ impl fmt::Display for Trace<'_> {
             let [(before, Some(step)), (after, _)] = pair else { continue };
             let seconds = timing.duration(after.now).as_secs_f64();
             write!(f, "{:>3}  {seconds:>4} s  {step}", number + 1)?;
-            if let Step::Counter(CounterStep::Write { task } | CounterStep::WriteUnheard { task }) =
-                step
+            if let Step::Counter(
+                CounterStep::Write { task }
+                | CounterStep::WriteUnheard { task }
+                | CounterStep::PassOver { task },
+            ) = step
                 && let Some(task) = before.tasks.get(*task)
             {
                 write!(f, ": {}", Writing(task))?;
@@ -55,18 +59,29 @@ struct Writing<'a>(&'a Task);
 impl fmt::Display for Writing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Task::Acquire { holder, write: Write::Add(expiry), .. } => {
-                write!(f, "a lease for holder {holder} to {} s, if there is room", expiry.0)
+            Task::Acquire(Acquire { holder, shard, ask: Ask::Look, .. }) => {
+                write!(f, "whether the lease of holder {holder} is out in shard {shard}")
             }
-            Task::Acquire { holder, write: Write::TakeOver(plan), .. } => {
-                write!(f, "a lease for holder {holder} to {} s, in place of", plan.expiry.0)?;
+            Task::Acquire(Acquire { holder, shard, ask: Ask::Add(expiry), .. }) => {
+                let to = expiry.0;
+                write!(
+                    f,
+                    "a lease for holder {holder} in shard {shard} to {to} s, if there is room"
+                )
+            }
+            Task::Acquire(Acquire { holder, shard, ask: Ask::TakeOver(plan), .. }) => {
+                let to = plan.expiry.0;
+                write!(f, "a lease for holder {holder} in shard {shard} to {to} s, in place of")?;
                 for (lease, seen) in plan.expired.iter() {
                     write!(f, " that of {} to {} s", Owner(lease), seen.0)?;
                 }
                 Ok(())
             }
-            Task::Renew { holder, expiry, .. } => {
-                write!(f, "the lease of holder {holder} to {} s", expiry.0)
+            Task::Release { lease, shard } => {
+                write!(f, "the lease of {} is out no longer in shard {shard}", Owner(*lease))
+            }
+            Task::Renew { holder, expiry, shard, .. } => {
+                write!(f, "the lease of holder {holder} in shard {shard} to {} s", expiry.0)
             }
             Task::Sweep { expired, .. } => {
                 f.write_str("swept are the leases of")?;
@@ -75,7 +90,7 @@ impl fmt::Display for Writing<'_> {
                 }
                 Ok(())
             }
-            Task::GiveBack { holder, oldest } => {
+            Task::GiveBack { holder, oldest, .. } => {
                 write!(f, "for holder {holder}, the lease of {} is out no longer", Owner(*oldest))
             }
         }
@@ -88,12 +103,15 @@ struct Seen<'a>(&'a State);
 impl fmt::Display for Seen<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(state) = self;
-        write!(f, "InUse {} of {}", state.table.in_use, state.table.slots)?;
-        if state.table.draining {
-            f.write_str(", draining")?;
-        }
-        for (lease, expiry) in state.table.leases.iter() {
-            write!(f, "; lease of {} to {} s", Owner(lease), expiry.0)?;
+        for (shard, item) in state.pool.iter().enumerate() {
+            let next = if shard > 0 { " | " } else { "" };
+            write!(f, "{next}InUse {} of {}", item.in_use, item.slots)?;
+            if item.draining {
+                f.write_str(", draining")?;
+            }
+            for (lease, expiry) in item.leases.iter() {
+                write!(f, "; lease of {} to {} s", Owner(lease), expiry.0)?;
+            }
         }
         for (at, holder) in state.holders.iter().enumerate() {
             match holder.connection {

@@ -3,7 +3,8 @@
 //! A change of a pool's size is one write for each shard, and leases come in and go out between them. So
 //! that the leases of all shards together never exceed the larger of the two sizes, no shard grows when
 //! the pool shrinks, and none shrinks when it grows: a slot never moves from one shard to another, where
-//! it could be taken before it is free.
+//! it could be taken before it is free. After a pool has shrunk, a shard may have more leases out than its
+//! new share; when the pool then grows, such shards get the new slots first.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -75,29 +76,57 @@ pub fn divide(size: PoolSize, shards: NonZeroU32) -> Result<Vec<PoolSize>, Inval
     shares(&ones, &ones, size, shards)
 }
 
-/// Divides `size` over the shards that are there with their `current` sizes, and as many more as make up
+/// A shard's share of the slots, and the leases that it has out: more than these only while the pool comes
+/// down from a larger size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Its share.
+    pub size: PoolSize,
+    /// Its leases.
+    pub in_use: u32,
+}
+
+/// Divides `size` over the shards that are there as they `current`ly are, and as many more as make up
 /// `shards`.
 ///
 /// # Errors
 /// [`InvalidSplit::InUse`] when slots would have to move between shards, [`InvalidSplit::TooFew`] when there
 /// are more shards than slots.
 pub fn change(
-    current: &[PoolSize],
+    current: &[Held],
     size: PoolSize,
     shards: NonZeroU32,
 ) -> Result<Vec<PoolSize>, InvalidSplit> {
     let from = u32::try_from(current.len()).ok().and_then(NonZeroU32::new);
     let Some(from) = from else { return divide(size, shards) };
-    let slots: u32 = current.iter().map(PoolSize::max_connections).sum();
     let more = shards.get().saturating_sub(from.get());
-    if shards < from || (more > 0 && size.max_connections() < slots + more) {
+    // A slot of a shard that is added is a new one, and one that nothing is out for.
+    if shards < from || more > spare(current, size) {
         return Err(InvalidSplit::InUse { from, to: shards });
     }
     let with_new = |share: fn(&PoolSize) -> u32| -> Vec<u32> {
-        current.iter().map(share).chain((0..more).map(|_| 1)).collect()
+        current.iter().map(|shard| share(&shard.size)).chain((0..more).map(|_| 1)).collect()
     };
-    let standard = with_new(PoolSize::standard_limit);
-    shares(&with_new(PoolSize::max_connections), &standard, size, shards)
+    let mut slots = with_new(PoolSize::max_connections);
+    cover(&mut slots, current, size.max_connections());
+    shares(&slots, &with_new(PoolSize::standard_limit), size, shards)
+}
+
+/// The slots of `size` that are new, beyond those that are out above the shares of some shards.
+#[must_use]
+pub fn spare(current: &[Held], size: PoolSize) -> u32 {
+    let most = |shard: &Held| shard.size.max_connections().max(shard.in_use);
+    size.max_connections().saturating_sub(current.iter().map(most).sum())
+}
+
+/// Raises the shares of shards that have more leases out, as far as `target` goes.
+fn cover(slots: &mut [u32], current: &[Held], target: u32) {
+    let mut left = target.saturating_sub(slots.iter().sum());
+    for (share, shard) in slots.iter_mut().zip(current) {
+        let more = shard.in_use.saturating_sub(*share).min(left);
+        *share += more;
+        left -= more;
+    }
 }
 
 /// Shares of `size` that come from these with as little change as can be.
@@ -161,6 +190,11 @@ mod tests {
         NonZeroU32::new(count).expect("not 0")
     }
 
+    /// Shards that are within their shares.
+    fn within(sizes: &[PoolSize]) -> Vec<Held> {
+        sizes.iter().map(|size| Held { size: *size, in_use: 0 }).collect()
+    }
+
     fn limits(sizes: &[PoolSize]) -> Vec<(u32, u32)> {
         sizes.iter().map(|size| (size.max_connections(), size.standard_limit())).collect()
     }
@@ -188,20 +222,30 @@ mod tests {
 
     #[test]
     fn a_pool_that_grows_keeps_what_its_shards_have() {
-        let grown = change(&[size(62, 2)], size(100, 2), shards(2)).expect("shares");
+        let grown = change(&within(&[size(62, 2)]), size(100, 2), shards(2)).expect("shares");
         assert_eq!(limits(&grown), [(62, 60), (38, 38)]);
-        let again = change(&grown, size(102, 2), shards(2)).expect("shares");
+        let again = change(&within(&grown), size(102, 2), shards(2)).expect("shares");
         assert_eq!(limits(&again), [(62, 60), (40, 40)]);
     }
 
     #[test]
     fn no_slot_moves() {
-        let one = [size(62, 2)];
+        let one = within(&[size(62, 2)]);
         let refused = InvalidSplit::InUse { from: shards(1), to: shards(2) };
         assert_eq!(change(&one, size(62, 2), shards(2)), Err(refused));
-        let two = divide(size(62, 2), shards(2)).expect("shares");
+        let two = within(&divide(size(62, 2), shards(2)).expect("shares"));
         let refused = InvalidSplit::InUse { from: shards(2), to: shards(1) };
         assert_eq!(change(&two, size(62, 2), shards(1)), Err(refused));
+    }
+
+    #[test]
+    fn a_pool_that_has_not_come_down_yet_gives_its_new_slots_to_what_is_out() {
+        let shrunk: Vec<_> =
+            [(2, 3), (1, 1)].map(|(slots, in_use)| Held { size: size(slots, 0), in_use }).into();
+        let grown = change(&shrunk, size(4, 0), shards(2)).expect("shares");
+        assert_eq!(limits(&grown), [(3, 3), (1, 1)]);
+        let more = change(&shrunk, size(6, 0), shards(2)).expect("shares");
+        assert_eq!(limits(&more), [(3, 3), (3, 3)]);
     }
 
     proptest! {
@@ -209,11 +253,23 @@ mod tests {
         fn shares_add_up_and_change_one_way(
             (first, kept, count) in (1_u32..400, 0_u32..20, 1_u32..8),
             (second, kept_then, more) in (1_u32..400, 0_u32..20, 0_u32..4),
+            out in prop::collection::vec(0_u32..100, 8),
         ) {
             let Ok(before) = PoolSize::divide(first, 0, kept) else { return Ok(()) };
             let Ok(after) = PoolSize::divide(second, 0, kept_then) else { return Ok(()) };
             let Ok(current) = divide(before, shards(count)) else { return Ok(()) };
-            let Ok(changed) = change(&current, after, shards(count + more)) else { return Ok(()) };
+            let held: Vec<_> = current
+                .iter()
+                .zip(out)
+                .map(|(size, in_use)| Held { size: *size, in_use })
+                .collect();
+            let Ok(changed) = change(&held, after, shards(count + more)) else { return Ok(()) };
+            // What may be out at the most: each shard's share, or what it has above that.
+            let most = |sizes: &[PoolSize]| -> u32 {
+                let out = held.iter().map(|held| held.in_use).chain(std::iter::repeat(0));
+                sizes.iter().zip(out).map(|(size, out)| size.max_connections().max(out)).sum()
+            };
+            prop_assert!(most(&changed) <= most(&current).max(second));
             for (of, sizes) in [(before, &current), (after, &changed)] {
                 let sum = |share: fn(&PoolSize) -> u32| sizes.iter().map(share).sum::<u32>();
                 prop_assert_eq!(sum(PoolSize::max_connections), of.max_connections());

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::{DynamoStore, KEY, Outcome, table_error};
-use crate::pool::split::{self, InvalidSplit};
+use crate::pool::split::{self, Held, InvalidSplit};
 use crate::pool::{Pool, PoolName, PoolSize, Shard};
 use crate::store::expression::{self, Share};
 use crate::store::{Operations, StoreError};
@@ -138,14 +138,9 @@ fn divided(
     if current.iter().all(|shard| shard.draining && shard.in_use() == 0) {
         return split::divide(size, shards.unwrap_or(as_many.max(by_size)));
     }
-    let sizes: Vec<_> = current.iter().map(|shard| shard.size).collect();
-    let slots: u32 = sizes.iter().map(PoolSize::max_connections).sum();
-    let grows_by = size.max_connections().saturating_sub(slots);
-    // Each item that is added takes a slot at the least, which must be a new one.
-    let by_growth = if by_size.get().saturating_sub(as_many.get()) <= grows_by {
-        as_many.max(by_size)
-    } else {
-        as_many
-    };
-    split::change(&sizes, size, shards.unwrap_or(by_growth))
+    let held: Vec<_> =
+        current.iter().map(|shard| Held { size: shard.size, in_use: shard.in_use() }).collect();
+    let more = by_size.get().saturating_sub(as_many.get());
+    let by_growth = if more <= split::spare(&held, size) { as_many.max(by_size) } else { as_many };
+    split::change(&held, size, shards.unwrap_or(by_growth))
 }

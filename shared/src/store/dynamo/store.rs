@@ -112,7 +112,7 @@ impl<C: Clock> Store for DynamoStore<C> {
         if back.released || !split {
             return Ok(back);
         }
-        // A repeated acquire may have put it into two.
+        // In a tour it may have come into any.
         for (number, seen) in (0..).zip(self.read_shards(pool).await?) {
             if seen.leases.contains_key(&lease) {
                 let now = self.release_from(&Shard::new(pool.clone(), number), lease).await?;

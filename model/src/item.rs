@@ -1,4 +1,4 @@
-//! The pool's item in the table, and the conditional writes on it.
+//! An item of the pool in the table, one for each shard, and the conditional writes on it.
 //!
 //! Each method is the function of the same name in `store::expression`: its condition, then its
 //! update. What a condition sees and what an update does is one step, as in DynamoDB.
@@ -22,9 +22,9 @@ pub struct TakeOver {
     pub limit: u8,
 }
 
-/// The pool's item.
+/// An item of the pool: all of it, or a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Table {
+pub struct Item {
     /// `Leases`.
     pub leases: Leases,
     /// `InUse`: an attribute of its own, that every write must keep in step with `Leases`.
@@ -40,8 +40,8 @@ pub struct Table {
     pub overfilled: bool,
 }
 
-impl Table {
-    /// A pool of `slots` slots without a lease, `kept` of them for class priority.
+impl Item {
+    /// An item of `slots` slots without a lease, `kept` of them for class priority.
     #[must_use]
     pub fn new(slots: u8, kept: u8) -> Self {
         let (leases, draining, overfilled) = (Leases::default(), false, false);

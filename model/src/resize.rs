@@ -1,0 +1,85 @@
+//! What an operator does who gives the pool another size: `Operations::resize` and `pool::split`.
+//!
+//! The shares are planned from what was read, then written, a write for each shard, the last one first. An operator who dies
+//! in the middle leaves the rest undone, and the next one plans from what it finds.
+
+use std::num::NonZeroU32;
+
+use rds_admission::pool::{PoolSize, split};
+
+use crate::configuration::Configuration;
+use crate::removed::Guard;
+use crate::state::{Share, State};
+use crate::step::Step;
+
+/// The steps that an operator may take.
+pub(crate) fn steps(configuration: &Configuration, state: &State, steps: &mut Vec<Step>) {
+    if !state.shares.is_empty() {
+        steps.push(Step::GiveShare);
+    }
+    if next(configuration, state).is_some() {
+        steps.push(Step::Resize);
+    }
+}
+
+/// Plans the shares of the next size. An item that is the whole pool is given it at once.
+pub(crate) fn resize(configuration: &Configuration, state: &mut State) {
+    let Some(slots) = next(configuration, state) else { return };
+    let mut current = state.pool.held();
+    if configuration.removed.guard(Guard::CoversWhatIsOut) {
+        for shard in &mut current {
+            shard.in_use = 0;
+        }
+    }
+    if configuration.removed.guard(Guard::OneWay) {
+        current.reverse();
+    }
+    let count = u32::try_from(configuration.shards.len())
+        .ok()
+        .and_then(NonZeroU32::new)
+        .unwrap_or(NonZeroU32::MIN);
+    let shares = split::change(&current, size(slots, configuration.kept), count)
+        .unwrap_or_else(|never| unreachable!("a configuration's size: {never}"));
+    let share = |(shard, size): (u8, &PoolSize)| Share {
+        shard,
+        slots: small(size.max_connections()),
+        kept: small(size.max_connections() - size.standard_limit()),
+    };
+    state.shares = (0..).zip(&shares).map(share).collect();
+    state.shares.reverse();
+    state.resized += 1;
+    if !configuration.is_split() {
+        give_share(state);
+    }
+}
+
+/// Gives the next shard its share.
+pub(crate) fn give_share(state: &mut State) {
+    if state.shares.is_empty() {
+        return;
+    }
+    let Share { shard, slots, kept } = state.shares.remove(0);
+    let item = &mut state.pool[shard];
+    (item.slots, item.kept) = (slots, kept);
+}
+
+/// The size that the pool was given last.
+pub(crate) fn asked(configuration: &Configuration, state: &State) -> u8 {
+    let last = usize::from(state.resized).checked_sub(1);
+    let last = last.and_then(|last| configuration.resizes.get(last).copied());
+    last.unwrap_or_else(|| configuration.shards.iter().sum())
+}
+
+fn next(configuration: &Configuration, state: &State) -> Option<u8> {
+    configuration.resizes.get(usize::from(state.resized)).copied()
+}
+
+fn size(slots: u8, kept: u8) -> PoolSize {
+    let slots = NonZeroU32::new(slots.into()).unwrap_or(NonZeroU32::MIN);
+    PoolSize::new(slots, kept.into())
+        .unwrap_or_else(|never| unreachable!("a configuration's size: {never}"))
+}
+
+fn small(number: u32) -> u8 {
+    u8::try_from(number).unwrap_or(u8::MAX)
+}
