@@ -5,10 +5,13 @@ export LOCAL_VENV := $(VENV)
 LOCAL := target/debug/local
 # A small pool on a server that would take three times as many connections: one too many is seen, and
 # not refused. Short queries, so that what a crash left behind is back soon.
-CHAOS := $(LOCAL) --dir target/chaos run --hold 1 --param QueryTimeoutSeconds=6 \
-	--param ReservedConnections=46 -- target/debug/chaos
+CHAOS_STACK := $(LOCAL) --dir target/chaos run --hold 1 --param QueryTimeoutSeconds=6 \
+	--param ReservedConnections=46
+CHAOS := $(CHAOS_STACK) -- target/debug/chaos
+# The queries decide by the table themselves, of a pool that is split.
+CHAOS_DIRECT := $(CHAOS_STACK) --param AdmissionVia=table --param Shards=2 -- target/debug/chaos
 
-.PHONY: demo test spike chaos model fuzz up down setup build lint unit e2e page chaos-short
+.PHONY: demo test spike chaos model bench cold fuzz up down setup build lint unit e2e page chaos-short
 
 ## demo: the whole cloud on this machine, one GET, a flood without admission and with it, a verdict
 demo: build
@@ -22,13 +25,24 @@ test: setup lint unit e2e page chaos-short
 spike: build
 	$(LOCAL) --dir target/spike-stack run -- local/spike.sh
 
-## chaos: ten minutes of flood, in which all parts are killed, frozen, starved and restarted
+## chaos: fifteen minutes of flood, in which all parts are killed, frozen, starved and restarted
 chaos: build
 	$(CHAOS) --duration 600 --kills 300 --freezes 50 --json target/chaos/chaos.json
+	$(CHAOS_DIRECT) --duration 300 --kills 150 --freezes 25 --json target/chaos/direct.json
 
 ## model: the protocol, checked exhaustively, and what it comes to when a guard is removed
 model: setup
 	cargo run --locked --package model
+
+## bench: what a decision costs, into docs/performance.md
+bench: build
+	cargo build --locked --release --package bench
+	target/release/bench --write
+	$(LOCAL) --dir target/bench run --param DecisionsPerSecond=1000 -- target/release/bench lambda --write
+
+## cold: how large the functions are, and how long their first answers take, into docs/cold-start.md
+cold: build
+	$(LOCAL) --dir target/cold run -- $(VENV)/bin/python local/cold/measure.py --write
 
 ## fuzz: a million inputs for each of what takes bytes from outside
 fuzz: setup
@@ -71,3 +85,4 @@ page: build
 
 chaos-short: build
 	$(CHAOS) --duration 60 --kills 20 --freezes 4 --json target/chaos/chaos.json
+	$(CHAOS_DIRECT) --duration 30 --kills 8 --freezes 2 --json target/chaos/direct.json

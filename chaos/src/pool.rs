@@ -1,10 +1,15 @@
-//! The pool's item in the table, sampled throughout; and the counter, asked from outside.
+//! The pool in the table, sampled throughout; and the counter, asked from outside.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
+use aws_config::{BehaviorVersion, Region};
+use rds_admission::client::Via;
+use rds_admission::pool::PoolName;
+use rds_admission::store::{DynamoStore, Store as _, StoreError};
+use rds_admission::time::SystemClock;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -16,13 +21,15 @@ const EVERY: Duration = Duration::from_millis(100);
 /// Samples that break a rule, kept to be shown.
 const SHOWN: usize = 5;
 
-/// The pool as it stands in the table.
+/// The pool as it stands in the table: all its items together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pool {
     pub(crate) in_use: u64,
     pub(crate) max_connections: u64,
     /// The slots that are for the queries: the others are kept for class `priority`.
     pub(crate) standard_limit: u64,
+    /// The items that it is split over.
+    pub(crate) shards: u32,
     /// Leases, with the second in which they expire.
     pub(crate) leases: BTreeMap<String, u64>,
 }
@@ -30,56 +37,57 @@ pub(crate) struct Pool {
 impl Pool {
     /// What of the pool's own rules does not hold.
     fn broken(&self) -> Option<String> {
-        let leases = self.leases.len() as u64;
-        if self.in_use != leases {
-            return Some(format!("InUse is {} with {leases} leases", self.in_use));
-        }
         (self.in_use > self.max_connections)
             .then(|| format!("InUse is {} of {}", self.in_use, self.max_connections))
     }
 
-    /// Reads a pool's item, in DynamoDB's JSON.
-    fn of_item(item: &Value) -> Option<Self> {
-        let number = |value: &Value| value["N"].as_str()?.parse().ok();
-        let leases = item["Leases"]["M"].as_object()?.iter();
-        Some(Self {
-            in_use: number(&item["InUse"])?,
-            max_connections: number(&item["MaxConnections"])?,
-            standard_limit: number(&item["StandardLimit"])?,
-            leases: leases
-                .map(|(id, at)| Some((id.clone(), number(at)?)))
-                .collect::<Option<_>>()?,
-        })
+    fn of(pool: &rds_admission::pool::Pool) -> Self {
+        let leases = pool.leases.iter().map(|(id, until)| (id.to_string(), until.0));
+        Self {
+            in_use: pool.in_use().into(),
+            max_connections: pool.size.max_connections().into(),
+            standard_limit: pool.size.standard_limit().into(),
+            shards: pool.shards.get(),
+            leases: leases.collect(),
+        }
     }
 }
 
-/// The table and the counter, asked as an outsider whom no fault meets.
+/// The table and the functions, asked as an outsider whom no fault meets.
 #[derive(Clone)]
 pub(crate) struct Aws {
     stack: Stack,
     http: Client,
+    store: DynamoStore<SystemClock>,
+    pool: PoolName,
 }
 
 impl Aws {
-    pub(crate) fn new(stack: &Stack) -> Self {
-        Self { stack: stack.clone(), http: Client::new() }
+    pub(crate) async fn new(stack: &Stack) -> Result<Self> {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .endpoint_url(&stack.aws_endpoint)
+            .region(Region::new(stack.region.clone()))
+            .test_credentials()
+            .load()
+            .await;
+        let table = rds_admission::aws::table_client(&config);
+        let store = DynamoStore::new(table, &stack.table, SystemClock);
+        let pool = stack.pool.parse().context("the pool's name")?;
+        Ok(Self { stack: stack.clone(), http: Client::new(), store, pool })
     }
 
-    /// Reads the pool's item.
-    pub(crate) async fn pool(&self) -> Result<Pool> {
-        let body = json!({
-            "TableName": self.stack.table,
-            "Key": {"RDBMSName": {"S": self.stack.pool}},
-            "ConsistentRead": true,
-        });
-        let request = self
-            .http
-            .post(&self.stack.aws_endpoint)
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", "DynamoDB_20120810.GetItem")
-            .body(body.to_string());
-        let answer: Value = answer(request, "dynamodb").await.context("reading the pool")?;
-        Pool::of_item(&answer["Item"]).with_context(|| format!("{answer} is no pool"))
+    /// Reads the pool.
+    pub(crate) async fn pool(&self) -> Result<Pool, StoreError> {
+        Ok(Pool::of(&self.store.read(&self.pool).await?))
+    }
+
+    /// Who decides for the queries.
+    pub(crate) async fn via(&self) -> Result<Via> {
+        let (endpoint, function) = (&self.stack.aws_endpoint, &self.stack.query_function);
+        let url = format!("{endpoint}/2015-03-31/functions/{function}/configuration");
+        let answer = answer(self.http.get(url), "lambda").await.context("reading the query")?;
+        let via = answer["Environment"]["Variables"]["ADMISSION_VIA"].as_str();
+        via.map_or(Ok(Via::default()), str::parse).context("ADMISSION_VIA")
     }
 
     /// Asks the counter.
@@ -138,15 +146,20 @@ impl Samples {
     }
 
     fn add(&self, pool: Pool) {
+        if let Some(broken) = pool.broken() {
+            self.broke(broken);
+        }
         let mut inner = self.lock();
         inner.count += 1;
         inner.most = inner.most.max(pool.in_use);
-        if let Some(broken) = pool.broken()
-            && inner.broken.len() < SHOWN
-        {
+        inner.latest = pool;
+    }
+
+    fn broke(&self, broken: String) {
+        let mut inner = self.lock();
+        if inner.broken.len() < SHOWN {
             inner.broken.push(broken);
         }
-        inner.latest = pool;
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -159,9 +172,11 @@ pub(crate) fn sample(aws: &Aws) -> Sampler<Samples> {
     let aws = aws.clone();
     Sampler::start(Samples::default(), |into, stopped| async move {
         while !*stopped.borrow() {
-            // One that fails is not a sample: their number is judged.
-            if let Ok(pool) = aws.pool().await {
-                into.add(pool);
+            match aws.pool().await {
+                Ok(pool) => into.add(pool),
+                Err(StoreError::Malformed { source, .. }) => into.broke(source.to_string()),
+                // One that fails is not a sample: their number is judged.
+                Err(_) => {}
             }
             tokio::time::sleep(EVERY).await;
         }
@@ -179,25 +194,38 @@ pub(crate) fn epoch_seconds() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use rds_admission::pool::{LeaseId, PoolSize};
+    use rds_admission::time::UnixSeconds;
+
     use super::*;
 
-    fn pool(in_use: u64, leases: u64) -> Pool {
-        let leases: serde_json::Map<_, _> =
-            (0..leases).map(|n| (format!("lease{n}"), json!({"N": "1764000000"}))).collect();
-        let item = json!({
-            "InUse": {"N": in_use.to_string()}, "MaxConnections": {"N": "2"},
-            "StandardLimit": {"N": "1"},
-            "Leases": {"M": leases}
-        });
-        Pool::of_item(&item).unwrap()
+    fn pool(leases: u32) -> Pool {
+        let size = PoolSize::divide(2, 0, 1).expect("a size");
+        let mut pool = rds_admission::pool::Pool::new(size);
+        let lease = |n: u32| LeaseId::from_stored(&format!("lease{n:03}")).expect("an id");
+        pool.leases = (0..leases).map(|n| (lease(n), UnixSeconds(1_764_000_000))).collect();
+        Pool::of(&pool)
     }
 
     #[test]
     fn a_pool_is_read_and_judged() {
-        assert_eq!(pool(2, 2).leases["lease0"], 1_764_000_000);
-        assert_eq!(pool(2, 2).broken(), None);
-        assert_eq!(pool(2, 1).broken().as_deref(), Some("InUse is 2 with 1 leases"));
-        assert_eq!(pool(3, 3).broken().as_deref(), Some("InUse is 3 of 2"));
-        assert_eq!(Pool::of_item(&json!({})), None);
+        assert_eq!(pool(2).leases["lease000"], 1_764_000_000);
+        assert_eq!((pool(2).standard_limit, pool(2).shards), (1, 1));
+        assert_eq!(pool(2).broken(), None);
+        assert_eq!(pool(3).broken().as_deref(), Some("InUse is 3 of 2"));
+    }
+
+    #[test]
+    fn the_first_samples_that_break_a_rule_are_kept() {
+        let samples = Samples::default();
+        for leases in [1, 2, 3] {
+            samples.add(pool(leases));
+        }
+        assert_eq!((samples.count(), samples.most()), (3, 3));
+        assert_eq!(samples.broken(), ["InUse is 3 of 2"]);
+        for _ in 0..2 * SHOWN {
+            samples.broke("InUse is 5 but 1 leases are out".to_owned());
+        }
+        assert_eq!(samples.broken().len(), SHOWN);
     }
 }

@@ -8,18 +8,24 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
+use rds_admission::client::Via;
 use serde_json::{Value, json};
 
 use crate::aftermath::Aftermath;
 use crate::control::Interruptions;
 use crate::frozen;
 use crate::ledger::{Entry, Group, Kind};
+use crate::pool::Pool;
 use crate::scene::Scene;
 use crate::verdict::Verdict;
 
 /// All that was seen.
 #[derive(Clone, Default)]
 pub(crate) struct Evidence {
+    /// Who decided: `counter` or `table`.
+    pub(crate) via: &'static str,
+    /// Items that the pool is split over.
+    pub(crate) shards: u32,
     /// Slots that queries can have.
     pub(crate) slots: u64,
     /// All slots, those of class `priority` included.
@@ -47,7 +53,7 @@ pub(crate) struct Evidence {
 impl Evidence {
     pub(crate) fn gather(
         scene: &Scene,
-        (slots, all_slots): (u64, u64),
+        pool: &Pool,
         interruptions: &BTreeMap<String, Interruptions>,
         aftermath: Aftermath,
         admits_again: bool,
@@ -56,8 +62,10 @@ impl Evidence {
             interruptions.get(&scene.stack.query_function).copied().unwrap_or_default();
         let (samples_above, above) = scene.server.above();
         Self {
-            slots,
-            all_slots,
+            via: name_of(scene.via),
+            shards: pool.shards,
+            slots: pool.standard_limit,
+            all_slots: pool.max_connections,
             answers: scene.answers.counts(),
             foreign: scene.answers.foreign(),
             gateway: scene.answers.gateway(),
@@ -113,6 +121,14 @@ impl Evidence {
             admits_again: true,
             ..Self::default()
         }
+    }
+}
+
+/// What whoever decides is called.
+pub(crate) fn name_of(via: Via) -> &'static str {
+    match via {
+        Via::Counter => "counter",
+        Via::Table => "table",
     }
 }
 
@@ -192,13 +208,15 @@ fn summary(evidence: &Evidence) -> String {
     } = evidence;
     let Aftermath { left_behind, granted, in_use, .. } = &evidence.aftermath;
     format!(
-        "kills {}, freezes {}\n\
+        "decided by the {}, in {} items; kills {}, freezes {}\n\
          connections: at the most {most_connections} by the server's list, {} by the kernel's, \
          in {server_samples} samples; {slots} slots\n\
          leases: at the most {most_leases} in {pool_samples} samples\n\
          frozen beyond their lease: {} looks, {} connections\n\
          gateway's own answers: {} for {} interrupted invocations\n\
          at the end: {left_behind} leases left behind, {granted} of {all_slots} slots to be had, InUse {in_use}",
+        evidence.via,
+        evidence.shards,
         evidence.kills(),
         evidence.freezes(),
         evidence.most_sockets,
@@ -230,6 +248,8 @@ pub(crate) fn write(path: &Path, evidence: &Evidence, verdict: &Verdict) -> Resu
         .collect();
     let json = json!({
         "passed": verdict.passed(),
+        "via": evidence.via,
+        "shards": evidence.shards,
         "failures": verdict.failures(),
         "kills": evidence.kills(),
         "freezes": evidence.freezes(),

@@ -17,7 +17,7 @@ use crate::flood::Flood;
 use crate::frozen::Frozen;
 use crate::ledger::{Group, Ledger};
 use crate::pool::{self, Aws, epoch_seconds};
-use crate::report::{self, Evidence};
+use crate::report::{self, Evidence, name_of};
 use crate::scene::Scene;
 use crate::server;
 use crate::stack::Stack;
@@ -35,8 +35,9 @@ const TELL: Duration = Duration::from_secs(5);
 /// When the run could not take place, or not to its end.
 pub async fn run(args: Args) -> Result<Verdict> {
     let stack = Stack::read(&args.stack)?;
-    let aws = Aws::new(&stack);
-    let pool = aws.pool().await?;
+    let aws = Aws::new(&stack).await?;
+    let via = aws.via().await?;
+    let pool = aws.pool().await.context("reading the pool")?;
     let slots = pool.standard_limit;
     let max_connections = server_limit(&stack).await?;
     let threads = server::sample(&stack, u32::try_from(slots)?).await?;
@@ -46,7 +47,13 @@ pub async fn run(args: Args) -> Result<Verdict> {
 
     let lease =
         lease_of(&leases.samples.latest()).context("nobody was admitted before the faults")?;
-    eprintln!("{slots} slots for queries, leases of {} s, {} users", lease.as_secs(), args.users);
+    eprintln!(
+        "{slots} slots for queries in {} items, decided by the {}, leases of {} s, {} users",
+        pool.shards,
+        name_of(via),
+        lease.as_secs(),
+        args.users
+    );
     let scene = Arc::new(Scene {
         control: Control::new(&stack.aws_endpoint),
         answers: Arc::clone(&flood.answers),
@@ -54,6 +61,7 @@ pub async fn run(args: Args) -> Result<Verdict> {
         pool: Arc::clone(&leases.samples),
         ledger: Ledger::default(),
         frozen: Frozen::default(),
+        via,
         lease,
         max_connections,
         stack,
@@ -75,13 +83,7 @@ pub async fn run(args: Args) -> Result<Verdict> {
     let interruptions = scene.control.interruptions().await?;
     threads.stop().await;
 
-    let evidence = Evidence::gather(
-        &scene,
-        (slots, pool.max_connections),
-        &interruptions,
-        aftermath,
-        admits_again,
-    );
+    let evidence = Evidence::gather(&scene, &pool, &interruptions, aftermath, admits_again);
     let demands = Demands { kills: args.kills, freezes: args.freezes, duration: args.duration() };
     let verdict = Verdict::of(&evidence, &demands);
     report::print(&evidence, &verdict);

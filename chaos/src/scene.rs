@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use rds_admission::client::Via;
 
 use crate::control::{Control, Instance};
 use crate::flood::Answers;
@@ -32,6 +33,8 @@ pub(crate) struct Scene {
     pub(crate) pool: Arc<pool::Samples>,
     pub(crate) ledger: Ledger,
     pub(crate) frozen: Frozen,
+    /// Who decides for the queries.
+    pub(crate) via: Via,
     /// How long a lease lasts at the most.
     pub(crate) lease: Duration,
     /// The server's own limit, to be restored.

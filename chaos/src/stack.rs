@@ -14,6 +14,7 @@ use serde::Deserialize;
 pub(crate) struct Stack {
     pub(crate) api_url: String,
     pub(crate) aws_endpoint: String,
+    pub(crate) region: String,
     pub(crate) counter_function: String,
     pub(crate) query_function: String,
     pub(crate) table: String,

@@ -9,7 +9,7 @@ import unittest
 import urllib.error
 import urllib.request
 from http.client import HTTPMessage
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import boto3
 import pymysql
@@ -99,9 +99,21 @@ def leases(count: int, ttl: int = 60):
             release(lease)
 
 
+def shard(number: int) -> dict[str, Any] | None:
+    """One of the pool's items, if there is such a one."""
+    key = {"RDBMSName": {"S": f"{POOL}#{number}" if number else POOL}}
+    return TABLES.get_item(TableName=STACK["table"], Key=key, ConsistentRead=True).get("Item")
+
+
 def item() -> dict[str, Any]:
-    key = {"RDBMSName": {"S": POOL}}
-    return TABLES.get_item(TableName=STACK["table"], Key=key, ConsistentRead=True)["Item"]
+    """The pool's item; of a split pool, the first."""
+    first = shard(0)
+    assert first, "there is no pool"
+    return first
+
+
+def in_use(item: dict[str, Any]) -> int:
+    return int(item["InUse"]["N"])
 
 
 def get(path: str, method: str = "GET", **headers: str) -> Answer:
@@ -111,6 +123,31 @@ def get(path: str, method: str = "GET", **headers: str) -> Answer:
             return Answer(answer.status, answer.headers, answer.read().decode())
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.headers, error.read().decode())
+
+
+def admitted(path: str = "/employees") -> Answer:
+    """Asks as a client does that comes back when it is told to: right after a slot came free, an instance
+    may still remember a full pool."""
+    deadline = time.monotonic() + 15
+    while (answer := get(path)).status == 503 and time.monotonic() < deadline:
+        time.sleep(min(float(answer.headers["retry-after"]), 1))
+    return answer
+
+
+def until(happened: Callable[[], Any], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.01)
+
+
+def switch(**variables: str) -> None:
+    """Sets variables of the query as somebody on call would, and waits until they are in force."""
+    function = STACK["queryFunction"]
+    environment = LAMBDA.get_function_configuration(FunctionName=function)["Environment"]
+    environment["Variables"] |= variables
+    LAMBDA.update_function_configuration(FunctionName=function, Environment=environment)
+    LAMBDA.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
 
 
 def connect() -> pymysql.Connection:

@@ -5,19 +5,9 @@ import pathlib
 import unittest
 from typing import Any
 
-from stack import LAMBDA, STACK, STANDARD, QuietStack, get, item, leases
+from stack import STACK, STANDARD, QuietStack, admitted, get, item, leases, switch
 
 FUNCTION = STACK["queryFunction"]
-
-
-def switch(admission: str) -> None:
-    """Sets ADMISSION as somebody on call would, and waits until it is in force."""
-    environment = LAMBDA.get_function_configuration(FunctionName=FUNCTION)["Environment"]
-    environment["Variables"]["ADMISSION"] = admission
-    LAMBDA.update_function_configuration(FunctionName=FUNCTION, Environment=environment)
-    LAMBDA.get_waiter("function_updated_v2").wait(
-        FunctionName=FUNCTION, WaiterConfig={"Delay": 1}
-    )
 
 
 def warnings() -> list[dict[str, Any]]:
@@ -32,8 +22,8 @@ class Bypass(QuietStack):
             quiet = warnings()
             self.assertEqual(get("/employees").problem, "no-slot")
             self.assertEqual(warnings(), quiet)
-            self.addCleanup(switch, "on")
-            switch("bypass")
+            self.addCleanup(switch, ADMISSION="on")
+            switch(ADMISSION="bypass")
             before = item()["InUse"]
             answer = get("/employees")
             self.assertEqual((answer.status, answer.body[:8]), (200, "Selected"))
@@ -42,10 +32,10 @@ class Bypass(QuietStack):
             self.assertTrue(all(entry["admission"] == "bypass" for entry in loud), loud)
             self.assertIn("ADMISSION=on", loud[0]["message"])
             self.assertEqual([entry.get("outcome") for entry in loud], [None, "counted"])
-            switch("on")
+            switch(ADMISSION="on")
             self.assertEqual(get("/employees").problem, "no-slot")
             self.assertEqual(len(warnings()), len(quiet) + len(loud))
-        self.assertEqual(get("/employees").status, 200)
+        self.assertEqual(admitted().status, 200)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::controller::{Controller, Decision, Verdict};
+use rds_admission::pool::frugal::Tour;
 use rds_admission::pool::split::InvalidSplit;
 use rds_admission::pool::{Class, LeaseId, PoolSize, Shard};
-use rds_admission::store::{DynamoStore, Operations, Shards, Store, StoreError};
+use rds_admission::store::{Acquired, DynamoStore, Operations, Renewed, Shards, Store, StoreError};
 use rds_admission::time::{FakeClock, Seconds};
 use support::dynamo::{Dynamo, START, TABLE};
 use support::{lease, pool};
@@ -144,7 +145,7 @@ async fn a_repeated_acquire_is_the_same_one_in_whatever_shard_it_is() {
     controller.release(&pool(), *gone, None).await.expect("an answer");
     for (lease, shard) in rest {
         let renewed = controller.renew(&pool(), *lease, Seconds(60), None).await;
-        assert!(matches!(renewed, Ok(rds_admission::store::Renewed::Until(_))));
+        assert!(matches!(renewed, Ok(Renewed::Until(_))));
         assert_eq!(shard_of(&take(&controller, *lease).await), Some(*shard));
     }
     assert_eq!(controller.store().read(&pool()).await.expect("the pool").in_use(), 5);
@@ -200,16 +201,37 @@ async fn a_pool_is_split_otherwise_only_when_it_is_drained_and_empty() {
 #[tokio::test]
 async fn an_instance_that_knows_items_which_are_gone_finds_the_others() {
     let (dynamo, clock, operator) = split_pool(6, 3).await;
-    let stale = instance(&dynamo, &clock);
-    stale.store().read(&pool()).await.expect("the pool");
+    let (acquiring, releasing, renewing, storing) = (
+        instance(&dynamo, &clock),
+        instance(&dynamo, &clock),
+        instance(&dynamo, &clock),
+        instance(&dynamo, &clock),
+    );
+    let all = [&acquiring, &releasing, &renewing, &storing];
+    for stale in all {
+        stale.store().read(&pool()).await.expect("the pool");
+    }
     operator.store().drain(&pool()).await.expect("the pool");
     operator.store().resize_over(&pool(), size(6, 0), count(1)).await.expect("the pool");
     operator.store().resume(&pool()).await.expect("the pool");
-    for n in 0..6 {
-        let asked = stale.acquire(&pool(), lease(), TTL, Class::Standard, n % 2 == 0).await;
-        assert!(matches!(asked.expect("an answer").verdict, Verdict::Granted { .. }));
+    // Its first item, of the three that there were, is none that is left.
+    let elsewhere = || {
+        std::iter::repeat_with(lease).find(|lease| Tour::first(*lease, 3) > 0).expect("one of them")
+    };
+    let asked = acquiring.acquire(&pool(), elsewhere(), TTL, Class::Standard, true).await;
+    assert!(matches!(asked.expect("an answer").verdict, Verdict::Granted { .. }));
+    let stored = storing.store().acquire(&pool(), elsewhere(), TTL, Class::Standard).await;
+    assert!(matches!(stored, Ok(Acquired::Granted { .. })), "{stored:?}");
+    let held = elsewhere();
+    take(&operator, held).await;
+    let renewed = renewing.renew(&pool(), held, Seconds(60), None).await;
+    assert!(matches!(renewed, Ok(Renewed::Until(_))), "{renewed:?}");
+    let released = releasing.release(&pool(), held, None).await;
+    assert!(released.expect("an answer").released);
+    for stale in all {
+        stale.store().read(&pool()).await.expect("the pool");
+        assert_eq!(stale.store().known_shards(&pool()), Some(count(1)));
     }
-    assert_eq!(stale.store().known_shards(&pool()), Some(count(1)));
 }
 
 #[tokio::test]
@@ -294,7 +316,7 @@ async fn take_step(controllers: &[TestController], at: usize, step: &Step, out: 
         Step::Renew { lease, told } => {
             let shard = out.get(&id(lease)).copied();
             let renewed = controller.renew(&pool(), id(lease), TTL, shard.filter(|_| told)).await;
-            let lost = renewed.expect("an answer") == rds_admission::store::Renewed::Lost;
+            let lost = renewed.expect("an answer") == Renewed::Lost;
             assert_eq!(lost, shard.is_none());
         }
         Step::Resize { slots, priority } => {

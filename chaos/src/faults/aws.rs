@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use rds_admission::client::Via;
 use serde_json::{Value, json};
 
 use crate::control::State;
@@ -52,7 +53,13 @@ fn ways(service: Service) -> [Fault; 5] {
 impl Fault {
     pub(super) async fn happen(&self, scene: &Arc<Scene>) -> Result<()> {
         let (call, name, from) = match self.service {
-            Service::DynamoDb => ("dynamodb", "DynamoDB", &scene.stack.counter_function),
+            Service::DynamoDb => {
+                let decides = match scene.via {
+                    Via::Counter => &scene.stack.counter_function,
+                    Via::Table => &scene.stack.query_function,
+                };
+                ("dynamodb", "DynamoDB", decides)
+            }
             Service::SecretsManager => {
                 ("secretsmanager", "Secrets Manager", &scene.stack.query_function)
             }

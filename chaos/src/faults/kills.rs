@@ -8,6 +8,7 @@ use anyhow::Result;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rand::rngs::StdRng;
+use rds_admission::client::Via;
 use serde_json::json;
 
 use super::Watchers;
@@ -22,7 +23,7 @@ use crate::sockets::{connections_to, ports_of};
 /// Whom to kill, and when.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kill {
-    /// A query whose call passes the front door: the call and the moment.
+    /// A query whose call of the counter or the table passes the front door: the call and the moment.
     Query(&'static str, &'static str, &'static str),
     /// A query that has just opened a connection.
     FreshConnection,
@@ -34,18 +35,39 @@ pub(super) enum Kill {
     Counter(&'static str, &'static str),
 }
 
-pub(super) const ALL: [Kill; 10] = [
-    Kill::Query("acquire", "granted", "query: slot granted, not connected"),
-    Kill::AnyConnection,
-    Kill::FreshConnection,
-    Kill::Query("release", "before", "query: connection closed, slot not given back"),
-    Kill::Unlimited,
-    Kill::Counter("before", "counter: decided, nothing written"),
-    Kill::Counter("after", "counter: written, not answered"),
-    Kill::FreshConnection,
-    Kill::Query("release", "after", "query: slot given back, not answered"),
-    Kill::Query("secretsmanager", "after", "query: slot granted, secret read"),
-];
+/// What is killed in turn, by who decides for the queries.
+pub(super) fn all(via: Via) -> [Kill; 10] {
+    let (granted, deciding) = match via {
+        Via::Counter => (
+            "query: slot granted, not connected",
+            [
+                Kill::Counter("before", "counter: decided, nothing written"),
+                Kill::Counter("after", "counter: written, not answered"),
+            ],
+        ),
+        // The writes are the query's own, and there is no counter in the way.
+        Via::Table => (
+            "query: slot written, does not know it",
+            [
+                Kill::Query("acquire", "before", "query: decided, slot not written"),
+                Kill::Query("acquire", "granted", "query: slot written, does not know it"),
+            ],
+        ),
+    };
+    let [before, after] = deciding;
+    [
+        Kill::Query("acquire", "granted", granted),
+        Kill::AnyConnection,
+        Kill::FreshConnection,
+        Kill::Query("release", "before", "query: connection closed, slot not given back"),
+        Kill::Unlimited,
+        before,
+        after,
+        Kill::FreshConnection,
+        Kill::Query("release", "after", "query: slot given back, not answered"),
+        Kill::Query("secretsmanager", "after", "query: slot granted, secret read"),
+    ]
+}
 
 /// How long a new connection is waited for.
 const HUNT: Duration = Duration::from_millis(500);

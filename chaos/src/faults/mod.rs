@@ -31,7 +31,7 @@ pub(crate) struct Pace {
 /// Kills holders and counters, one after the other, in all phases in turn.
 pub(crate) async fn kill(scene: Arc<Scene>, pace: &Pace, mut dice: StdRng) -> Result<Watchers> {
     let mut watchers = Watchers::new();
-    for kill in kills::ALL.iter().cycle() {
+    for kill in kills::all(scene.via).iter().cycle() {
         let next = Instant::now() + about(pace.kill_every, &mut dice);
         kill.happen(&scene, &mut dice, &mut watchers).await?;
         if !pause_until(next, pace.until).await {

@@ -34,11 +34,12 @@ impl Upstream {
 
     /// Sends `request` on, with its path and query replaced by those of `uri`.
     pub(super) async fn forward(&self, uri: &Uri, request: Request) -> Response {
-        let (mut parts, body) = request.into_parts();
-        parts.uri = uri.clone();
-        match axum::body::to_bytes(body, BODY_LIMIT).await {
-            Ok(body) => self.send(parts, body).await,
-            Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        match read(request).await {
+            Ok((mut parts, body)) => {
+                parts.uri = uri.clone();
+                self.send(parts, body).await
+            }
+            Err(refusal) => refusal,
         }
     }
 
@@ -57,6 +58,15 @@ impl Upstream {
                 (StatusCode::BAD_GATEWAY, text).into_response()
             }
         }
+    }
+}
+
+/// Reads a request whole; the answer to it where it can't be read.
+pub(super) async fn read(request: Request) -> Result<(Parts, Bytes), Response> {
+    let (parts, body) = request.into_parts();
+    match axum::body::to_bytes(body, BODY_LIMIT).await {
+        Ok(body) => Ok((parts, body)),
+        Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string()).into_response()),
     }
 }
 

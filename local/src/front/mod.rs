@@ -89,10 +89,7 @@ async fn route(State(front): State<Front>, request: Request) -> Response {
         return answer;
     }
     match front.caller(&request).zip(Call::of_service(request.headers())) {
-        Some((caller, call)) => {
-            let real = front.upstream.forward(&uri, request);
-            front.disturbed(&caller, &call, real).await
-        }
+        Some((caller, call)) => front.serve(&caller, call, request).await,
         None => front.upstream.forward(&uri, request).await,
     }
 }
@@ -102,6 +99,16 @@ impl Front {
     fn caller(&self, request: &Request) -> Option<Caller> {
         let token = request.headers().get("x-amz-security-token")?;
         self.host.instance(token.to_str().ok()?)
+    }
+
+    /// Passes a function's request of a service on.
+    async fn serve(&self, caller: &Caller, call: Call, request: Request) -> Response {
+        let (parts, body) = match forward::read(request).await {
+            Ok(read) => read,
+            Err(refusal) => return refusal,
+        };
+        let call = call.with_body(&body);
+        self.disturbed(caller, &call, self.upstream.send(parts, body)).await
     }
 
     /// Carries a call out, with the faults that its caller meets before and after.
@@ -144,7 +151,8 @@ impl Front {
     }
 }
 
-/// Notes with the caller which lease it holds, by what the counter answers it.
+/// Notes with the caller which lease it holds, by what the counter or the table answers
+/// it.
 async fn follow_lease(caller: &Caller, call: &Call, answer: Response) -> Response {
     let (parts, body) = answer.into_parts();
     if !call.is_about_a_lease() {

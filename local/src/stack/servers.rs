@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -106,6 +107,11 @@ fn address(listener: &TcpListener) -> Result<String> {
 }
 
 async fn serve(listener: TcpListener, router: Router) {
+    // Head and body of an answer are written apart: the system would hold the second back until the first is
+    // acknowledged, for 40 ms on a connection that is used again.
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
     // Never ends by itself: axum goes on after failed connections.
     let _ = axum::serve(listener, router).await;
 }

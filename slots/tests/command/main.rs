@@ -7,3 +7,4 @@ mod change;
 mod errors;
 mod show;
 mod slots;
+mod split;

@@ -16,7 +16,8 @@ async fn the_status_shows_the_pool_and_its_leases() {
     let leases = status["leases"].take();
     let expected = json!({
         "pool": "Prod_MySQL", "draining": false, "inUse": 2, "maxConnections": 62,
-        "standardLimit": 60, "reservedForPriority": 2, "expired": 1, "leases": null,
+        "standardLimit": 60, "reservedForPriority": 2, "expired": 1, "shards": 1,
+        "leases": null,
     });
     assert_eq!((code, status), (0, expected));
     // The one that is over first before the others.

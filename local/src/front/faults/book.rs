@@ -67,7 +67,7 @@ impl Entry {
     fn means(&self, caller: &Caller, call: &Call, moment: Moment) -> bool {
         let rule = &self.rule;
         !self.spent()
-            && rule.call == call.kind
+            && call.is(rule.call)
             && rule.moment == moment
             && rule.from.as_ref().is_none_or(|from| from == caller.function_name())
             && rule.instance.as_ref().is_none_or(|instance| instance == caller.id())

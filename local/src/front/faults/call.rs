@@ -10,6 +10,8 @@ use super::rule::Kind;
 pub(crate) struct Call {
     /// What is called.
     pub(super) kind: Kind,
+    /// What of the counter's it comes to, when it is a write by a function that decides by the table itself.
+    pub(super) decides: Option<Kind>,
     /// The operation of the service, when it is a service's.
     pub(super) operation: Option<String>,
     /// The lease that it is about, when it says so.
@@ -36,7 +38,7 @@ impl Call {
             }
         };
         let lease = payload["lease"].as_str().map(str::to_owned);
-        Some(Self { kind, operation: None, lease })
+        Some(Self { kind, decides: None, operation: None, lease })
     }
 
     /// A request in the JSON protocol of AWS, which names its target in a header.
@@ -48,26 +50,61 @@ impl Call {
             "secretsmanager" => Kind::SecretsManager,
             _ => return None,
         };
-        Some(Self { kind, operation: Some(operation.to_owned()), lease: None })
+        Some(Self { kind, decides: None, operation: Some(operation.to_owned()), lease: None })
+    }
+
+    /// The same, by its `body`: which lease it writes, if it does.
+    pub(crate) fn with_body(self, body: &[u8]) -> Self {
+        if self.operation.as_deref() != Some("UpdateItem") {
+            return self;
+        }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let Some(lease) = body["ExpressionAttributeNames"]["#lease"].as_str() else { return self };
+        let update = body["UpdateExpression"].as_str().unwrap_or_default();
+        let decides = if update.starts_with("REMOVE Leases.#lease") {
+            Kind::Release
+        } else if update.contains("InUse") {
+            Kind::Acquire
+        } else {
+            Kind::Renew
+        };
+        Self { decides: Some(decides), lease: Some(lease.to_owned()), ..self }
+    }
+
+    /// Whether a rule for calls of this kind means it.
+    pub(super) fn is(&self, kind: Kind) -> bool {
+        self.kind == kind || self.decides == Some(kind)
     }
 
     /// Whether its answer can say something about a lease.
     pub(crate) fn is_about_a_lease(&self) -> bool {
-        matches!(self.kind, Kind::Acquire | Kind::Release)
+        self.is(Kind::Acquire) || self.is(Kind::Release)
     }
 
     /// Whether it asked for the lease that its caller holds now.
     pub(crate) fn is_granted_to(&self, held: Option<&str>) -> bool {
-        self.kind == Kind::Acquire && held.is_some() && self.lease.as_deref() == held
+        self.is(Kind::Acquire) && held.is_some() && self.lease.as_deref() == held
     }
 
     /// The lease that the caller holds after this answer, when it held `before`.
     pub(crate) fn lease_after(&self, answer: &[u8], before: Option<String>) -> Option<String> {
         let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-        match self.kind {
-            Kind::Acquire if answer["granted"] == true => self.lease.clone(),
-            Kind::Release if answer["released"].is_boolean() => None,
-            _ => before,
+        let lease = self.lease.as_deref().unwrap_or_default();
+        let (granted, released) = match self.decides {
+            None => (answer["granted"] == true, answer["released"].is_boolean()),
+            // Refused by its condition, it says how the item stands.
+            Some(_) if answer["__type"].is_string() => {
+                let leases = &answer["Item"]["Leases"]["M"];
+                (leases[lease].is_object(), leases.is_object())
+            }
+            Some(_) => (true, true),
+        };
+        if self.is(Kind::Acquire) && granted {
+            self.lease.clone()
+        } else if self.is(Kind::Release) && released {
+            None
+        } else {
+            before
         }
     }
 }
@@ -110,13 +147,42 @@ mod tests {
     #[test]
     fn a_lease_is_followed_from_its_grant_to_its_release() {
         let lease = || Some("abcdefgh".to_owned());
-        let acquire = Call { kind: Kind::Acquire, operation: None, lease: lease() };
+        let of = |kind| Call { kind, decides: None, operation: None, lease: lease() };
+        let acquire = of(Kind::Acquire);
         assert_eq!(acquire.lease_after(br#"{"granted":true}"#, None), lease());
         assert_eq!(acquire.lease_after(br#"{"granted":false}"#, None), None);
         assert!(acquire.is_granted_to(Some("abcdefgh")));
         assert!(!acquire.is_granted_to(None) && !acquire.is_granted_to(Some("another1")));
-        let release = Call { kind: Kind::Release, operation: None, lease: lease() };
+        let release = of(Kind::Release);
         assert_eq!(release.lease_after(br#"{"released":false}"#, lease()), None);
         assert_eq!(release.lease_after(br#"{"errorType":"x"}"#, lease()), lease());
+    }
+
+    #[test]
+    fn a_write_of_the_table_says_what_it_decides() {
+        let write = |update: &str| {
+            let mut headers = HeaderMap::new();
+            let target = HeaderValue::from_static("DynamoDB_20120810.UpdateItem");
+            headers.insert("x-amz-target", target);
+            let body = serde_json::json!({
+                "UpdateExpression": update, "ExpressionAttributeNames": {"#lease": "abcdefgh"}
+            });
+            Call::of_service(&headers).unwrap().with_body(body.to_string().as_bytes())
+        };
+        let acquire = write("SET Leases.#lease = :expiry, InUse = InUse + :one");
+        assert!(acquire.is(Kind::DynamoDb) && acquire.is(Kind::Acquire));
+        let lease = || Some("abcdefgh".to_owned());
+        assert_eq!(acquire.lease_after(br#"{"Attributes":{}}"#, None), lease());
+        let refused = br#"{"__type":"x","Item":{"Leases":{"M":{}}}}"#;
+        assert_eq!(acquire.lease_after(refused, None), None);
+        let repeated = br#"{"__type":"x","Item":{"Leases":{"M":{"abcdefgh":{"N":"1"}}}}}"#;
+        assert_eq!(acquire.lease_after(repeated, None), lease());
+        let release = write("REMOVE Leases.#lease SET InUse = InUse - :one");
+        assert_eq!(release.decides, Some(Kind::Release));
+        assert_eq!(release.lease_after(b"{}", lease()), None);
+        assert_eq!(release.lease_after(refused, lease()), None);
+        assert_eq!(release.lease_after(br#"{"__type":"throttled"}"#, lease()), lease());
+        assert_eq!(write("SET Leases.#lease = :expiry").decides, Some(Kind::Renew));
+        assert_eq!(write("SET Drain = :yes").with_body(b"no JSON").kind, Kind::DynamoDb);
     }
 }

@@ -35,15 +35,16 @@ fn always() -> f64 {
     1.0
 }
 
-/// What is called.
+/// What is called. A write of the table that takes a slot, gives it back or renews a lease is one of
+/// DynamoDB and that too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
-    /// The counter, to take a slot.
+    /// The counter or the table, to take a slot.
     Acquire,
-    /// The counter, to give a slot back.
+    /// The counter or the table, to give a slot back.
     Release,
-    /// The counter, to renew a lease.
+    /// The counter or the table, to renew a lease.
     Renew,
     /// The counter, to be told how the pool stands.
     Status,

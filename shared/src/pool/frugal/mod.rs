@@ -27,7 +27,8 @@
 //! 3. After [`Step::Look`], the read, which all callers share that want it while it is under way, and
 //!    [`Frugal::looked`] or [`Frugal::throttled`].
 //!
-//! The counter does not use this yet; `docs/simulation.md` shows what it would come to.
+//! A [`Controller`](crate::controller::Controller) decides by it; `docs/simulation.md` shows what it comes to at
+//! scale.
 //!
 //! A release asks nothing of this, and waits for nothing; what it left is told by [`Frugal::released`]. A caller may go away at any point: what was
 //! begun for it is forgotten after [a moment](Tuning::late).

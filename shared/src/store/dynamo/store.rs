@@ -19,6 +19,11 @@ const SWEEP_TRIES: u32 = 4;
 const ANONYMOUS_RELEASE_TRIES: u32 = 70;
 
 impl<C: Clock> DynamoStore<C> {
+    /// Whether a pool is known to have more than one shard.
+    fn is_split(&self, pool: &PoolName) -> bool {
+        self.known_shards(pool).is_some_and(|shards| shards.get() > 1)
+    }
+
     /// The shards of a pool in the order in which a lease goes through them, as far as is known.
     fn tour(&self, pool: &PoolName, lease: LeaseId) -> impl Iterator<Item = Shard> + use<C> {
         let shards = self.known_shards(pool).map_or(1, std::num::NonZeroU32::get);
@@ -57,7 +62,13 @@ impl<C: Clock> DynamoStore<C> {
     ) -> Result<Acquired, StoreError> {
         let mut refused = Vec::new();
         for shard in self.tour(pool, lease) {
-            let Asked { outcome, shard: seen, .. } = self.ask(&shard, lease, ttl, class).await?;
+            let asked = self.ask(&shard, lease, ttl, class).await;
+            if let Err(StoreError::UnknownPool(_)) = asked
+                && shard.number() > 0
+            {
+                continue;
+            }
+            let Asked { outcome, shard: seen, .. } = asked?;
             if let Answer::Granted { expires_at, taken_over } = outcome {
                 let (in_use, max_connections) = (seen.in_use(), seen.size.max_connections());
                 return Ok(Acquired::Granted { expires_at, taken_over, in_use, max_connections });
@@ -88,7 +99,7 @@ impl<C: Clock> Store for DynamoStore<C> {
         if self.known_shards(pool).is_none() {
             self.read_shard(&Shard::first(pool)).await?;
         }
-        if self.known_shards(pool).is_some_and(|shards| shards.get() > 1)
+        if self.is_split(pool)
             && let Some(found) = self.find(pool, lease).await?
         {
             // It asks where the lease is out: what has expired there takes itself over.
@@ -107,11 +118,18 @@ impl<C: Clock> Store for DynamoStore<C> {
         let Some(first) = self.tour(pool, lease).next() else {
             return Err(StoreError::UnknownPool(pool.clone()));
         };
-        let mut back = self.release_from(&first, lease).await?;
-        let split = self.known_shards(pool).is_some_and(|shards| shards.get() > 1);
-        if back.released || !split {
-            return Ok(back);
-        }
+        let mut back = match self.release_from(&first, lease).await {
+            Err(StoreError::UnknownPool(_)) if first.number() > 0 => {
+                Released { released: false, in_use: 0 }
+            }
+            other => {
+                let back = other?;
+                if back.released || !self.is_split(pool) {
+                    return Ok(back);
+                }
+                back
+            }
+        };
         // In a tour it may have come into any.
         for (number, seen) in (0..).zip(self.read_shards(pool).await?) {
             if seen.leases.contains_key(&lease) {
@@ -151,10 +169,10 @@ impl<C: Clock> Store for DynamoStore<C> {
         let Some(first) = self.tour(pool, lease).next() else {
             return Err(StoreError::UnknownPool(pool.clone()));
         };
-        let renewed = self.renew_in(&first, lease, ttl).await?;
-        let split = self.known_shards(pool).is_some_and(|shards| shards.get() > 1);
-        if renewed != Renewed::Lost || !split {
-            return Ok(renewed);
+        match self.renew_in(&first, lease, ttl).await {
+            Err(StoreError::UnknownPool(_)) if first.number() > 0 => {}
+            Ok(Renewed::Lost) if self.is_split(pool) => {}
+            other => return other,
         }
         match self.find(pool, lease).await? {
             Some(found) => self.renew_in(&Shard::new(pool.clone(), found.shard), lease, ttl).await,

@@ -1,0 +1,126 @@
+//! A pool over several items.
+
+use rds_admission::pool::{LeaseId, Shard};
+use rds_admission::store::{Shards, Store};
+use serde_json::json;
+
+use crate::slots::World;
+use crate::support::{lease, pool};
+
+impl World {
+    /// A pool of three items, in each of which a lease is out.
+    async fn split() -> (Self, Vec<LeaseId>) {
+        let world = Self::new().await;
+        for arguments in [&["drain"][..], &["resize", "62", "--shards", "3"], &["resume"]] {
+            let (code, said) = world.run(arguments).await;
+            assert_eq!(code, 0, "{said}");
+        }
+        let mut leases: Vec<LeaseId> = Vec::new();
+        while leases.len() < 3 {
+            let id = lease();
+            world.lease(id.as_str()).await;
+            let at = world.shard_of(id).await.expect("it is out");
+            if at == u32::try_from(leases.len()).expect("few") {
+                leases.push(id);
+            } else {
+                assert!(world.store.release(&pool(), id).await.expect("an answer").released);
+            }
+        }
+        (world, leases)
+    }
+
+    async fn shard_of(&self, lease: LeaseId) -> Option<u32> {
+        self.store.find(&pool(), lease).await.expect("a pool").map(|found| found.shard)
+    }
+
+    async fn has(&self, number: u32) -> bool {
+        self.store.look(&Shard::new(pool(), number)).await.is_ok()
+    }
+}
+
+#[tokio::test]
+async fn a_pool_is_split_and_made_whole_only_when_it_is_drained_and_empty() {
+    let world = World::new().await;
+    let held = world.lease("Zk3v9Qa1").await;
+    let to_three = ["resize", "62", "--shards", "3"];
+    for drained in [false, true] {
+        if drained {
+            assert_eq!(world.run(&["drain"]).await.0, 0);
+        }
+        let (code, said) = world.run(&to_three).await;
+        assert_eq!((code, said.trim_end().lines().count()), (2, 1), "{said}");
+        assert!(said.contains("a pool of 1 items is split over 3 only while"), "{said}");
+        assert!(said.contains("drain it first"), "{said}");
+        assert!(!world.has(1).await);
+    }
+    assert!(world.store.release(&pool(), held).await.expect("an answer").released);
+    let (code, answer) = world.json(&to_three).await;
+    assert_eq!((code, &answer["shards"], &answer["draining"]), (0, &json!(3), &json!(true)));
+    assert_eq!((&answer["maxConnections"], &answer["standardLimit"]), (&json!(62), &json!(60)));
+    assert_eq!(world.json(&["resume"]).await.1["draining"], false);
+
+    // Back likewise.
+    let (code, said) = world.run(&["resize", "62", "--shards", "1"]).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("drain it first"), "{said}");
+    assert!(world.has(2).await);
+    assert_eq!(world.json(&["drain", "--wait"]).await.1["inUse"], 0);
+    let (code, answer) = world.json(&["resize", "62", "--shards", "1"]).await;
+    assert_eq!((code, &answer["shards"], &answer["maxConnections"]), (0, &json!(1), &json!(62)));
+    assert!(!world.has(1).await && !world.has(2).await);
+}
+
+#[tokio::test]
+async fn more_items_than_slots_are_refused() {
+    let world = World::new().await;
+    assert_eq!(world.run(&["drain"]).await.0, 0);
+    let (code, said) = world.run(&["resize", "4", "--shards", "3"]).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("2 standard slots can't be split over 3 items"), "{said}");
+    assert_eq!(world.json(&["status"]).await.1["maxConnections"], 62);
+}
+
+#[tokio::test]
+async fn a_pool_gets_the_items_that_come_with_more_slots_at_any_time() {
+    let world = World::new().await;
+    world.lease("Zk3v9Qa1").await;
+    let (code, answer) = world.json(&["resize", "100", "--shards", "2"]).await;
+    assert_eq!((code, &answer["shards"], &answer["inUse"]), (0, &json!(2), &json!(1)));
+    assert_eq!((&answer["maxConnections"], &answer["draining"]), (&json!(100), &json!(false)));
+    let (code, answer) = world.json(&["resize", "400"]).await;
+    let items = answer["shards"].as_u64().expect("a number");
+    assert_eq!((code, &answer["maxConnections"]), (0, &json!(400)));
+    assert!(items > 2, "it grows out of two: {answer}");
+}
+
+#[tokio::test]
+async fn the_status_of_a_split_pool_is_its_sum() {
+    let (world, leases) = World::split().await;
+    let (code, status) = world.json(&["status"]).await;
+    assert_eq!((code, &status["shards"], &status["inUse"]), (0, &json!(3), &json!(3)));
+    assert_eq!((&status["maxConnections"], &status["standardLimit"]), (&json!(62), &json!(60)));
+    let shown = status["leases"].as_array().expect("a list").iter();
+    let mut shown: Vec<_> = shown.map(|lease| lease["lease"].as_str().expect("an id")).collect();
+    let mut out: Vec<_> = leases.iter().map(LeaseId::as_str).collect();
+    shown.sort_unstable();
+    out.sort_unstable();
+    assert_eq!(shown, out);
+    let (code, text) = world.run(&["status"]).await;
+    assert_eq!(code, 0);
+    assert!(text.contains("items      3"), "{text}");
+}
+
+#[tokio::test]
+async fn a_lease_is_evicted_and_waited_for_in_any_item() {
+    let (world, leases) = World::split().await;
+    for (lease, left) in leases.iter().zip([2, 1, 0]) {
+        let (code, answer) = world.json(&["evict", lease.as_str()]).await;
+        assert_eq!((code, &answer["evicted"], &answer["inUse"]), (0, &json!(true), &json!(left)));
+        assert_eq!(world.shard_of(*lease).await, None);
+    }
+    for _ in 0..12 {
+        world.expired(lease().as_str()).await;
+    }
+    let (code, answer) = world.json(&["drain", "--wait"]).await;
+    assert_eq!((code, &answer["down"], &answer["inUse"]), (0, &json!(true), &json!(0)));
+}
