@@ -1,0 +1,92 @@
+//! The rush: who decides, and what that comes to.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use comfy_table::Table as Printed;
+use rds_admission::pool::{PoolName, PoolSize};
+use rds_admission::store::Store as _;
+
+use super::{Options, printed};
+use crate::decider::{Controlled, Decider, Plain};
+use crate::pools::SLOTS;
+use crate::rush::{Load, Outcome, Until, run};
+use crate::server::Server;
+use crate::table::Table;
+
+/// For how long a slot is held, on average.
+const HOLD: Duration = Duration::from_secs(1);
+/// Callers in all.
+const CALLERS: u32 = 256;
+/// How many times as often they ask as slots can be had.
+const TIMES: f64 = 10.0;
+/// Before the rush, half the pool is in use by these.
+const QUIET: Load = Load { callers: SLOTS, hold: HOLD, pause: HOLD };
+const QUIET_LENGTH: Duration = Duration::from_secs(15);
+/// Far longer than a rush takes: it ends one in which nobody is refused.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// What makes a process's decider.
+type Make = fn(&Table) -> Arc<dyn Decider>;
+
+/// Who decides, and in how many processes.
+const RUNS: [(&str, u32, Make); 3] = [
+    ("always the table", 1, |table| Arc::new(Plain::new(table))),
+    ("a controller", 1, |table| Arc::new(Controlled::new(table))),
+    ("a controller", 16, |table| Arc::new(Controlled::new(table))),
+];
+
+pub(super) async fn table(options: &Options) -> Result<Printed> {
+    let mut printed = printed([
+        "who decides",
+        "asked/s",
+        "admitted/s",
+        "slots in use",
+        "read units a rejection",
+        "refusal p50, p99",
+        "grant p50, p99",
+        "release p50, p99",
+        "quiet release p50, p99",
+        "times quiet",
+    ]);
+    for (name, processes, make) in RUNS {
+        let (quiet, rush) = measured(options, processes, make).await.context(name)?;
+        let (release, before) = (rush.releases.quantiles(), quiet.releases.quantiles());
+        printed.add_row([
+            format!("{name}, {processes} × {} callers", CALLERS / processes),
+            format!("{:.0}", rush.asked_per_second()),
+            format!("{:.1}", rush.granted_per_second()),
+            format!("{:.1} %", 100.0 * rush.utilisation),
+            format!("{:.2}", rush.units_a_rejection()),
+            rush.refusals.quantiles().to_string(),
+            rush.grants.quantiles().to_string(),
+            release.to_string(),
+            before.to_string(),
+            format!(
+                "{:.2}, {:.2}",
+                release.p50.div_duration_f64(before.p50),
+                release.p99.div_duration_f64(before.p99)
+            ),
+        ]);
+    }
+    Ok(printed)
+}
+
+/// The same deciders in a quiet time, and in a rush.
+async fn measured(options: &Options, processes: u32, make: Make) -> Result<(Outcome, Outcome)> {
+    let server = Server::start(&options.program).await?;
+    let (table, meter) = Table::metered(server.endpoint(), "slots");
+    table.create().await?;
+    let pool: PoolName = "Prod_MySQL".parse()?;
+    let slots = NonZeroU32::new(SLOTS).context("a pool without slots")?;
+    table.store().define(&pool, PoolSize::new(slots, 0)?).await?;
+    let deciders: Vec<_> = (0..processes).map(|_| make(&table)).collect();
+    let until = Until { rejections: u64::MAX, length: QUIET_LENGTH };
+    let quiet = run(&deciders, (&pool, SLOTS), QUIET, until, &meter).await?;
+    let load = Load::rush(CALLERS, SLOTS, HOLD, TIMES);
+    let until = Until { rejections: options.rejections, length: LONGEST };
+    let rush = run(&deciders, (&pool, SLOTS), load, until, &meter).await?;
+    Ok((quiet, rush))
+}

@@ -1,0 +1,120 @@
+//! What a decision uses of the table.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use aws_sdk_dynamodb::types::AttributeValue;
+use comfy_table::Table as Printed;
+use rds_admission::pool::{LeaseId, PoolName, PoolSize};
+use rds_admission::store::Store as _;
+use rds_admission::time::{Clock as _, SystemClock};
+
+use super::{Options, printed};
+use crate::decider::{Controlled, Decider as _, Plain};
+use crate::meter::{Meter, Used};
+use crate::pools::{Filling, Pools, SLOTS};
+use crate::server::Server;
+use crate::subject::{Asked, BareCount, Decided, Subject};
+use crate::table::{Table, number};
+
+/// How often each decision is made.
+const TIMES: u32 = 200;
+
+/// Slots of pools, and the leases that are out meanwhile.
+const POOLS: [(u32, u32); 5] =
+    [(SLOTS, 8), (SLOTS, 55), (1_000, 500), (1_000, 900), (5_000, 2_500)];
+
+pub(super) async fn table(options: &Options) -> Result<Printed> {
+    let heads = ["decision", "requests", "write units", "of these refused", "read units"];
+    let mut printed = printed(heads);
+    let mut row = |name: &str, times: u32, used: Used| {
+        let each = |units: f64| format!("{:.2}", units / f64::from(times));
+        let writes = used.writes + used.refused;
+        let cells = [f64::from(used.requests), writes, used.refused, used.reads].map(each);
+        printed.add_row([name.to_owned()].into_iter().chain(cells));
+    };
+    for (slots, standing) in POOLS {
+        let used = admitted(options, slots, standing).await?;
+        row(&format!("admitted, and given back: {standing} of {slots} slots out"), TIMES, used);
+    }
+    row("admitted with the slot of an expired lease, and given back", 1, takeover(options).await?);
+    row("refused by the table", TIMES, refused(options).await?);
+    let [pair, refusal] = bare_count(options).await?;
+    row("bare count: admitted, and given back", TIMES, pair);
+    row("bare count: refused", TIMES, refusal);
+    Ok(printed)
+}
+
+/// What was used by `subject`, after one decision that is not counted: the first in a process.
+async fn used(subject: &dyn Subject, meter: &Meter, times: u32) -> Result<Used> {
+    subject.once(0).await?;
+    let before = meter.used();
+    for _ in 0..times {
+        subject.once(0).await?;
+    }
+    Ok(meter.used() - before)
+}
+
+async fn database(options: &Options) -> Result<(Server, Table, Meter)> {
+    let server = Server::start(&options.program).await?;
+    let (table, meter) = Table::metered(server.endpoint(), "slots");
+    table.create().await?;
+    Ok((server, table, meter))
+}
+
+/// A pool of any size, as many items as that takes, some slots of which are out already.
+async fn admitted(options: &Options, slots: u32, standing: u32) -> Result<Used> {
+    let (_server, table, meter) = database(options).await?;
+    let pool: PoolName = "Prod_MySQL".parse()?;
+    let size = NonZeroU32::new(slots).context("a pool without slots")?;
+    table.store().define(&pool, PoolSize::new(size, 0)?).await?;
+    let controller = Controlled::new(&table);
+    for _ in 0..standing {
+        let slot = controller.acquire(&pool, LeaseId::random(&mut rand::rng())).await?;
+        ensure!(slot.is_some(), "the pool is full already");
+    }
+    let pools = Pools::one(pool);
+    used(&Decided::new(Arc::new(controller), pools, Asked::Pair), &meter, TIMES).await
+}
+
+/// A full pool whose leases have all expired.
+async fn takeover(options: &Options) -> Result<Used> {
+    let (_server, table, meter) = database(options).await?;
+    let pools = Pools::fill(&table, Filling::FULL, 1).await?;
+    let pool = pools.of(0).as_str();
+    let mut item = table.item(pool).await?;
+    let Some(AttributeValue::M(leases)) = item.get_mut("Leases") else {
+        bail!("an item without leases");
+    };
+    let long_ago = SystemClock.now().0 - 3_600;
+    let expired = number(u32::try_from(long_ago).context("seconds since 1970")?);
+    for expiry in leases.values_mut() {
+        *expiry = expired.clone();
+    }
+    table.put(pool, item).await?;
+    let before = meter.used();
+    let decider = Arc::new(Controlled::new(&table));
+    Decided::new(decider, pools, Asked::Pair).once(0).await?;
+    Ok(meter.used() - before)
+}
+
+/// A full pool, and an acquire that may be a repeated one: only the table can tell.
+async fn refused(options: &Options) -> Result<Used> {
+    let (_server, table, meter) = database(options).await?;
+    let pools = Pools::fill(&table, Filling::FULL, 1).await?;
+    let decider = Arc::new(Plain::new(&table));
+    used(&Decided::new(decider, pools, Asked::Refusal), &meter, TIMES).await
+}
+
+/// The article's count, with some left and with none.
+async fn bare_count(options: &Options) -> Result<[Used; 2]> {
+    let mut both = [Used::default(); 2];
+    let cases = [(Filling::QUIET, Asked::Pair), (Filling::FULL, Asked::Refusal)];
+    for (of, (filling, asked)) in both.iter_mut().zip(cases) {
+        let (_server, table, meter) = database(options).await?;
+        let pools = Pools::fill(&table, filling, 1).await?;
+        *of = used(&BareCount::new(table, pools, asked), &meter, TIMES).await?;
+    }
+    Ok(both)
+}
