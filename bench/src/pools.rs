@@ -1,11 +1,12 @@
 //! Pools of a filling, and callers spread over them so that none is refused.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
-use rds_admission::pool::{Class, LeaseId, MAX_LEASE, PoolName, PoolSize};
-use rds_admission::store::{Acquired, Store as _};
+use rds_admission::pool::{LeaseId, MAX_LEASE, PoolName, PoolSize};
+use rds_admission::store::Store as _;
+use rds_admission::time::{Clock as _, SystemClock};
 
-use crate::table::{Table, number};
+use crate::table::{Item, Table, number};
 
 /// Slots of a pool: what fills the kilobyte of one write unit.
 pub const SLOTS: u32 = 60;
@@ -91,28 +92,27 @@ fn bare_count(pool: &PoolName) -> String {
     pool.as_str().replace("MySQL", "Count")
 }
 
+/// The pool as the store makes it, but for the leases: they are put into the item by hand, which spares a write
+/// for each.
 async fn fill_one(table: &Table, pool: &PoolName, filling: Filling, callers: u32) -> Result<()> {
-    let store = table.store();
-    store.define(pool, PoolSize::divide(SLOTS, 0, 0)?).await?;
-    for _ in 0..filling.standing {
-        let lease = LeaseId::random(&mut rand::rng());
-        let acquired = store.acquire(pool, lease, MAX_LEASE, Class::Standard).await?;
-        ensure!(matches!(acquired, Acquired::Granted { .. }), "the pool is full already");
-    }
-    let mut item = table.item(pool.as_str()).await?;
-    let leases = item.get_mut("Leases").and_then(|leases| match leases {
-        AttributeValue::M(leases) => Some(leases),
-        _ => None,
-    });
-    let leases = leases.context("an item without leases")?;
-    for _ in filling.standing..filling.typical(callers) {
-        leases.insert(LeaseId::random(&mut rand::rng()).to_string(), number(1_764_000_035));
-    }
-    table.put(&twin(pool), item).await?;
+    table.store().define(pool, PoolSize::divide(SLOTS, 0, 0)?).await?;
+    let empty = table.item(pool.as_str()).await?;
+    let typical = filling.typical(callers);
+    table.put(pool.as_str(), with_leases(empty.clone(), filling.standing)).await?;
+    table.put(&twin(pool), with_leases(empty, typical)).await?;
     let remaining = SLOTS - filling.standing;
     let count = [("MaxConnections", SLOTS), ("RemainingConnections", remaining)];
     let count = count.map(|(name, n)| (name.to_owned(), number(n)));
     table.put(&bare_count(pool), count.into()).await
+}
+
+/// A pool's item with so many leases in it, which don't expire before the measurement is over.
+fn with_leases(mut item: Item, leases: u32) -> Item {
+    let expires_at = AttributeValue::N(SystemClock.expiry(MAX_LEASE).to_string());
+    let lease = |_| (LeaseId::random(&mut rand::rng()).to_string(), expires_at.clone());
+    item.insert("Leases".to_owned(), AttributeValue::M((0..leases).map(lease).collect()));
+    item.insert("InUse".to_owned(), number(leases));
+    item
 }
 
 #[cfg(test)]
