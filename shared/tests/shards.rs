@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::stream::{self, StreamExt};
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -232,6 +233,24 @@ async fn an_instance_that_knows_items_which_are_gone_finds_the_others() {
         stale.store().read(&pool()).await.expect("the pool");
         assert_eq!(stale.store().known_shards(&pool()), Some(count(1)));
     }
+}
+
+#[tokio::test]
+async fn an_item_that_somebody_has_deleted_keeps_nobody_waiting() {
+    let (dynamo, clock, controller) = split_pool(6, 3).await;
+    let deleted = dynamo.client.delete_item().table_name(TABLE);
+    let key = AttributeValue::S("Prod_MySQL#2".to_owned());
+    deleted.key("RDBMSName", key).send().await.expect("an answer");
+    let unknown = |error| matches!(error, StoreError::UnknownPool(_));
+    assert!(controller.store().read(&pool()).await.is_err_and(unknown));
+    // What is left goes on.
+    let newcomer = instance(&dynamo, &clock);
+    for _ in 0..4 {
+        let asked = newcomer.acquire(&pool(), lease(), TTL, Class::Priority, true).await;
+        assert!(matches!(asked.expect("an answer").verdict, Verdict::Granted { .. }));
+    }
+    let asked = newcomer.acquire(&pool(), lease(), TTL, Class::Priority, true).await;
+    assert!(matches!(asked.expect("an answer").verdict, Verdict::Refused { .. }));
 }
 
 #[tokio::test]

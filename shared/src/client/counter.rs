@@ -106,7 +106,6 @@ pub trait Counter: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct LambdaCounter {
     client: Client,
-    once: Client,
     function: String,
 }
 
@@ -123,28 +122,30 @@ struct FunctionError {
 impl LambdaCounter {
     /// The counter that is the function `function`.
     pub fn new(client: Client, function: impl Into<String>) -> Self {
-        let once = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
-        Self { client, once: Client::from_conf(once), function: function.into() }
+        Self { client, function: function.into() }
     }
 
     async fn invoke(
         &self,
-        client: &Client,
         request: &Request,
+        retries: Option<RetryConfig>,
     ) -> Result<InvokeOutput, SdkError<InvokeError>> {
+        let mut config = aws_sdk_lambda::Config::builder();
+        config.set_retry_config(retries);
         let payload = Blob::new(request.payload().to_string());
-        client.invoke().function_name(&self.function).payload(payload).send().await
+        let invoke = self.client.invoke().function_name(&self.function).payload(payload);
+        invoke.customize().config_override(config).send().await
     }
 }
 
 impl Counter for LambdaCounter {
     async fn call(&self, request: &Request) -> Result<Value, CounterError> {
         let sent = match request.repeated() {
-            Some(again) => match self.invoke(&self.once, request).await {
-                Err(_) => self.invoke(&self.client, &again).await,
+            Some(again) => match self.invoke(request, Some(RetryConfig::disabled())).await {
+                Err(_) => self.invoke(&again, None).await,
                 answered => answered,
             },
-            None => self.invoke(&self.client, request).await,
+            None => self.invoke(request, None).await,
         };
         let answered = sent.map_err(|error| match error.as_service_error() {
             Some(InvokeError::TooManyRequestsException(_)) => {

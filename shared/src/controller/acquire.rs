@@ -126,9 +126,10 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         wanted: Wanted<'_>,
         spent: &mut Spent,
     ) -> Result<Verdict, StoreError> {
-        let mut shards = self.shards(wanted.pool);
+        let shards = self.shards(wanted.pool);
         let mut memory = self.memory(wanted.pool);
         let mut tour = self.sets_out(&memory, wanted.lease);
+        let mut anew = false;
         loop {
             let step = {
                 let (now, mut dice) = (self.parts.now(), self.parts.dice());
@@ -158,9 +159,10 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
                 At::Draining => return Ok(self.refused(wanted.pool, Reason::Draining)),
                 At::Full | At::Gone => {}
             }
-            // The first answer of a pool tells how many shards it has, and any answer that it has others.
-            if self.shards(wanted.pool) != shards {
-                shards = self.shards(wanted.pool);
+            // The first answer of a pool tells how many shards it has, and any answer that it has others. Once
+            // only: while their number changes, answers differ.
+            if !anew && self.shards(wanted.pool) != shards {
+                anew = true;
                 memory = self.memory(wanted.pool);
                 tour = self.sets_out(&memory, wanted.lease);
             }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
-use super::{DynamoStore, KEY, Outcome, table_error};
+use super::{DynamoStore, KEY, Outcome, Tries, table_error};
 use crate::pool::split::{self, Held, InvalidSplit};
 use crate::pool::{Pool, PoolName, PoolSize, Shard};
 use crate::store::expression::{self, Share};
@@ -106,12 +106,14 @@ impl<C: Clock> DynamoStore<C> {
     /// Removes an item that has no lease. Returns whether it is gone.
     async fn delete(&self, shard: &Shard) -> Result<bool, StoreError> {
         let sent = self
-            .patient
+            .client
             .delete_item()
             .table_name(&self.table)
             .key(KEY, AttributeValue::S(shard.to_string()))
             .condition_expression("attribute_not_exists(RDBMSName) OR InUse = :zero")
             .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
+            .customize()
+            .config_override(Tries::Many.config())
             .send()
             .await;
         match sent {

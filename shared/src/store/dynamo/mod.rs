@@ -42,10 +42,29 @@ const THROTTLED: [&str; 3] =
 #[derive(Debug, Clone)]
 pub struct DynamoStore<C> {
     client: Client,
-    patient: Client,
     table: String,
     clock: C,
     known: KnownShards,
+}
+
+/// How often a request is sent. One client does both, so that an instance has one connection to the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tries {
+    /// Once: who wants a slot is answered at once.
+    One,
+    /// Until it is answered, within reason.
+    Many,
+}
+
+impl Tries {
+    fn config(self) -> aws_sdk_dynamodb::config::Builder {
+        aws_sdk_dynamodb::Config::builder().retry_config(match self {
+            Self::One => RetryConfig::disabled(),
+            Self::Many => RetryConfig::standard()
+                .with_max_attempts(PATIENT_TRIES)
+                .with_initial_backoff(PATIENT_BACKOFF),
+        })
+    }
 }
 
 /// A write that was applied (with what it returned), or refused by its condition (with the item as
@@ -57,24 +76,8 @@ enum Outcome {
 
 impl<C> DynamoStore<C> {
     /// A store on `table`, judging leases by `clock`. The client's own retries are set by the store.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "whoever gives a client away has no use for it"
-    )]
     pub fn new(client: Client, table: impl Into<String>, clock: C) -> Self {
-        let retrying = |retries: RetryConfig| {
-            Client::from_conf(client.config().to_builder().retry_config(retries).build())
-        };
-        let patient = RetryConfig::standard()
-            .with_max_attempts(PATIENT_TRIES)
-            .with_initial_backoff(PATIENT_BACKOFF);
-        Self {
-            client: retrying(RetryConfig::disabled()),
-            patient: retrying(patient),
-            table: table.into(),
-            clock,
-            known: KnownShards::default(),
-        }
+        Self { client, table: table.into(), clock, known: KnownShards::default() }
     }
 
     /// Sends a write until it is answered.
@@ -85,12 +88,12 @@ impl<C> DynamoStore<C> {
         write: Write,
         returning: ReturnValue,
     ) -> Result<Outcome, StoreError> {
-        self.send(&self.patient, phase, shard, write, returning).await
+        self.send(Tries::Many, phase, shard, write, returning).await
     }
 
     async fn send(
         &self,
-        client: &Client,
+        tries: Tries,
         phase: &'static str,
         shard: &Shard,
         write: Write,
@@ -98,7 +101,8 @@ impl<C> DynamoStore<C> {
     ) -> Result<Outcome, StoreError> {
         let names = (!write.names.is_empty()).then_some(write.names);
         let values = (!write.values.is_empty()).then_some(write.values);
-        let sent = client
+        let sent = self
+            .client
             .update_item()
             .table_name(&self.table)
             .key(KEY, AttributeValue::S(shard.to_string()))
@@ -108,6 +112,8 @@ impl<C> DynamoStore<C> {
             .set_expression_attribute_values(values)
             .return_values(returning)
             .return_values_on_condition_check_failure(OnRefusal::AllOld)
+            .customize()
+            .config_override(tries.config())
             .send()
             .await;
         match sent {
@@ -126,15 +132,18 @@ impl<C> DynamoStore<C> {
     /// Reads a shard; `None` where there is no such item.
     async fn get(
         &self,
-        client: &Client,
+        tries: Tries,
         shard: &Shard,
         consistent: bool,
     ) -> Result<Option<Pool>, StoreError> {
-        let read = client
+        let read = self
+            .client
             .get_item()
             .table_name(&self.table)
             .key(KEY, AttributeValue::S(shard.to_string()))
             .consistent_read(consistent)
+            .customize()
+            .config_override(tries.config())
             .send()
             .await
             .map_err(|source| table_error("read", shard.pool(), source))?;

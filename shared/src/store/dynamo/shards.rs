@@ -7,14 +7,17 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use futures::future::try_join_all;
 use rand::RngExt;
 
-use super::{DynamoStore, Outcome, malformed};
+use super::{DynamoStore, Outcome, Tries};
 use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, Shard};
 use crate::store::expression::{self, Write};
-use crate::store::{Answer, Asked, Found, Released, Renewed, Shards, StoreError, item};
+use crate::store::{Answer, Asked, Found, Released, Renewed, Shards, StoreError};
 use crate::time::{Clock, Seconds};
 
 /// How often an acquire looks at the item anew when others changed it between look and write.
 const ACQUIRE_TRIES: u32 = 4;
+
+/// How often the shards of a pool are read anew when one of them is not there.
+const READ_TRIES: u32 = 4;
 
 /// How often a write of an acquire is sent to a table that does not answer, or fails. Where it throttles,
 /// once.
@@ -31,7 +34,7 @@ impl<C: Clock> DynamoStore<C> {
         let mut sent = 1;
         loop {
             let returning = ReturnValue::AllNew;
-            match self.send(&self.client, phase, shard, write.clone(), returning).await {
+            match self.send(Tries::One, phase, shard, write.clone(), returning).await {
                 Err(StoreError::Table { .. }) if sent < SENDINGS => {
                     let pause = PAUSE.mul_f64(rand::rng().random_range(0.0..1.0));
                     tokio::time::sleep(pause).await;
@@ -44,19 +47,20 @@ impl<C: Clock> DynamoStore<C> {
 
     /// Reads a shard that should be there, as it is now.
     pub(super) async fn read_shard(&self, shard: &Shard) -> Result<Pool, StoreError> {
-        self.get(&self.patient, shard, true).await?.ok_or_else(|| self.unknown(shard))
+        self.get(Tries::Many, shard, true).await?.ok_or_else(|| self.unknown(shard))
     }
 
     /// Reads all shards as they are now, from the first on.
     pub(super) async fn read_shards(&self, pool: &PoolName) -> Result<Vec<Pool>, StoreError> {
+        let mut looks = 1;
         loop {
             let first = self.read_shard(&Shard::first(pool)).await?;
             let shards = Shard::all(pool, first.shards).skip(1);
             let others = shards.map(|shard| async move { self.read_shard(&shard).await });
             match try_join_all(others).await {
                 Ok(others) => return Ok(std::iter::once(first).chain(others).collect()),
-                // The pool has fewer by now.
-                Err(StoreError::UnknownPool(_)) => {}
+                // The pool has fewer by now; or somebody has deleted one of them.
+                Err(StoreError::UnknownPool(_)) if looks < READ_TRIES => looks += 1,
                 Err(error) => return Err(error),
             }
         }
@@ -110,7 +114,7 @@ impl<C: Clock> Shards for DynamoStore<C> {
     }
 
     async fn look(&self, shard: &Shard) -> Result<Pool, StoreError> {
-        self.get(&self.client, shard, false).await?.ok_or_else(|| self.unknown(shard))
+        self.get(Tries::One, shard, false).await?.ok_or_else(|| self.unknown(shard))
     }
 
     async fn find(&self, pool: &PoolName, lease: LeaseId) -> Result<Option<Found>, StoreError> {
@@ -123,16 +127,12 @@ impl<C: Clock> Shards for DynamoStore<C> {
     }
 
     async fn release_from(&self, shard: &Shard, lease: LeaseId) -> Result<Released, StoreError> {
-        let write = expression::remove(lease);
-        Ok(match self.write("release", shard, write, ReturnValue::UpdatedNew).await? {
-            Outcome::Applied(item) => {
-                let in_use = item::in_use(&item).map_err(malformed(shard.pool()))?;
-                Released { released: true, in_use }
-            }
-            Outcome::Refused(item) => {
-                Released { released: false, in_use: self.seen(shard, &item)?.in_use() }
-            }
-        })
+        let outcome = self.write("release", shard, expression::remove(lease), ReturnValue::AllNew);
+        let (released, item) = match outcome.await? {
+            Outcome::Applied(item) => (true, item),
+            Outcome::Refused(item) => (false, item),
+        };
+        Ok(Released { released, in_use: self.seen(shard, &item)?.in_use() })
     }
 
     async fn renew_in(
