@@ -43,15 +43,7 @@ impl<C: Clock> Store for MemoryStore<C> {
         ttl: Seconds,
         class: Class,
     ) -> Result<Acquired, StoreError> {
-        let asked = self.ask(&Shard::first(pool), lease, ttl, class).await?;
-        let (in_use, max_connections) = (asked.shard.in_use(), asked.shard.size.max_connections());
-        Ok(match asked.outcome {
-            Answer::Granted { expires_at, taken_over } => {
-                Acquired::Granted { expires_at, taken_over, in_use, max_connections }
-            }
-            Answer::Full => Acquired::Full { in_use, max_connections },
-            Answer::Draining => Acquired::Draining { in_use, max_connections },
-        })
+        Ok(self.ask(&Shard::first(pool), lease, ttl, class).await?.into())
     }
 
     async fn release(&self, pool: &PoolName, lease: LeaseId) -> Result<Released, StoreError> {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::num::NonZeroU32;
 
-use super::{Released, Renewed, Store, StoreError};
+use super::{Acquired, Released, Renewed, Store, StoreError};
 use crate::pool::{Class, LeaseId, Pool, PoolName, Shard};
 use crate::time::{Seconds, UnixSeconds};
 
@@ -16,6 +16,20 @@ pub struct Asked {
     pub shard: Pool,
     /// Writes that this took.
     pub writes: u32,
+}
+
+impl From<Asked> for Acquired {
+    /// The same of a pool, by what its shard answered.
+    fn from(Asked { outcome, shard, .. }: Asked) -> Self {
+        let (in_use, max_connections) = (shard.in_use(), shard.size.max_connections());
+        match outcome {
+            Answer::Granted { expires_at, taken_over } => {
+                Self::Granted { expires_at, taken_over, in_use, max_connections }
+            }
+            Answer::Full => Self::Full { in_use, max_connections },
+            Answer::Draining => Self::Draining { in_use, max_connections },
+        }
+    }
 }
 
 /// What a shard came to that was asked for a slot.

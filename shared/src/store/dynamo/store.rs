@@ -7,7 +7,7 @@ use super::{DynamoStore, Outcome};
 use crate::pool::frugal::Tour;
 use crate::pool::{Class, LeaseId, Pool, PoolName, PoolSize, Shard};
 use crate::store::expression;
-use crate::store::{Acquired, Answer, Asked, Released, Renewed, Shards, Store, StoreError, Swept};
+use crate::store::{Acquired, Answer, Released, Renewed, Shards, Store, StoreError, Swept};
 use crate::time::{Clock, Seconds};
 
 /// How often a sweep looks at the item anew. At each race somebody has taken over what had expired, or has
@@ -68,14 +68,14 @@ impl<C: Clock> DynamoStore<C> {
             {
                 continue;
             }
-            let Asked { outcome, shard: seen, .. } = asked?;
-            if let Answer::Granted { expires_at, taken_over } = outcome {
-                let (in_use, max_connections) = (seen.in_use(), seen.size.max_connections());
-                return Ok(Acquired::Granted { expires_at, taken_over, in_use, max_connections });
-            }
-            refused.push(seen);
-            if outcome == Answer::Draining {
-                break;
+            let asked = asked?;
+            match asked.outcome {
+                Answer::Granted { .. } => return Ok(asked.into()),
+                Answer::Full => refused.push(asked.shard),
+                Answer::Draining => {
+                    refused.push(asked.shard);
+                    break;
+                }
             }
         }
         let whole = Pool::whole(refused).ok_or_else(|| StoreError::UnknownPool(pool.clone()))?;
@@ -105,10 +105,8 @@ impl<C: Clock> Store for DynamoStore<C> {
             // It asks where the lease is out: what has expired there takes itself over.
             let shard = Shard::new(pool.clone(), found.shard);
             let asked = self.ask(&shard, lease, ttl, class).await?;
-            if let Answer::Granted { expires_at, taken_over } = asked.outcome {
-                let (in_use, max_connections) =
-                    (asked.shard.in_use(), asked.shard.size.max_connections());
-                return Ok(Acquired::Granted { expires_at, taken_over, in_use, max_connections });
+            if let Answer::Granted { .. } = asked.outcome {
+                return Ok(asked.into());
             }
         }
         self.acquire_on_tour(pool, lease, ttl, class).await
