@@ -10,11 +10,13 @@ use rds_admission::time::{Clock, SKEW_ALLOWANCE, Seconds};
 use crate::configuration::Configuration;
 use crate::counter::expiry;
 use crate::item::{Item, TakeOver};
+use crate::keeping;
 use crate::lease::{Lease, Leases};
+use crate::mail::Mail;
 use crate::removed::Guard;
 use crate::script::Kind;
 use crate::shards::ShardSet;
-use crate::state::{Mail, Phase, State};
+use crate::state::{Phase, State};
 use crate::task::{Acquire, Ask, Task};
 
 /// What becomes of an acquire after a look at a shard and the clock.
@@ -83,7 +85,11 @@ pub(crate) fn ask(configuration: &Configuration, state: &mut State, acquire: Acq
         let mut others = acquire.out;
         others.remove(acquire.shard);
         state.disowned |= is_disowned(configuration, state, &acquire, others);
-        answer(configuration, state, acquire.holder, |mail| mail.granted.insert(acquire.shard));
+        let told = keeping::told(configuration, &state.pool[acquire.shard]);
+        answer(configuration, state, acquire.holder, |mail| {
+            mail.granted.insert(acquire.shard);
+            mail.told = told;
+        });
     } else {
         let next = plan(configuration, state, &acquire);
         go_on(configuration, state, acquire, next);

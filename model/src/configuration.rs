@@ -1,5 +1,6 @@
 //! What a run of the model consists of: how many slots, which holders, what may happen to them.
 
+use rds_admission::pool::warm::Warm;
 use rds_admission::time::Seconds;
 
 use crate::reached::Reached;
@@ -20,6 +21,8 @@ pub struct Configuration {
     pub shards: &'static [u8],
     /// How many of them are kept for class priority.
     pub kept: u8,
+    /// How slots are kept from one piece of work to the next, if they are.
+    pub warm: Option<Warm>,
     /// Numbers of slots that the pool may be given, at any time, one after the other.
     pub resizes: &'static [u8],
     /// Whether a counter may take a shard for full without asking it.

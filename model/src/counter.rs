@@ -10,6 +10,7 @@ use rds_admission::time::{Clock, Seconds};
 use crate::acquire;
 use crate::configuration::Configuration;
 use crate::item::Item;
+use crate::keeping;
 use crate::lease::{ANONYMOUS, Lease, Leases};
 use crate::removed::Assumption;
 use crate::script::Kind;
@@ -166,10 +167,13 @@ fn write(configuration: &Configuration, state: &mut State, task: Task) {
                 state.begin(Task::Renew { holder, asked, expiry, shard, named });
                 return;
             }
+            let told = keeping::told(configuration, &state.pool[shard]);
             let holder = &mut state.holders[holder];
-            if asked == holder.renewal_asked {
+            if asked == holder.renewal_asked && !(holder.hung_up() && configuration.warm.is_some())
+            {
                 let mail = &mut holder.mail;
                 *(if there { &mut mail.renewed } else { &mut mail.lost }) = true;
+                mail.told = told.filter(|_| there);
             }
         }
         Task::Sweep { shard, expired, ahead } => {

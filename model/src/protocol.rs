@@ -23,17 +23,18 @@ impl Model for Protocol {
 
     fn init_states(&self) -> Vec<State> {
         let Configuration { shards, kept, holders, .. } = &self.configuration;
-        let idle = holders.iter().map(|script| Holder::idle(script.statements(), script.renewals));
         vec![State {
             now: 0,
             pool: Shards::new(shards, *kept),
             tasks: Vec::new(),
-            holders: idle.collect(),
+            holders: holders.iter().map(Holder::idle).collect(),
             drawn: 0,
             resized: 0,
             shares: Vec::new(),
             most: shards.iter().sum(),
             disowned: false,
+            misused: false,
+            resent: false,
             orders: if self.configuration.drains { 2 } else { 0 },
             sweeps: self.configuration.sweeps,
         }]

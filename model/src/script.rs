@@ -23,6 +23,8 @@ pub struct Script {
     pub copies: u8,
     /// Whether it says, when it renews or releases, in which shard its lease is.
     pub names_the_shard: bool,
+    /// How often it may wake up to other work with the slot and the session that it kept.
+    pub wakes: u8,
 }
 
 /// What a slot is wanted for.
@@ -51,6 +53,7 @@ impl Script {
             renewals: 0,
             copies: 1,
             names_the_shard: true,
+            wakes: 0,
         }
     }
 
@@ -96,7 +99,13 @@ impl Script {
         Self { names_the_shard: false, ..self }
     }
 
-    /// How many statements it runs.
+    /// The same, with other work so many times.
+    #[must_use]
+    pub fn waking(self, times: u8) -> Self {
+        Self { wakes: times, ..self }
+    }
+
+    /// How many statements it runs, each time.
     #[must_use]
     pub fn statements(&self) -> u8 {
         if let Kind::Session(statements) = self.kind { statements } else { 0 }

@@ -1,6 +1,9 @@
 //! What a moment of the model consists of.
 
-use crate::shards::{ShardSet, Shards};
+use crate::keeping::Keeping;
+use crate::mail::Mail;
+use crate::script::Script;
+use crate::shards::Shards;
 use crate::task::{Acquire, Task};
 use crate::timing::Ticks;
 
@@ -26,6 +29,10 @@ pub struct State {
     /// Whether a repeated call was refused or granted another slot, while its lease was out from when the
     /// call arrived to when it was answered.
     pub disowned: bool,
+    /// Whether a session that was kept was spoken to when its lease was not out, or in its last seconds.
+    pub misused: bool,
+    /// Whether a statement was sent again that may have run.
+    pub resent: bool,
     /// What an operator has yet to say: that the pool drains, and that it goes on.
     pub orders: u8,
     /// How often somebody may yet ask for a sweep.
@@ -53,6 +60,8 @@ pub struct Holder {
     pub shard: Option<u8>,
     /// What is under way between it and the counter.
     pub mail: Mail,
+    /// What it knows of a slot that it keeps.
+    pub keeping: Keeping,
     /// Its connection, as the server has it.
     pub connection: Connection,
 }
@@ -83,6 +92,16 @@ pub enum Phase {
     Ready,
     /// It waits for a statement's result.
     Waiting,
+    /// Its session is reset, and has not been told how long it is kept.
+    Reset,
+    /// It does nothing, and keeps its slot and its session for the work that may come next.
+    Kept,
+    /// It has been woken by that work, and waits for its lease to be renewed.
+    Renewing,
+    /// It has been woken, its lease covers the work, and it has said nothing yet.
+    Woken,
+    /// It has found the session that it kept dead, has hung up, and waits for the server to do so.
+    Replacing,
     /// It has hung up and waits for the server to do so.
     HungUp,
     /// It has given the slot back, or said so to the counter.
@@ -106,30 +125,15 @@ pub enum Word {
         /// Whether it follows limits that were told anew for it.
         resumed: bool,
     },
-}
-
-/// Requests and answers between a holder and the counter. What is never delivered is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each answer is under way or not, by itself")]
-pub struct Mail {
-    /// Its acquire, which may yet arrive.
-    pub acquire: bool,
-    /// Copies of it that say that they are.
-    pub repeats: u8,
-    /// Copies of its release.
-    pub releases: u8,
-    /// Copies of its renewal.
-    pub renewals: u8,
-    /// Answers that it was granted a slot: of which shards.
-    pub granted: ShardSet,
-    /// The same, of a counter that recognised the call as a repeated one.
-    pub granted_before: ShardSet,
-    /// An answer that no slot is free.
-    pub refused: bool,
-    /// An answer that its lease was renewed.
-    pub renewed: bool,
-    /// An answer that it was lost.
-    pub lost: bool,
+    /// That nothing of the session's work is to be left, its limits included.
+    Reset,
+    /// How long it is to be kept.
+    Keep {
+        /// So long.
+        idle: Ticks,
+        /// Until then, on the holder's clock, when it decided on this.
+        until: Ticks,
+    },
 }
 
 /// A holder's connection as the server has it. A time in it is when the server ends what is going on.
@@ -161,17 +165,18 @@ pub struct Share {
 impl Holder {
     /// One that has asked for nothing yet.
     #[must_use]
-    pub fn idle(statements: u8, renewals: u8) -> Self {
+    pub fn idle(script: &Script) -> Self {
         Self {
             phase: Phase::Idle,
             asked: 0,
             heard: 0,
             stood_still: 0,
-            statements,
-            renewals,
+            statements: script.statements(),
+            renewals: script.renewals,
             renewal_asked: 0,
             shard: None,
             mail: Mail::default(),
+            keeping: Keeping::new(script.wakes),
             connection: Connection::None,
         }
     }
@@ -186,6 +191,12 @@ impl Holder {
     #[must_use]
     pub fn hung_up(&self) -> bool {
         matches!(self.phase, Phase::HungUp | Phase::Released)
+    }
+
+    /// The connections of it that the server has.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        usize::from(self.connection.is_open()) + usize::from(self.keeping.left)
     }
 }
 
@@ -218,7 +229,7 @@ impl State {
     /// The connections that are open on the server.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.holders.iter().filter(|holder| holder.connection.is_open()).count()
+        self.holders.iter().map(Holder::connections).sum()
     }
 
     pub(crate) fn begin(&mut self, task: Task) {

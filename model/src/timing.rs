@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rds_admission::client::GRACE;
+use rds_admission::pool::GRACE;
 use rds_admission::time::{Clock, SKEW_ALLOWANCE, Seconds, UnixSeconds};
 
 /// A point in time, or a length of it, in ticks since the model began.
@@ -27,10 +27,12 @@ pub struct Timing {
     pub wait_timeout: Seconds,
     /// How long before the end of a lease the last word to the server is said.
     pub grace: Seconds,
+    /// How late the server may be to end a session that is kept: `Warm::kept_for`.
+    pub late: Seconds,
 }
 
 impl Default for Timing {
-    /// What `SessionOptions`, `client::GRACE` and the template's parameter group say, a tick a second.
+    /// What `SessionOptions`, `pool::GRACE` and the template's parameter group say, a tick a second.
     fn default() -> Self {
         Self {
             ticks_per_second: 1,
@@ -38,6 +40,7 @@ impl Default for Timing {
             connect_timeout: Seconds(5),
             wait_timeout: Seconds(5),
             grace: GRACE,
+            late: Seconds(1),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use rds_admission::client::{Admission, AdmissionError, Admitted, Counter, Slot};
+use rds_admission::client::{AdmissionError, Admitted, Counter};
 use rds_admission::pool::PoolName;
-use rds_admission::secret::{SecretCache, SecretError};
-use rds_admission::session::{LoginError, Session, SessionError, SessionOptions};
+use rds_admission::secret::SecretError;
+use rds_admission::session::{LoginError, Session, SessionError};
 use rds_admission::time::Deadline;
+use rds_admission::warm::Sessions;
 use thiserror::Error;
 
 /// The table is created by the stack's `init` function.
@@ -14,10 +15,8 @@ const COUNT: &str = "SELECT COUNT(*) FROM Employees";
 
 /// The employees in the database.
 #[derive(Debug)]
-pub struct Employees<C> {
-    admission: Admission<C>,
-    secret: SecretCache,
-    options: SessionOptions,
+pub struct Employees<C: Counter + 'static> {
+    sessions: Sessions<C>,
     hold: Duration,
 }
 
@@ -45,9 +44,9 @@ impl From<LoginError> for Failure {
 }
 
 impl<C: Counter + 'static> Employees<C> {
-    /// The employees in the database that `secret` leads to, as far as `admission` lets in.
-    pub fn new(admission: Admission<C>, secret: SecretCache, options: SessionOptions) -> Self {
-        Self { admission, secret, options, hold: Duration::ZERO }
+    /// The employees in the database that `sessions` are of.
+    pub fn new(sessions: Sessions<C>) -> Self {
+        Self { sessions, hold: Duration::ZERO }
     }
 
     /// The same, with the connection held for `hold` by a statement that sleeps on the server: it
@@ -60,22 +59,22 @@ impl<C: Counter + 'static> Employees<C> {
     /// The pool whose slots they are counted under.
     #[must_use]
     pub fn pool(&self) -> &PoolName {
-        self.admission.pool()
+        self.sessions.admission().pool()
     }
 
     /// Whether no more connections are opened than there are slots.
     #[must_use]
     pub fn protected(&self) -> bool {
-        self.admission.protects()
+        self.sessions.admission().protects()
     }
 
     /// Whether slots are decided about in this process.
     #[must_use]
     pub fn decides(&self) -> bool {
-        self.admission.decides()
+        self.sessions.admission().decides()
     }
 
-    /// Counts the employees under a slot, which is back before this returns.
+    /// Counts the employees under a slot, which is back before this returns, or kept.
     ///
     /// # Errors
     /// [`AdmissionError`] when there was no slot, or no time.
@@ -83,14 +82,9 @@ impl<C: Counter + 'static> Employees<C> {
         &self,
         deadline: Deadline,
     ) -> Result<Admitted<Result<u64, Failure>>, AdmissionError> {
-        self.admission.with_slot(deadline, async |slot| self.count_under(slot).await).await
-    }
-
-    async fn count_under(&self, slot: Slot) -> Result<u64, Failure> {
-        let mut session = Session::log_in(&slot, &self.options, &self.secret).await?;
-        let counted = self.count_in(&mut session).await;
-        session.close().await;
-        counted
+        let count = async |session: &mut Session| self.count_in(session).await;
+        let Admitted { value, held } = self.sessions.with_session(deadline, count).await?;
+        Ok(Admitted { value: value.map_err(Failure::from).flatten(), held })
     }
 
     async fn count_in(&self, session: &mut Session) -> Result<u64, Failure> {

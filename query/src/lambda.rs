@@ -131,8 +131,17 @@ fn log<C: Counter + 'static>(
         log_request!(protected, request_id, outcome, cause, %metrics);
         return;
     };
-    let Held { lease, acquire, refusals, work, release, given_back, in_use, max_connections } =
-        held;
+    let Held {
+        lease,
+        acquire,
+        refusals,
+        work,
+        release,
+        given_back,
+        in_use,
+        max_connections,
+        woken,
+    } = held;
     let lost = match given_back {
         GivenBack::Failed(Some(error)) => Some(chain(error)),
         _ => None,
@@ -145,6 +154,9 @@ fn log<C: Counter + 'static>(
         lease = lease.as_str(),
         acquire_ms = millis(*acquire),
         refusals,
+        warm = woken.is_some(),
+        renewed = woken.is_some_and(|woken| woken.renewed),
+        replaced = woken.is_some_and(|woken| woken.replaced),
         work_ms = millis(*work),
         release_ms = millis(*release),
         given_back = given_back.as_str(),

@@ -7,6 +7,7 @@ use query::{Employees, Gate, Mode, lambda};
 use rds_admission::client::{Admission, Bypass, Door};
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
+use rds_admission::warm::{self, Sessions};
 use rds_admission::{aws, env, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,6 +18,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let secret: String = env::required("SECRET_ARN")?;
     let tls = env::or("DB_TLS", SessionOptions::default().tls)?;
     let wait = Duration::from_millis(env::or("SLOT_WAIT_MS", 0)?);
+    let kept = warm::from_env()?;
     let hold: lambda::Hold = env::or("HOLD_SECONDS", lambda::Hold::default())?;
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
@@ -26,7 +28,10 @@ async fn main() -> Result<(), lambda_http::Error> {
     };
     let secret = SecretCache::new(aws::secret_client(&config), secret);
     let options = SessionOptions { tls, ..SessionOptions::default() };
-    let employees = Employees::new(Admission::new(gate, pool).waiting(wait), secret, options)
-        .holding(hold.into());
-    lambda::run(employees).await
+    let sessions = Sessions::new(Admission::new(gate, pool).waiting(wait), secret, options);
+    let sessions = match kept {
+        Some(warm) => sessions.keeping(warm),
+        None => sessions,
+    };
+    lambda::run(Employees::new(sessions).holding(hold.into())).await
 }

@@ -51,11 +51,14 @@ fn decision(
     match count {
         Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
             let released = matches!(held.given_back, GivenBack::Released);
-            metrics
-                .count(Metric::SlotsGranted, 1)
-                .count(Metric::SlotsReleased, u32::from(released))
-                .fraction(Metric::DecisionLatency, held.acquire.as_secs_f64() * 1_000.0)
-                .filled(Some(held.in_use), Some(held.max_connections))
+            let metrics = metrics.count(Metric::SlotsReleased, u32::from(released));
+            match held.woken {
+                None => metrics
+                    .count(Metric::SlotsGranted, 1)
+                    .fraction(Metric::DecisionLatency, held.acquire.as_secs_f64() * 1_000.0)
+                    .filled(Some(held.in_use), Some(held.max_connections)),
+                Some(woken) => metrics.count(Metric::LeasesRenewed, u32::from(woken.renewed)),
+            }
         }
         Err(AdmissionError::Rejected(Refused { reason, in_use, max_connections, .. })) => {
             metrics.count(Metric::of_refusal(*reason), 1).filled(*in_use, *max_connections)
@@ -76,7 +79,7 @@ mod tests {
     use std::time::Duration;
 
     use mysql_async::{Error, ServerError};
-    use rds_admission::client::{CounterError, Held, Phase};
+    use rds_admission::client::{CounterError, Held, Phase, Woken};
     use rds_admission::session::SessionError;
     use rds_admission::wire::Reason;
 
@@ -94,6 +97,7 @@ mod tests {
             given_back,
             in_use: 1,
             max_connections: 62,
+            woken: None,
         }
     }
 
@@ -171,5 +175,18 @@ mod tests {
             assert!(granted.contains(&metric), "{granted:?}");
         }
         assert!(granted.contains(&("SlotHoldTime", 40.0)), "{granted:?}");
+    }
+
+    #[test]
+    fn a_request_on_a_kept_slot_was_decided_by_nobody() {
+        let warm = |renewed| {
+            let woken = Some(Woken { renewed, replaced: false });
+            Ok(Admitted { value: Ok(3), held: Held { woken, ..held(GivenBack::Kept) } })
+        };
+        let expected = [("SlotHoldTime", 40.0), ("WarmRequests", 1.0)];
+        assert_eq!(of(&warm(false), Decided::There), expected);
+        assert_eq!(of(&warm(false), Decided::Here), expected);
+        let renewed = [&[("LeasesRenewed", 1.0)], &expected[..]].concat();
+        assert_eq!(of(&warm(true), Decided::Here), renewed);
     }
 }

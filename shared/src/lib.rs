@@ -15,6 +15,7 @@
 //! | [`aws`] | the AWS clients for these, with their timeouts |
 //! | [`secret`] | the database's credentials, kept, and followed through a rotation |
 //! | [`session`] | a connection that the server itself ends before the lease does |
+//! | [`warm`] | sessions under slots, kept from one piece of work to the next while the pool has room |
 //! | [`time`] | the clocks: the counter's, and a holder's that survives being frozen |
 //! | [`telemetry`] | the log line of an invocation, and the metrics in it |
 //!
@@ -46,4 +47,5 @@ pub mod session;
 pub mod store;
 pub mod telemetry;
 pub mod time;
+pub mod warm;
 pub mod wire;

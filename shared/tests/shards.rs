@@ -146,7 +146,7 @@ async fn a_repeated_acquire_is_the_same_one_in_whatever_shard_it_is() {
     controller.release(&pool(), *gone, None).await.expect("an answer");
     for (lease, shard) in rest {
         let renewed = controller.renew(&pool(), *lease, Seconds(60), None).await;
-        assert!(matches!(renewed, Ok(Renewed::Until(_))));
+        assert!(matches!(renewed, Ok(Renewed::Until { .. })));
         assert_eq!(shard_of(&take(&controller, *lease).await), Some(*shard));
     }
     assert_eq!(controller.store().read(&pool()).await.expect("the pool").in_use(), 5);
@@ -226,7 +226,7 @@ async fn an_instance_that_knows_items_which_are_gone_finds_the_others() {
     let held = elsewhere();
     take(&operator, held).await;
     let renewed = renewing.renew(&pool(), held, Seconds(60), None).await;
-    assert!(matches!(renewed, Ok(Renewed::Until(_))), "{renewed:?}");
+    assert!(matches!(renewed, Ok(Renewed::Until { .. })), "{renewed:?}");
     let released = releasing.release(&pool(), held, None).await;
     assert!(released.expect("an answer").released);
     for stale in all {

@@ -130,7 +130,9 @@ async fn every_call_may_be_repeated() {
 
     let renewed = store.renew(&pool(), one, TTL).await.expect("an answer");
     assert_eq!(store.renew(&pool(), one, TTL).await.expect("an answer"), renewed);
-    assert!(matches!(renewed, Renewed::Until(_)));
+    let standard_limit = NonZeroU32::new(60).expect("not 0");
+    let filling = Some(Filling { in_use: 1, standard_limit });
+    assert!(matches!(renewed, Renewed::Until { filling: told, .. } if told == filling));
 
     for expected in [true, false, false] {
         let release = store.release(&pool(), one).await.expect("an answer");
@@ -150,11 +152,12 @@ async fn a_renewal_that_was_delayed_does_not_shorten_a_later_one() {
     acquire(&store, one, Class::Standard).await;
     clock.advance(Seconds(20));
     let later = store.renew(&pool(), one, TTL).await.expect("an answer");
-    assert_eq!(later, Renewed::Until(START.plus(Seconds(20)).plus(TTL)));
+    let Renewed::Until { expires_at, .. } = later else { panic!("{later:?}") };
+    assert_eq!(expires_at, START.plus(Seconds(20)).plus(TTL));
     // It says how long the lease lasts, not how long it would have made it last.
     assert_eq!(delayed.renew(&pool(), one, TTL).await.expect("an answer"), later);
     let now = store.read(&pool()).await.expect("the pool");
-    assert_eq!(Renewed::Until(now.leases[&one]), later);
+    assert_eq!(now.leases[&one], expires_at);
 }
 
 #[tokio::test]

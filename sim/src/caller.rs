@@ -5,10 +5,11 @@ use std::time::Duration;
 use rand::RngExt;
 use rds_admission::pool::LeaseId;
 use rds_admission::pool::frugal::{self, Tour};
+use rds_admission::pool::warm::Filling;
 use rds_admission::time::{Seconds, UnixSeconds};
 
-use crate::chance::exponential;
-use crate::scenario::{Algorithm, Arrivals, Via};
+use crate::chance::{Latency, exponential};
+use crate::scenario::{Algorithm, Via};
 use crate::table::{Item, second};
 use crate::world::{Event, Request, World};
 
@@ -19,10 +20,18 @@ pub(crate) struct Caller {
     pub(crate) client: Option<usize>,
     /// The container that it is in, where that decides; else the counter that it is at.
     pub(crate) instance: Option<usize>,
+    /// The query's instance that serves it, where they are told apart.
+    pub(crate) holder: Option<usize>,
     /// Its lease: another one each time that it asks.
     pub(crate) lease: LeaseId,
     /// When the lease expires.
     pub(crate) until: UnixSeconds,
+    /// When it ends, as the holder reckons.
+    pub(crate) lease_ends: Duration,
+    /// What the last write of the lease told of its item.
+    pub(crate) filling: Option<Filling>,
+    /// Whether it asks for more time under the lease that it has.
+    pub(crate) renews: bool,
     /// The item that its lease is in, or that it is at.
     pub(crate) item: usize,
     /// Items that it was sent to, by the plain algorithm.
@@ -33,6 +42,8 @@ pub(crate) struct Caller {
     pub(crate) arrived: Duration,
     /// When it asked, the last time.
     pub(crate) asked: Duration,
+    /// How long it works with its slot.
+    pub(crate) work: Duration,
     /// When its work ended.
     pub(crate) ended: Duration,
     /// How often it was refused.
@@ -60,21 +71,37 @@ impl World<'_> {
         }
         self.next_arrives();
         self.tally.arrived(now);
-        if self.callers.len() - self.vacant.len() >= self.scenario.containers {
+        let room = self.callers.len() - self.vacant.len() < self.scenario.containers;
+        if self.scenario.query.is_none() && room {
+            let caller = self.enters(client);
+            self.asks(caller);
+        } else if let Some(taken) = self.holder_for_a_request() {
+            let caller = self.enters(client);
+            self.starts(caller, taken);
+        } else {
             self.tally.turned_away(now);
             self.comes_again(client, Duration::from_secs(1));
-            return;
         }
+    }
+
+    /// Somebody is there, who has nothing yet.
+    pub(crate) fn enters(&mut self, client: Option<usize>) -> usize {
+        let now = self.agenda.now();
         let caller = Caller {
             client,
             instance: None,
+            holder: None,
             lease: LeaseId::random(&mut self.dice),
             until: second(now),
+            lease_ends: now,
+            filling: None,
+            renews: false,
             item: 0,
             tried: 0,
             tour: None,
             arrived: now,
             asked: now,
+            work: Duration::ZERO,
             ended: now,
             refusals: 0,
             throttled: 0,
@@ -84,14 +111,21 @@ impl World<'_> {
             Some(left) => *left = caller,
             None => self.callers.push(caller),
         }
-        self.asks(place);
+        place
     }
 
+    /// Asks for a slot, under a lease of its own choice.
     pub(crate) fn asks(&mut self, caller: usize) {
+        self.callers[caller].lease = LeaseId::random(&mut self.dice);
+        self.calls(caller);
+    }
+
+    /// Asks for its lease, or for more time under it.
+    pub(crate) fn calls(&mut self, caller: usize) {
         let now = self.agenda.now();
-        let ttl = Seconds::covering(self.scenario.lease);
+        let ttl = self.lease_for(caller);
         let this = &mut self.callers[caller];
-        this.lease = LeaseId::random(&mut self.dice);
+        this.lease_ends = now + Duration::from(ttl);
         this.until = match self.scenario.algorithm {
             // What is counted only is never over.
             Algorithm::BareCount => UnixSeconds(u64::MAX),
@@ -114,11 +148,15 @@ impl World<'_> {
         if self.callers[caller].instance.is_some() {
             return self.decide(caller);
         }
-        if let Some((instance, ready)) = self.deciders.take(&self.scenario.cloud, &mut self.dice) {
+        if let Some((instance, ready)) = self.decider_for(caller) {
             self.callers[caller].instance = Some(instance);
             self.agenda.after(ready, Event::Begins(caller));
+            return;
+        }
+        self.tally.counter_throttled(self.agenda.now());
+        if self.callers[caller].renews {
+            self.hop(Event::LetsGo(caller, true));
         } else {
-            self.tally.counter_throttled(self.agenda.now());
             let pause = self.plain_retry_after();
             self.hop(Event::Hears(caller, Err(pause)));
         }
@@ -133,7 +171,8 @@ impl World<'_> {
     pub(crate) fn answer(&mut self, caller: usize, decided: Result<(), Duration>) {
         if decided.is_err() {
             let free = self.items.iter().map(Item::free).sum();
-            self.tally.refused(self.agenda.now(), free);
+            let kept = self.items.iter().map(Item::kept).sum();
+            self.tally.refused(self.agenda.now(), free, kept);
         }
         self.leave_counter(caller);
         self.hop(Event::Hears(caller, decided));
@@ -147,7 +186,10 @@ impl World<'_> {
     }
 
     fn leave_instance(&mut self, caller: usize) {
-        if let Some(instance) = self.callers[caller].instance.take() {
+        let decides = self.decides_for_itself();
+        if let Some(instance) = self.callers[caller].instance.take()
+            && !decides
+        {
             self.deciders.leave(instance);
         }
     }
@@ -158,14 +200,8 @@ impl World<'_> {
         let (client, waited) = (this.client, now.saturating_sub(this.arrived));
         self.tally.decided(now, now.saturating_sub(this.asked), heard.is_ok());
         let Err(retry_after) = heard else {
-            self.tally.admitted(now, waited);
-            if let Some(client) = client.and_then(|client| self.clients.get_mut(client)) {
-                self.tally.served(now.saturating_sub(client.since), client.refused);
-                *client = Client { grants: client.grants + 1, refused: 0, since: now };
-            }
-            let (work, crashes) = self.scenario.draw_work(&mut self.dice);
-            let end = if crashes { Event::Leaves(caller) } else { Event::Ends(caller) };
-            return self.agenda.after(work, end);
+            self.connects(caller);
+            return self.works(caller, self.scenario.cloud.connect);
         };
         let this = &mut self.callers[caller];
         this.refusals += 1;
@@ -180,9 +216,38 @@ impl World<'_> {
         self.leaves(caller, Some(retry_after));
     }
 
+    /// It has a slot, and works with it as soon as its connection is ready.
+    pub(crate) fn works(&mut self, caller: usize, ready: Latency) {
+        let now = self.agenda.now();
+        let Caller { client, arrived, .. } = self.callers[caller];
+        self.tally.admitted(now, now.saturating_sub(arrived));
+        if let Some(client) = client.and_then(|client| self.clients.get_mut(client)) {
+            self.tally.served(now.saturating_sub(client.since), client.refused);
+            *client = Client { grants: client.grants + 1, refused: 0, since: now };
+        }
+        let (ready, work, crashes) = self.scenario.draw_work(ready, &mut self.dice);
+        self.callers[caller].work = work;
+        let end = if crashes { Event::Crashes(caller) } else { Event::Ends(caller) };
+        self.agenda.after(ready + work, end);
+    }
+
     pub(crate) fn ends(&mut self, caller: usize) {
         self.callers[caller].ended = self.agenda.now();
-        self.hop(Event::GivesBack(caller));
+        if self.may_keep(caller).is_some() {
+            self.clears(caller);
+        } else {
+            self.closes(caller);
+        }
+    }
+
+    /// Its caller is answered.
+    pub(crate) fn is_done(&mut self, caller: usize) {
+        let now = self.agenda.now();
+        let Caller { holder, arrived, work, .. } = self.callers[caller];
+        if holder.is_some() {
+            self.tally.answered(now, now.saturating_sub(arrived), work);
+        }
+        self.leaves(caller, None);
     }
 
     /// A give-back reaches those that decide. It waits for no decision: it goes to the table at once.
@@ -191,7 +256,7 @@ impl World<'_> {
         if self.callers[caller].instance.is_some() {
             return self.send(caller, Request::Release, Duration::ZERO);
         }
-        if let Some((instance, ready)) = self.deciders.take(&self.scenario.cloud, &mut self.dice) {
+        if let Some((instance, ready)) = self.decider_for(caller) {
             self.callers[caller].instance = Some(instance);
             self.send(caller, Request::Release, ready);
         } else {
@@ -211,13 +276,14 @@ impl World<'_> {
     /// the time that it was told.
     pub(crate) fn leaves(&mut self, caller: usize, retry_after: Option<Duration>) {
         self.leave_instance(caller);
+        self.leave_holder(caller);
         self.vacant.push(caller);
         let client = self.callers[caller].client;
-        let pause = match (retry_after, self.scenario.arrivals) {
+        let pause = match (retry_after, self.scenario.arrivals.think()) {
             // `Retry-After` counts whole seconds.
             (Some(pause), _) => Seconds::covering(pause).into(),
-            (None, Arrivals::Closed(_, think)) => exponential(think, &mut self.dice),
-            (None, _) => Duration::ZERO,
+            (None, Some(think)) => exponential(think, &mut self.dice),
+            (None, None) => Duration::ZERO,
         };
         self.comes_again(client, pause);
     }

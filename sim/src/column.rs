@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::outcome::{Outcome, Times};
+use crate::outcome::{Outcome, Times, number};
 use crate::scenario::Scenario;
 
 /// What a table shows of a run.
@@ -54,6 +54,28 @@ pub enum Column {
     Fairness,
     /// Slots that nobody can ever get again.
     Lost,
+    /// Answers a second to callers that were admitted.
+    Answers,
+    /// Connections that were made, for 1,000 admissions.
+    Connects,
+    /// Requests to the table, for 1,000 admissions.
+    Requests,
+    /// Write units, for 1,000 admissions.
+    WriteUnits,
+    /// How long an answer took.
+    Answer,
+    /// How much of that was not the work.
+    BesideTheWork,
+    /// Slots out on average.
+    Out,
+    /// How many of them were kept.
+    Kept,
+    /// The largest share of an item's slots that was ever kept.
+    MostKept,
+    /// Connections that were open on average.
+    Connections,
+    /// Refusals while one slot of twenty, or more, was kept.
+    BesideKept,
 }
 
 impl Column {
@@ -82,12 +104,23 @@ impl Column {
             Self::MostRefused => "refused in a row, at most",
             Self::Fairness => "Jain's index",
             Self::Lost => "slots lost",
+            Self::Answers => "answers/s",
+            Self::Connects => "connections / 1,000 answers",
+            Self::Requests => "requests / 1,000",
+            Self::WriteUnits => "write units / 1,000",
+            Self::Answer => "answer p50, p99",
+            Self::BesideTheWork => "without the work p50, p99",
+            Self::Out => "slots out",
+            Self::Kept => "of them kept",
+            Self::MostKept => "kept of a shard at most",
+            Self::Connections => "connections",
+            Self::BesideKept => "refusals beside 5 % kept",
         }
     }
 
     pub(crate) fn cell(self, scenario: &Scenario, outcome: &Outcome) -> String {
         let measured = scenario.length.saturating_sub(scenario.warm_up).as_secs_f64();
-        let rate = |count: u64| format!("{:.0}", crate::outcome::number(count) / measured);
+        let rate = |count: u64| format!("{:.0}", number(count) / measured);
         match self {
             Self::Name => scenario.name.clone(),
             Self::Goodput => {
@@ -116,12 +149,27 @@ impl Column {
             Self::MostRefused => outcome.most_refused.to_string(),
             Self::Fairness => format!("{:.3}", outcome.fairness),
             Self::Lost => outcome.lost.to_string(),
+            Self::Answers => format!("{:.0}", outcome.goodput),
+            Self::Connects => thousandth(outcome, number(outcome.connects)),
+            Self::Requests => thousandth(outcome, number(outcome.requests)),
+            Self::WriteUnits => thousandth(outcome, outcome.write_units),
+            Self::Answer => halves(outcome.answer),
+            Self::BesideTheWork => halves(outcome.beside_the_work),
+            Self::Out => format!("{:.1}", outcome.out),
+            Self::Kept => format!("{:.1}", outcome.kept),
+            Self::MostKept => percent(outcome.most_kept),
+            Self::Connections => format!("{:.1}", outcome.connections),
+            Self::BesideKept => percent(outcome.beside_kept_share()),
         }
     }
 }
 
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+fn thousandth(outcome: &Outcome, count: f64) -> String {
+    format!("{:.1}", outcome.of_a_thousand(count))
 }
 
 fn halves(times: Times) -> String {

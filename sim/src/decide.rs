@@ -15,6 +15,9 @@ impl World<'_> {
     pub(crate) fn decide(&mut self, caller: usize) {
         let now = self.agenda.now();
         let Some(instance) = self.callers[caller].instance else { return };
+        if self.callers[caller].renews {
+            return self.send(caller, Request::Renew, Duration::ZERO);
+        }
         let step = match self.scenario.algorithm {
             Algorithm::BareCount | Algorithm::Plain => self.next_item(caller),
             Algorithm::Frugal => {
@@ -86,10 +89,13 @@ impl World<'_> {
         let reply = match request {
             Request::Look => item.look(now, self.scenario.cloud.staleness, &mut self.dice),
             Request::Acquire => item.acquire(now, this.lease, this.until),
+            Request::Renew => item.renew(now, this.lease, this.until),
             Request::Release => item.release(now, this.lease),
         };
+        let taken_over = item.taken_over();
         let used = item.used.since(before);
         self.tally.used(now, this.item, request, &reply, used);
+        self.tally.bereft(self.holders.open_under(&taken_over));
         match reply {
             Reply::Granted(_) => self.tally.slots(now, &self.items),
             Reply::Released => {
@@ -109,6 +115,7 @@ impl World<'_> {
         match (request, reply) {
             (Request::Look, reply) => self.looked(caller, reply),
             (Request::Acquire, reply) => self.asked(caller, reply),
+            (Request::Renew, reply) => self.renewed(caller, reply),
             (Request::Release, Reply::Throttled) => self.gives_back_later(caller),
             (Request::Release, _) => {
                 self.remembers_release(caller);
@@ -183,6 +190,7 @@ impl World<'_> {
         match reply {
             Reply::Granted(pool) => {
                 memory.granted(item, now, lease, &seen(&pool));
+                self.callers[caller].filling = pool.filling();
                 self.answer(caller, Ok(()));
             }
             Reply::Full(pool) => {

@@ -7,6 +7,7 @@ use rand::RngExt;
 use rds_admission::pool::frugal::{Frugal, Tuning};
 
 use crate::chance::Dice;
+use crate::fleet::Fleet;
 use crate::scenario::{Cloud, Routing, Scenario, Via};
 
 /// One instance.
@@ -22,9 +23,7 @@ pub(crate) struct Instance {
 #[derive(Debug)]
 pub(crate) struct Deciders {
     pub(crate) instances: Vec<Instance>,
-    idle: Vec<usize>,
-    most: usize,
-    routing: Routing,
+    fleet: Fleet,
     shared: bool,
     items: NonZeroUsize,
     tuning: Tuning,
@@ -39,19 +38,12 @@ impl Deciders {
         };
         let mut deciders = Self {
             instances: Vec::new(),
-            idle: Vec::new(),
-            most,
-            routing,
+            fleet: Fleet::new(most, routing),
             shared,
             items: NonZeroUsize::new(scenario.items() as usize).unwrap_or(NonZeroUsize::MIN),
             tuning: scenario.tuning,
         };
-        if let Routing::Any(warm) = routing {
-            for _ in 0..warm.min(most) {
-                let instance = deciders.start();
-                deciders.idle.push(instance);
-            }
-        }
+        deciders.start(deciders.fleet.started());
         deciders
     }
 
@@ -60,31 +52,32 @@ impl Deciders {
         if self.shared {
             return Some((dice.random_range(0..self.instances.len()), Duration::ZERO));
         }
-        let idle = match self.routing {
-            Routing::Any(_) if self.idle.len() > 1 => {
-                let nth = dice.random_range(0..self.idle.len());
-                Some(self.idle.swap_remove(nth))
-            }
-            _ => self.idle.pop(),
-        };
-        if let Some(instance) = idle {
-            return Some((instance, Duration::ZERO));
-        }
-        (self.instances.len() < self.most).then(|| (self.start(), cloud.cold_start.draw(dice)))
+        let taken = self.fleet.take(dice)?;
+        self.start(self.fleet.started());
+        let ready = if taken.starts { cloud.cold_start.draw(dice) } else { Duration::ZERO };
+        Some((taken.instance, ready))
+    }
+
+    /// The memory of the query's own instance, which decides for itself.
+    pub(crate) fn of(&mut self, holder: usize) -> usize {
+        self.start(holder + 1);
+        holder
     }
 
     /// A call is over.
     pub(crate) fn leave(&mut self, instance: usize) {
         if !self.shared {
-            self.idle.push(instance);
+            self.fleet.leave(instance);
         }
     }
 
-    fn start(&mut self) -> usize {
-        self.instances.push(Instance {
-            memory: Frugal::new(self.items, self.tuning),
-            looking: vec![None; self.items.get()],
-        });
-        self.instances.len() - 1
+    /// Lets there be so many, at the least.
+    fn start(&mut self, count: usize) {
+        while self.instances.len() < count {
+            self.instances.push(Instance {
+                memory: Frugal::new(self.items, self.tuning),
+                looking: vec![None; self.items.get()],
+            });
+        }
     }
 }

@@ -17,16 +17,40 @@ pub struct Outcome {
     pub refusals: u64,
     /// Refusals while one slot of twenty, or more, was free.
     pub refused_beside_room: u64,
+    /// Refusals while one slot of twenty, or more, was kept by somebody who had nothing to do.
+    pub refused_beside_kept: u64,
     /// Calls that Lambda throttled, as no counter was free for them.
     pub counter_throttled: u64,
     /// Admissions a second.
     pub goodput: f64,
     /// Slots that were out, of all, on average.
     pub utilisation: f64,
+    /// Slots that were out, on average.
+    pub out: f64,
     /// The most slots that were ever out at once.
     pub most_out: u32,
     /// Slots that are out in the end and that nobody can ever get.
     pub lost: u32,
+    /// Slots out, on average, that somebody kept who had nothing to do.
+    pub kept: f64,
+    /// The largest share of an item's standard slots that was ever kept at once.
+    pub most_kept: f64,
+    /// Connections to the database that were open, on average. Told where the query's instances are.
+    pub connections: f64,
+    /// The most of them that were ever open at once.
+    pub most_connections: u32,
+    /// Connections that were made.
+    pub connects: u64,
+    /// Connections that were still open when their lease was taken over, ever.
+    pub bereft: u64,
+    /// Requests to the table, those that it throttled included.
+    pub requests: u64,
+    /// Write units of all items together.
+    pub write_units: f64,
+    /// Renewals.
+    pub renewals: u64,
+    /// Renewals of leases that were not out any more.
+    pub lost_renewals: u64,
     /// Looks.
     pub looks: u64,
     /// Acquires that were refused by their condition.
@@ -53,6 +77,11 @@ pub struct Outcome {
     pub waited: Times,
     /// How long clients that come back had been without a slot when they got one.
     pub between: Times,
+    /// How long requests took that were admitted, from the caller's arrival until it is answered. Told where
+    /// the query's instances are.
+    pub answer: Times,
+    /// The same without the work: a slot, a connection, and giving them back or keeping them.
+    pub beside_the_work: Times,
     /// The most calls of a client that were refused in a row.
     pub most_refused: u32,
     /// Jain's index of the slots that clients got: 1 when all got as many.
@@ -95,10 +124,22 @@ impl Outcome {
         number(self.failed_writes) / number(self.admitted.max(1))
     }
 
+    /// What of so many falls on 1,000 admissions.
+    #[must_use]
+    pub fn of_a_thousand(&self, count: f64) -> f64 {
+        1_000.0 * count / number(self.admitted.max(1))
+    }
+
     /// Callers that were rejected, of all that were decided.
     #[must_use]
     pub fn rejected_share(&self) -> f64 {
         number(self.rejected) / number((self.rejected + self.admitted).max(1))
+    }
+
+    /// Refusals beside kept slots, of all.
+    #[must_use]
+    pub fn beside_kept_share(&self) -> f64 {
+        number(self.refused_beside_kept) / number(self.refusals.max(1))
     }
 
     /// Refusals beside free slots, of all.

@@ -19,12 +19,16 @@ use crate::world::run;
 /// Simulates the runs of a section.
 ///
 /// # Errors
-/// When more slots were out than there are: then the simulation or the rules are wrong.
+/// When more slots were out than there are, or a connection was open without one: then the simulation or the
+/// rules are wrong.
 pub fn section(section: &Section) -> Result<Table> {
     let mut table = table(section.columns.iter().map(|column| column.head()));
     for (scenario, outcome) in section.rows.iter().zip(run_all(&section.rows)) {
         let (out, slots) = (outcome.most_out, scenario.slots);
         ensure!(out <= slots, "{}: {out} of {slots} slots were out", scenario.name);
+        let (open, bereft) = (outcome.most_connections, outcome.bereft);
+        ensure!(open <= slots, "{}: {open} connections for {slots} slots", scenario.name);
+        ensure!(bereft == 0, "{}: {bereft} connections without a lease", scenario.name);
         table.add_row(section.columns.iter().map(|column| column.cell(scenario, &outcome)));
     }
     Ok(table)

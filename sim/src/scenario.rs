@@ -4,9 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use rand::RngExt;
+use rds_admission::pool::GRACE;
 use rds_admission::pool::frugal::Tuning;
+use rds_admission::pool::warm::Warm;
 
 use crate::chance::{Dice, Latency, exponential};
+pub use crate::cloud::Cloud;
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -29,6 +32,8 @@ pub struct Scenario {
     pub lease: Duration,
     /// Who decides.
     pub via: Via,
+    /// The query's instances, where it matters which of them a request meets.
+    pub query: Option<Query>,
     /// How it is decided.
     pub algorithm: Algorithm,
     /// The numbers that the frugal rule depends on.
@@ -55,6 +60,28 @@ pub enum Arrivals {
     Closed(u32, Duration),
     /// A rush that ends: so many a second, and from this time on only so many.
     Ebb(f64, Duration, f64),
+    /// Clients that come back, as in [`Closed`](Self::Closed): so many, and from this time on so many, the
+    /// new ones within a second.
+    Surge {
+        /// Clients at first.
+        before: u32,
+        /// When the others come.
+        at: Duration,
+        /// Clients after that.
+        after: u32,
+        /// The mean pause of a client that was served.
+        think: Duration,
+    },
+}
+
+impl Arrivals {
+    /// The mean pause of a client that was served, where clients come back.
+    pub(crate) fn think(self) -> Option<Duration> {
+        match self {
+            Self::Open(_) | Self::Ebb(..) => None,
+            Self::Closed(_, think) | Self::Surge { think, .. } => Some(think),
+        }
+    }
 }
 
 /// How long a holder works with its slot.
@@ -104,6 +131,15 @@ pub enum Via {
     Processes(usize),
 }
 
+/// The instances of the query: each serves one request at a time, and keeps to itself what it has.
+#[derive(Debug, Clone, Copy)]
+pub struct Query {
+    /// Which of the idle ones takes a request.
+    pub routing: Routing,
+    /// How they keep their slots. `None` when each request takes one and gives it back.
+    pub warm: Option<Warm>,
+}
+
 /// How it is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
@@ -125,60 +161,6 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// What surrounds the algorithm.
-#[derive(Debug, Clone, Copy)]
-pub struct Cloud {
-    /// An eventually consistent read.
-    pub read: Latency,
-    /// A conditional write.
-    pub write: Latency,
-    /// Invoking the counter, there and back, without its work.
-    pub invoke: Latency,
-    /// Starting an instance.
-    pub cold_start: Latency,
-    /// Connecting to the database.
-    pub connect: Latency,
-    /// How far the two followers of an item's three replicas are behind, on average.
-    pub staleness: Duration,
-    /// Write units that an item takes in a second.
-    pub writes: f64,
-    /// Read units that an item takes in a second.
-    pub reads: f64,
-    /// Tries of an acquire when the table throttles.
-    pub acquire_tries: u32,
-    /// Tries of a release, after which the holder begins anew.
-    pub release_tries: u32,
-    /// The bound of the pause after the first throttled try; it doubles.
-    pub backoff: Duration,
-}
-
-impl Default for Cloud {
-    fn default() -> Self {
-        Self {
-            read: Latency::millis(4, 15),
-            write: Latency::millis(6, 20),
-            invoke: Latency::millis(12, 40),
-            cold_start: Latency::millis(150, 400),
-            connect: Latency::millis(5, 20),
-            staleness: Duration::from_millis(20),
-            writes: 1_000.0,
-            reads: 3_000.0,
-            acquire_tries: 1,
-            release_tries: 6,
-            backoff: Duration::from_millis(50),
-        }
-    }
-}
-
-impl Cloud {
-    /// With the retries that the SDK makes unless told otherwise: of an acquire as of a release, and after
-    /// up to a second (<https://docs.rs/aws-smithy-types/latest/aws_smithy_types/retry/struct.RetryConfig.html>).
-    #[must_use]
-    pub fn with_the_sdks_retries(self) -> Self {
-        Self { acquire_tries: 3, release_tries: 3, backoff: Duration::from_secs(1), ..self }
-    }
-}
-
 impl Default for Scenario {
     /// The reference: a pool of 60 slots that are held for a second, ten times the callers that it can
     /// admit, and counters of which the one that was used last is used again.
@@ -193,6 +175,7 @@ impl Default for Scenario {
             crashes: 0.0,
             lease: Duration::from_secs(35),
             via: Via::Counter(1_000, Routing::Recent),
+            query: None,
             algorithm: Algorithm::Frugal,
             tuning: Tuning::default(),
             wait: Duration::ZERO,
@@ -264,10 +247,16 @@ impl Scenario {
         Self { name: name.into(), ..self }
     }
 
-    pub(crate) fn draw_work(&self, dice: &mut Dice) -> (Duration, bool) {
-        let connect = self.cloud.connect.draw(dice);
+    /// What a request may take until it is answered: its lease covers that, and a grace.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.lease.saturating_sub(GRACE.into())
+    }
+
+    /// The time until the work can begin, that of the work, and whether it ends with a crash.
+    pub(crate) fn draw_work(&self, begins: Latency, dice: &mut Dice) -> (Duration, Duration, bool) {
+        let begins = begins.draw(dice);
         // A holder stops before its lease is over.
         let hold = self.hold.draw(dice).min(self.lease.mul_f64(0.8));
-        (connect + hold, dice.random_bool(self.crashes))
+        (begins, hold, dice.random_bool(self.crashes))
     }
 }

@@ -1,5 +1,7 @@
 //! What is simulated for `docs/simulation.md`: a section for each question.
 
+mod warm;
+
 use std::time::Duration;
 
 use crate::column::Column;
@@ -44,6 +46,9 @@ pub fn all() -> Vec<Section> {
         crashes(),
         retries(),
         staleness(),
+        warm::steady(),
+        warm::surge(),
+        warm::sparse(),
     ]
 }
 

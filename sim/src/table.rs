@@ -1,6 +1,7 @@
 //! The DynamoDB table: items, their limits, and what is billed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ pub(crate) enum Reply {
     Full(Pool),
     /// The lease is back.
     Released,
+    /// The lease lasts longer; the item after that.
+    Renewed(Pool),
+    /// The lease is not out.
+    Lost,
 }
 
 /// One item: a pool, or a shard of one.
@@ -41,6 +46,10 @@ pub(crate) struct Item {
     /// What changed, as far back as a replica may be: each lease with its expiry when it came in, without
     /// when it went.
     history: VecDeque<(Duration, LeaseId, UnixSeconds, bool)>,
+    /// The leases of those out that were put aside.
+    kept: BTreeSet<LeaseId>,
+    /// Leases that were over and were taken from their holders, until somebody asks.
+    taken_over: Vec<LeaseId>,
 }
 
 /// What an item was asked for.
@@ -79,6 +88,8 @@ impl Item {
             writes: Bucket::per_second(scenario.cloud.writes),
             reads: Bucket::per_second(scenario.cloud.reads),
             history: VecDeque::new(),
+            kept: BTreeSet::new(),
+            taken_over: Vec::new(),
         }
     }
 
@@ -118,10 +129,7 @@ impl Item {
                 if !self.write(now) {
                     return Reply::Throttled;
                 }
-                for (old, until) in expired {
-                    self.pool.leases.remove(&old);
-                    self.changed(now, old, until, false);
-                }
+                self.takes_over(now, expired);
             }
             AcquirePlan::Held { .. } | AcquirePlan::Full | AcquirePlan::Draining => {
                 return Reply::Full(self.pool.clone());
@@ -143,6 +151,57 @@ impl Item {
         Reply::Released
     }
 
+    /// The conditional write of a renewal.
+    pub(crate) fn renew(&mut self, now: Duration, lease: LeaseId, until: UnixSeconds) -> Reply {
+        if !self.write(now) {
+            return Reply::Throttled;
+        }
+        let Some(current) = self.pool.leases.get(&lease).copied() else { return Reply::Lost };
+        let renewed = Pool::renewed(current, until);
+        self.changed(now, lease, current, false);
+        self.pool.leases.insert(lease, renewed);
+        self.changed(now, lease, renewed, true);
+        Reply::Renewed(self.pool.clone())
+    }
+
+    /// The conditional write that takes away what is over, where something is.
+    pub(crate) fn sweep(&mut self, now: Duration) {
+        let expired = self.pool.plan_sweep(second(now));
+        if !expired.is_empty() && self.write(now) {
+            self.takes_over(now, expired);
+        }
+    }
+
+    fn takes_over(&mut self, now: Duration, expired: BTreeMap<LeaseId, UnixSeconds>) {
+        for (old, until) in expired {
+            self.pool.leases.remove(&old);
+            self.changed(now, old, until, false);
+            self.taken_over.push(old);
+        }
+    }
+
+    /// The leases that were taken over since this was asked last.
+    pub(crate) fn taken_over(&mut self) -> Vec<LeaseId> {
+        mem::take(&mut self.taken_over)
+    }
+
+    /// The holder of `lease` puts it aside, until its next request.
+    pub(crate) fn keeps(&mut self, lease: LeaseId) {
+        if self.pool.leases.contains_key(&lease) {
+            self.kept.insert(lease);
+        }
+    }
+
+    /// It is no longer put aside.
+    pub(crate) fn uses(&mut self, lease: LeaseId) {
+        self.kept.remove(&lease);
+    }
+
+    /// Leases out that were put aside.
+    pub(crate) fn kept(&self) -> u32 {
+        u32::try_from(self.kept.len()).unwrap_or(u32::MAX)
+    }
+
     /// Slots that are free now.
     pub(crate) fn free(&self) -> u32 {
         self.pool.size.max_connections().saturating_sub(self.pool.in_use())
@@ -157,6 +216,9 @@ impl Item {
     }
 
     fn changed(&mut self, now: Duration, lease: LeaseId, until: UnixSeconds, came: bool) {
+        if !came {
+            self.kept.remove(&lease);
+        }
         self.history.push_back((now, lease, until, came));
         while self.history.front().is_some_and(|(at, ..)| *at + Self::OLDEST < now) {
             self.history.pop_front();

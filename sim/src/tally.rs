@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use rds_admission::time::UnixSeconds;
 
 use crate::caller::Client;
+use crate::gauge::Gauge;
 use crate::outcome::{Outcome, Times, number};
 use crate::scenario::Scenario;
 use crate::table::{Item, Reply, Used};
@@ -22,9 +23,9 @@ pub(crate) struct Tally {
     /// The counts that are handed out as they are.
     counts: Outcome,
     slots: u32,
-    out: u32,
-    changed: Duration,
-    slot_seconds: f64,
+    out: Gauge,
+    kept: Gauge,
+    connections: Gauge,
     by_item: Vec<Used>,
     /// For each item the second that it is, and the write units in it.
     this_second: Vec<(u64, f64)>,
@@ -33,19 +34,22 @@ pub(crate) struct Tally {
     release: Histogram<u64>,
     waited: Histogram<u64>,
     between: Histogram<u64>,
+    answer: Histogram<u64>,
+    beside_the_work: Histogram<u64>,
 }
 
 impl Tally {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let items = scenario.items() as usize;
+        let gauge = || Gauge::new(scenario.warm_up, scenario.length);
         Self {
             from: scenario.warm_up,
             to: scenario.length,
             counts: Outcome::default(),
             slots: scenario.slots,
-            out: 0,
-            changed: Duration::ZERO,
-            slot_seconds: 0.0,
+            out: gauge(),
+            kept: gauge(),
+            connections: gauge(),
             by_item: vec![Used::default(); items],
             this_second: vec![(0, 0.0); items],
             grant: histogram(),
@@ -53,6 +57,8 @@ impl Tally {
             release: histogram(),
             waited: histogram(),
             between: histogram(),
+            answer: histogram(),
+            beside_the_work: histogram(),
         }
     }
 
@@ -72,11 +78,13 @@ impl Tally {
         self.counts.counter_throttled += u64::from(self.measures(now));
     }
 
-    /// A refusal, while so many slots were free.
-    pub(crate) fn refused(&mut self, now: Duration, free: u32) {
+    /// A refusal, while so many slots were free and so many kept.
+    pub(crate) fn refused(&mut self, now: Duration, free: u32, kept: u32) {
         if self.measures(now) {
+            let much = |slots: u32| u64::from(slots.saturating_mul(20) >= self.slots);
             self.counts.refusals += 1;
-            self.counts.refused_beside_room += u64::from(free.saturating_mul(20) >= self.slots);
+            self.counts.refused_beside_room += much(free);
+            self.counts.refused_beside_kept += much(kept);
         }
     }
 
@@ -111,12 +119,43 @@ impl Tally {
 
     /// The slots that are out have changed.
     pub(crate) fn slots(&mut self, now: Duration, items: &[Item]) {
-        let measured = |at: Duration| at.clamp(self.from, self.to);
-        let lasted = measured(now).saturating_sub(measured(self.changed));
-        self.slot_seconds += f64::from(self.out) * lasted.as_secs_f64();
-        self.changed = now;
-        self.out = items.iter().map(|item| item.pool.in_use()).sum();
-        self.counts.most_out = self.counts.most_out.max(self.out);
+        self.out.set(now, items.iter().map(|item| item.pool.in_use()).sum());
+        self.kept.set(now, items.iter().map(Item::kept).sum());
+        let shares = items
+            .iter()
+            .map(|item| f64::from(item.kept()) / f64::from(item.pool.size.standard_limit()));
+        self.counts.most_kept = shares.fold(self.counts.most_kept, f64::max);
+    }
+
+    /// So many connections are open.
+    pub(crate) fn connections(&mut self, now: Duration, open: u32) {
+        self.connections.set(now, open);
+    }
+
+    /// A connection is made.
+    pub(crate) fn connects(&mut self, now: Duration) {
+        self.counts.connects += u64::from(self.measures(now));
+    }
+
+    /// Leases were taken over, and so many connections under them were still open.
+    pub(crate) fn bereft(&mut self, connections: u64) {
+        self.counts.bereft += connections;
+    }
+
+    /// A request is answered after so long, of which it had worked so long.
+    pub(crate) fn answered(&mut self, now: Duration, took: Duration, worked: Duration) {
+        if self.measures(now) {
+            record(&mut self.answer, took);
+            record(&mut self.beside_the_work, took.saturating_sub(worked));
+        }
+    }
+
+    /// An item was swept, which has used that much of it.
+    pub(crate) fn swept(&mut self, now: Duration, used: Used) {
+        if self.measures(now) {
+            self.counts.requests += u64::from(used.writes > 0.0);
+            self.counts.write_units += used.writes;
+        }
     }
 
     /// A request was answered, and has used that much of an item.
@@ -137,6 +176,8 @@ impl Tally {
         if !self.measures(now) {
             return;
         }
+        self.counts.requests += 1;
+        self.counts.write_units += used.writes;
         self.by_item[item].writes += used.writes;
         self.by_item[item].reads += used.reads;
         match (request, reply) {
@@ -150,12 +191,13 @@ impl Tally {
                 self.counts.failed_writes += 1;
                 self.counts.units += used.writes * WRITE;
             }
+            (_, Reply::Renewed(_)) => self.counts.renewals += 1,
+            (_, Reply::Lost) => self.counts.lost_renewals += 1,
             _ => {}
         }
     }
 
     pub(crate) fn outcome(mut self, items: &[Item], clients: &[Client]) -> Outcome {
-        self.slots(self.to.max(self.changed), items);
         let seconds = self.to.saturating_sub(self.from).as_secs_f64();
         let most =
             |units: fn(&Used) -> f64| self.by_item.iter().map(units).fold(0.0, f64::max) / seconds;
@@ -165,7 +207,12 @@ impl Tally {
         let refused = clients.iter().map(|client| client.refused).max().unwrap_or_default();
         Outcome {
             goodput: number(self.counts.admitted) / seconds,
-            utilisation: self.slot_seconds / seconds / f64::from(self.slots),
+            utilisation: self.out.mean() / f64::from(self.slots),
+            out: self.out.mean(),
+            most_out: self.out.most(),
+            kept: self.kept.mean(),
+            connections: self.connections.mean(),
+            most_connections: self.connections.most(),
             lost: u32::try_from(lost.sum::<usize>()).unwrap_or(u32::MAX),
             writes: most(|used| used.writes),
             reads: most(|used| used.reads),
@@ -174,6 +221,8 @@ impl Tally {
             release: times(&self.release),
             waited: times(&self.waited),
             between: times(&self.between),
+            answer: times(&self.answer),
+            beside_the_work: times(&self.beside_the_work),
             most_refused: self.counts.most_refused.max(refused),
             fairness: fairness(clients),
             ..self.counts

@@ -8,10 +8,14 @@ use crate::agenda::Agenda;
 use crate::caller::{Caller, Client};
 use crate::chance::{Dice, dice, exponential};
 use crate::deciders::Deciders;
+use crate::holders::Holders;
 use crate::outcome::Outcome;
 use crate::scenario::{Arrivals, Scenario};
 use crate::table::{Item, Reply};
 use crate::tally::Tally;
+
+/// How often what is over is taken away: the template's schedule.
+pub(crate) const SWEEP: Duration = Duration::from_secs(60);
 
 /// What happens.
 #[derive(Debug)]
@@ -34,8 +38,22 @@ pub(crate) enum Event {
     Ends(usize),
     /// Its give-back reaches those that decide.
     GivesBack(usize),
-    /// A holder is gone.
+    /// A holder has nothing more to do: its caller is answered.
     Leaves(usize),
+    /// A holder is gone, without a word.
+    Crashes(usize),
+    /// An instance of the query begins with a request.
+    Wakes(usize),
+    /// What it had kept is its own for this request too.
+    GoesOn(usize),
+    /// What it had kept is not its own any more, or may not be; and whether it still gives it back.
+    LetsGo(usize, bool),
+    /// Its session is as a new one: it is judged whether it is kept.
+    Keeps(usize),
+    /// The server has waited for a word of this instance for as long as it was told that time.
+    ServerEnds(usize, u64),
+    /// What is over is taken away.
+    Sweeps,
 }
 
 /// What the table is asked.
@@ -43,6 +61,7 @@ pub(crate) enum Event {
 pub(crate) enum Request {
     Look,
     Acquire,
+    Renew,
     Release,
 }
 
@@ -54,6 +73,7 @@ pub(crate) struct World<'a> {
     pub(crate) dice: Dice,
     pub(crate) items: Vec<Item>,
     pub(crate) deciders: Deciders,
+    pub(crate) holders: Holders,
     pub(crate) callers: Vec<Caller>,
     /// Places of `callers` that are free.
     pub(crate) vacant: Vec<usize>,
@@ -70,6 +90,7 @@ pub fn run(scenario: &Scenario) -> Outcome {
         dice: dice(scenario.seed),
         items: (0..scenario.items()).map(|n| Item::new(scenario, n)).collect(),
         deciders: Deciders::new(scenario),
+        holders: Holders::new(scenario),
         callers: Vec::new(),
         vacant: Vec::new(),
         clients: Vec::new(),
@@ -84,14 +105,23 @@ pub fn run(scenario: &Scenario) -> Outcome {
 
 impl World<'_> {
     fn begin(&mut self) {
-        if let Arrivals::Closed(clients, _) = self.scenario.arrivals {
-            self.clients = vec![Client::default(); clients as usize];
-            for client in 0..self.clients.len() {
-                let at = Duration::from_secs_f64(self.dice.random_range(0.0..1.0));
-                self.agenda.after(at, Event::Arrives(Some(client)));
+        self.sweeps_later();
+        match self.scenario.arrivals {
+            Arrivals::Closed(clients, _) => self.clients_come(clients, Duration::ZERO),
+            Arrivals::Surge { before, at, after, .. } => {
+                self.clients_come(before, Duration::ZERO);
+                self.clients_come(after.saturating_sub(before), at);
             }
-        } else {
-            self.next_arrives();
+            Arrivals::Open(_) | Arrivals::Ebb(..) => self.next_arrives(),
+        }
+    }
+
+    /// Lets so many more clients come, within a second from then on.
+    fn clients_come(&mut self, count: u32, from: Duration) {
+        for _ in 0..count {
+            let at = from + Duration::from_secs_f64(self.dice.random_range(0.0..1.0));
+            self.agenda.after(at, Event::Arrives(Some(self.clients.len())));
+            self.clients.push(Client::default());
         }
     }
 
@@ -101,7 +131,7 @@ impl World<'_> {
             Arrivals::Open(per_second) => per_second,
             Arrivals::Ebb(rush, until, _) if self.agenda.now() < until => rush,
             Arrivals::Ebb(_, _, calm) => calm,
-            Arrivals::Closed(..) => return,
+            Arrivals::Closed(..) | Arrivals::Surge { .. } => return,
         };
         let pause = exponential(Duration::from_secs_f64(1.0 / per_second), &mut self.dice);
         self.agenda.after(pause, Event::Arrives(None));
@@ -118,7 +148,14 @@ impl World<'_> {
             Event::Hears(caller, heard) => self.hears(caller, heard),
             Event::Ends(caller) => self.ends(caller),
             Event::GivesBack(caller) => self.gives_back(caller),
-            Event::Leaves(caller) => self.leaves(caller, None),
+            Event::Leaves(caller) => self.is_done(caller),
+            Event::Crashes(caller) => self.leaves(caller, None),
+            Event::Wakes(caller) => self.wakes(caller),
+            Event::GoesOn(caller) => self.goes_on(caller),
+            Event::LetsGo(caller, gives_back) => self.lets_go(caller, gives_back),
+            Event::Keeps(caller) => self.keeps(caller),
+            Event::ServerEnds(holder, limit) => self.server_ends(holder, limit),
+            Event::Sweeps => self.sweeps(),
         }
     }
 }

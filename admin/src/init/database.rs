@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{GRACE, Slot};
+use rds_admission::client::Slot;
+use rds_admission::pool::GRACE;
 use rds_admission::secret::{SecretCache, SecretError};
 use rds_admission::session::{LoginError, Session, SessionError, SessionOptions};
 use rds_admission::time::{Deadline, Seconds};

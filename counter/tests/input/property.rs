@@ -118,7 +118,7 @@ fn is_well_formed(request: &Request, answer: &Value, after: &Pool) {
             let _: ReleaseAnswer = read(answer);
         }
         Request::Renew { lease, .. } => {
-            let RenewAnswer { renewed, expires_at } = read(answer);
+            let RenewAnswer { renewed, expires_at, .. } = read(answer);
             assert_eq!(renewed, expires_at.is_some());
             assert_eq!(after.leases.get(lease), expires_at.as_ref());
         }

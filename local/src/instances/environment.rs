@@ -6,6 +6,10 @@ use super::catalog::Function;
 use crate::REGION;
 use crate::process::tethered;
 
+/// All certificate authorities in one file, which is how Lambda's own system keeps them. Without this
+/// Debian's folder of one file for each is read as well, by every instance that starts.
+const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// Where the processes find the APIs.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
@@ -41,6 +45,7 @@ pub(super) fn command(id: &str, function: &Function, settings: &Settings) -> Com
         .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
         .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}"))
         .env("AWS_LAMBDA_LOG_STREAM_NAME", id)
+        .env("SSL_CERT_FILE", ROOTS)
         .env("LAMBDA_TASK_ROOT", &function.code)
         .env("_HANDLER", &configuration.handler)
         .envs(&configuration.environment.variables);

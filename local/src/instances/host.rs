@@ -26,9 +26,11 @@ use crate::aws::Aws;
 const IDLE_LIMIT: Duration = Duration::from_mins(5);
 /// How often free instances are looked after.
 const SWEEP: Duration = Duration::from_secs(30);
-/// How many processes may be starting at once. Lambda starts each on hardware of its own; here, all
-/// at once would keep each other, and everything else on this machine, from getting anywhere.
-const STARTS: usize = 4;
+/// How many processes may be starting at once. Lambda starts each on hardware of its own; here, every
+/// start is taken from what answers. More at once than one, and a rush feeds itself: answers come more
+/// slowly, so more callers find no free instance, so more start. An invocation that waits for its turn
+/// takes an instance that becomes free meanwhile.
+const STARTS: usize = 1;
 
 /// What an event may take from MiniStack, whose patience begins there, to here.
 const ON_ITS_WAY: Duration = Duration::from_millis(250);

@@ -106,6 +106,7 @@ impl Gates {
                             shard: None,
                             in_use,
                             max_connections,
+                            filling: None,
                         })
                     }
                     Acquired::Full { .. } | Acquired::Draining { .. } => refused,

@@ -23,6 +23,7 @@ use rds_admission::client::Admission;
 use rds_admission::secret::SecretCache;
 use rds_admission::session::{SessionOptions, Tls};
 use rds_admission::time::Deadline;
+use rds_admission::warm::Sessions;
 use secret::{Secret, Vault};
 use server::Server;
 
@@ -102,7 +103,7 @@ impl Scene {
         }
         let options = SessionOptions { tls: Tls::Off, ..SessionOptions::default() };
         let admission = Admission::new(Gate(Arc::clone(&self.gates)), counter::pool());
-        let mut employees = Employees::new(admission, cache, options);
+        let mut employees = Employees::new(Sessions::new(admission, cache, options));
         if behaviour.statement == Statement::TakesLong {
             employees = employees.holding(LONG);
         }

@@ -14,6 +14,7 @@ use query::{Employees, lambda};
 use rds_admission::client::{Admission, Counter, CounterError};
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
+use rds_admission::warm::Sessions;
 use rds_admission::wire::{AcquireAnswer, Reason, Refused, Request};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
@@ -71,7 +72,7 @@ pub(crate) fn holds(event: &[u8]) -> Fate {
     let counter = Refusing::default();
     let admission = Admission::new(counter.clone(), "Prod_MySQL".parse().expect("a name"));
     let secret = SecretCache::new(SECRETS.clone(), "never read");
-    let employees = Employees::new(admission, secret, SessionOptions::default());
+    let employees = Employees::new(Sessions::new(admission, secret, SessionOptions::default()));
     let mut context = Context::default();
     context.deadline = u64::MAX;
     let answered = lambda::invocation(&employees, LambdaEvent::new(event, context));

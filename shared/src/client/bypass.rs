@@ -33,7 +33,9 @@ impl<C: Clock> Counter for Bypass<C> {
             Request::Acquire { lease, ttl, .. } => {
                 let expires_at = self.clock.expiry(ttl);
                 let (in_use, max_connections, shard) = (0, 0, None);
-                let granted = Granted { lease, expires_at, shard, in_use, max_connections };
+                let filling = None;
+                let granted =
+                    Granted { lease, expires_at, shard, in_use, max_connections, filling };
                 serde_json::to_value(AcquireAnswer::Granted(granted))
             }
             Request::Release { .. } => {
@@ -41,7 +43,7 @@ impl<C: Clock> Counter for Bypass<C> {
             }
             Request::Renew { ttl, .. } => {
                 let expires_at = Some(self.clock.expiry(ttl));
-                serde_json::to_value(RenewAnswer { renewed: true, expires_at })
+                serde_json::to_value(RenewAnswer { renewed: true, expires_at, filling: None })
             }
             Request::Status { .. } => serde_json::to_value(StatusAnswer {
                 in_use: 0,

@@ -26,6 +26,8 @@ pub enum GivenBack {
     Released,
     /// It was back, or somebody else's, already.
     AlreadyBack,
+    /// It is kept, with its connection, for the holder's next work: see [`warm`](crate::warm).
+    Kept,
     /// A connection under it is not known to be gone. The slot comes back in the background when the
     /// server has ended it, or else when the lease expires, which the server's own limits make the
     /// connection not outlive.
@@ -41,6 +43,7 @@ impl GivenBack {
         match self {
             Self::Released => "released",
             Self::AlreadyBack => "already_back",
+            Self::Kept => "kept",
             Self::LeftToLapse => "left_to_lapse",
             Self::Failed(_) => "failed",
         }
@@ -74,6 +77,11 @@ impl<C: Counter + 'static> GiveBack<C> {
         if let Request::Release { shard, .. } = &mut self.request {
             *shard = granted_in;
         }
+    }
+
+    /// It is to be back by another `deadline`.
+    pub(crate) fn by(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
     }
 
     /// It is certain that no lease is out.

@@ -1,5 +1,6 @@
 //! The scope that holds a slot.
 
+use std::any::Any;
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
@@ -10,11 +11,10 @@ use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
 use super::give_back::GiveBack;
-use super::slot::GRACE;
-use super::{Counter, CounterError, GivenBack, Slot};
-use crate::pool::{Class, LeaseId, MAX_LEASE, PoolName, frugal};
+use super::{Counter, CounterError, Held, Slot};
+use crate::pool::{Class, GRACE, LeaseId, MAX_LEASE, PoolName, frugal};
 use crate::time::{Deadline, Moment, Seconds};
-use crate::wire::{AcquireAnswer, Granted, Reason, Refused, Request};
+use crate::wire::{AcquireAnswer, Granted, Reason, Refused, RenewAnswer, Request};
 
 /// What is kept of the holder's time for closing the connection and giving the slot back.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -28,6 +28,47 @@ pub struct Admission<C> {
     wait: Duration,
 }
 
+/// A slot that was taken.
+pub(crate) struct Taken<C: Counter + 'static> {
+    /// The slot.
+    pub(crate) slot: Slot,
+    /// What was said with it.
+    pub(crate) granted: Granted,
+    /// What gives it back, also when it is dropped.
+    pub(crate) slot_back: GiveBack<C>,
+    /// How often there was none before.
+    pub(crate) refusals: u32,
+}
+
+/// How work under a slot ended.
+pub(crate) enum Ended<T> {
+    Returned(T),
+    Panicked(Box<dyn Any + Send>),
+    OutOfTime,
+}
+
+impl<T> Ended<T> {
+    /// The same for whoever called; a panic goes on.
+    pub(crate) fn told(self, held: Held) -> Result<Admitted<T>, AdmissionError> {
+        match self {
+            Self::Returned(value) => Ok(Admitted { value, held }),
+            Self::Panicked(panic) => resume_unwind(panic),
+            Self::OutOfTime => {
+                Err(AdmissionError::OutOfTime { phase: Phase::Work, held: Some(held) })
+            }
+        }
+    }
+}
+
+/// Runs `work` as long as there is time under `slot`.
+pub(crate) async fn within<T>(slot: &Slot, work: impl Future<Output = T>) -> Ended<T> {
+    match timeout(slot.work_left(), AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(value)) => Ended::Returned(value),
+        Ok(Err(panic)) => Ended::Panicked(panic),
+        Err(_) => Ended::OutOfTime,
+    }
+}
+
 /// What a closure returned, and how its slot was held.
 #[derive(Debug)]
 pub struct Admitted<T> {
@@ -35,27 +76,6 @@ pub struct Admitted<T> {
     pub value: T,
     /// How the slot was held.
     pub held: Held,
-}
-
-/// How a slot was held: for the holder's log.
-#[derive(Debug)]
-pub struct Held {
-    /// The lease's id.
-    pub lease: LeaseId,
-    /// How long it took to get the slot, the waiting for one included.
-    pub acquire: Duration,
-    /// How often it was refused before that, by a caller that waits.
-    pub refusals: u32,
-    /// How long the closure ran.
-    pub work: Duration,
-    /// How long it took to give the slot back.
-    pub release: Duration,
-    /// Whether it came back.
-    pub given_back: GivenBack,
-    /// Slots out when this one was granted, itself included.
-    pub in_use: u32,
-    /// Slots of the pool.
-    pub max_connections: u32,
 }
 
 /// In which part of a scope the time ran out.
@@ -116,6 +136,11 @@ impl<C: Counter + 'static> Admission<C> {
         &self.pool
     }
 
+    /// Who asks.
+    pub(crate) fn class(&self) -> Class {
+        self.class
+    }
+
     /// Whether it is decided in this process, and in nobody else's log.
     #[must_use]
     pub fn decides(&self) -> bool {
@@ -147,39 +172,59 @@ impl<C: Counter + 'static> Admission<C> {
         work: impl AsyncFnOnce(Slot) -> T,
     ) -> Result<Admitted<T>, AdmissionError> {
         let asked = Moment::now();
-        let (mut slot_back, granted, slot, refusals) = self.wait_for_slot(deadline).await?;
-        slot_back.granted(slot.clone(), granted.shard);
+        let taken = self.take_for(deadline).await?;
         let acquire = asked.elapsed();
         let begun = Moment::now();
-        let work_left = slot.work_left();
-        let outcome = timeout(work_left, AssertUnwindSafe(work(slot)).catch_unwind()).await;
+        let ended = within(&taken.slot, work(taken.slot.clone())).await;
         let work = begun.elapsed();
+        let closing = Moment::now();
+        let given_back = taken.slot_back.now().await;
+        let (release, refusals, woken) = (closing.elapsed(), taken.refusals, None);
+        let Granted { lease, in_use, max_connections, .. } = taken.granted;
+        ended.told(Held {
+            lease,
+            acquire,
+            refusals,
+            work,
+            release,
+            given_back,
+            in_use,
+            max_connections,
+            woken,
+        })
+    }
 
-        let ended = Moment::now();
-        let given_back = slot_back.now().await;
-        let Granted { lease, in_use, max_connections, .. } = granted;
-        let release = ended.elapsed();
-        let held =
-            Held { lease, acquire, refusals, work, release, given_back, in_use, max_connections };
-        match outcome {
-            Ok(Ok(value)) => Ok(Admitted { value, held }),
-            Ok(Err(panic)) => resume_unwind(panic),
-            Err(_) => Err(AdmissionError::OutOfTime { phase: Phase::Work, held: Some(held) }),
-        }
+    /// Makes `lease`, which is in this shard, last for `ttl` from now. `None` when it is lost, or it is not known
+    /// whether it is.
+    pub(crate) async fn renew(
+        &self,
+        lease: LeaseId,
+        shard: Option<u32>,
+        ttl: Seconds,
+        deadline: Deadline,
+    ) -> Option<RenewAnswer> {
+        let request = Request::Renew { pool: self.pool.clone(), lease, ttl, shard };
+        let answer = timeout(deadline.left(), self.counter.ask::<RenewAnswer>(&request)).await;
+        answer.ok()?.ok().filter(|answer| answer.renewed)
+    }
+
+    /// A slot for as long as it takes to `deadline`.
+    pub(crate) async fn take_for(&self, deadline: Deadline) -> Result<Taken<C>, AdmissionError> {
+        self.take(deadline, lease_for(deadline)).await
     }
 
     /// Asks until there is a slot, or no time to wait for one. Says how often there was none.
-    async fn wait_for_slot(
+    pub(crate) async fn take(
         &self,
         deadline: Deadline,
-    ) -> Result<(GiveBack<C>, Granted, Slot, u32), AdmissionError> {
+        ttl: Seconds,
+    ) -> Result<Taken<C>, AdmissionError> {
         let waits = Deadline::within(self.wait);
         let mut refusals = 0;
         loop {
-            let refused = match self.take_slot(deadline).await {
+            let refused = match self.ask(deadline, ttl).await {
                 Err(AdmissionError::Rejected(refused)) => refused,
-                Ok((slot_back, granted, slot)) => return Ok((slot_back, granted, slot, refusals)),
-                Err(other) => return Err(other),
+                taken => return taken.map(|taken| Taken { refusals, ..taken }),
             };
             refusals += 1;
             let left = waits.left().min(deadline.left());
@@ -194,22 +239,19 @@ impl<C: Counter + 'static> Admission<C> {
     }
 
     /// Asks once, under a lease of its own.
-    async fn take_slot(
-        &self,
-        deadline: Deadline,
-    ) -> Result<(GiveBack<C>, Granted, Slot), AdmissionError> {
+    async fn ask(&self, deadline: Deadline, ttl: Seconds) -> Result<Taken<C>, AdmissionError> {
         let lease = LeaseId::random(&mut rand::rng());
-        let ttl = lease_for(deadline);
         let asked = Moment::now();
-        let slot_back =
+        let mut slot_back =
             GiveBack::new(Arc::clone(&self.counter), self.pool.clone(), lease, deadline);
         let attempt = Some(NonZeroU32::MIN);
         let (pool, class) = (self.pool.clone(), self.class);
         let request = Request::Acquire { pool, lease, ttl, class, attempt };
         match timeout(deadline.left(), self.counter.ask(&request)).await {
             Ok(Ok(AcquireAnswer::Granted(granted))) => {
-                let slot = Slot::new(lease, asked, ttl, work_ends(deadline, ttl));
-                Ok((slot_back, granted, slot))
+                let slot = Slot::new(lease, asked, ttl, work_ends(deadline, ttl.into()));
+                slot_back.granted(slot.clone(), granted.shard);
+                Ok(Taken { slot, granted, slot_back, refusals: 0 })
             }
             Ok(Ok(AcquireAnswer::Refused(refused))) => {
                 slot_back.not_needed();
@@ -234,8 +276,8 @@ fn lease_for(deadline: Deadline) -> Seconds {
 }
 
 /// When work under a lease ends: in time to close and give back, and a grace before the lease.
-fn work_ends(deadline: Deadline, ttl: Seconds) -> Deadline {
-    let by_lease = Duration::from(Seconds(ttl.0.saturating_sub(GRACE.0)));
+pub(crate) fn work_ends(deadline: Deadline, lease_left: Duration) -> Deadline {
+    let by_lease = lease_left.saturating_sub(GRACE.into());
     Deadline::within(deadline.left().min(by_lease).saturating_sub(MARGIN))
 }
 
@@ -262,8 +304,8 @@ mod tests {
     #[tokio::test]
     async fn work_ends_before_the_deadline_and_before_the_lease() {
         let deadline = Deadline::within(Duration::from_secs(30));
-        assert!(is_about(work_ends(deadline, Seconds(35)).left(), 29));
+        assert!(is_about(work_ends(deadline, Seconds(35).into()).left(), 29));
         let long = Deadline::within(Duration::from_secs(9_000));
-        assert!(is_about(work_ends(long, MAX_LEASE).left(), 954));
+        assert!(is_about(work_ends(long, MAX_LEASE.into()).left(), 954));
     }
 }

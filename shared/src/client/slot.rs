@@ -1,21 +1,12 @@
 //! A slot in its holder's hand, and the connections that are opened under it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::pool::LeaseId;
+use crate::pool::{GRACE, LeaseId};
 use crate::time::{Deadline, Moment, Seconds};
-
-/// What a lease lasts beyond its holder's deadline, and how long before its end the last word to the
-/// server is said.
-///
-/// A server hears nothing more from then on, and so ends by its idle limits whatever the holder left
-/// behind: a session by its own (twice the idle limit, see [`session`](crate::session)), a login that
-/// stopped half-way by the server's `connect_timeout`, a session that has no limits of its own yet by
-/// its global `wait_timeout`. The template sets both to this.
-pub const GRACE: Seconds = Seconds(5);
 
 /// A slot that is held. Clones are the same slot.
 #[derive(Debug, Clone)]
@@ -24,10 +15,25 @@ pub struct Slot(Arc<State>);
 #[derive(Debug)]
 struct State {
     lease: LeaseId,
-    lease_ends: Deadline,
-    last_word: Deadline,
-    work_ends: Deadline,
+    ends: Mutex<Ends>,
     connections: watch::Sender<Connections>,
+}
+
+/// What ends when. A slot that is kept gets a longer lease, and other work.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    lease: Deadline,
+    last_word: Deadline,
+    work: Deadline,
+}
+
+impl Ends {
+    /// Of a lease that was asked for at `asked` for `ttl`. Its life is counted from then, on the holder's own
+    /// clocks: the counter can only have granted it later.
+    fn of_lease(asked: Moment, ttl: Seconds, work: Deadline) -> Self {
+        let lease = Deadline::after(asked, ttl.into());
+        Self { lease, last_word: lease.earlier_by(GRACE.into()), work }
+    }
 }
 
 /// What is known of the connections opened under a slot.
@@ -40,14 +46,13 @@ struct Connections {
 impl Slot {
     /// The slot of `lease`, which was asked for at `asked` for `ttl`; work under it ends at
     /// `work_ends`.
-    ///
-    /// The lease's life is counted from the moment it was asked for, on the holder's own clocks: the
-    /// counter can only have granted it later.
     pub(crate) fn new(lease: LeaseId, asked: Moment, ttl: Seconds, work_ends: Deadline) -> Self {
-        let lease_ends = Deadline::after(asked, ttl.into());
-        let last_word = lease_ends.earlier_by(GRACE.into());
+        Self::with(lease, Ends::of_lease(asked, ttl, work_ends))
+    }
+
+    fn with(lease: LeaseId, ends: Ends) -> Self {
         let connections = watch::Sender::default();
-        Self(Arc::new(State { lease, lease_ends, last_word, work_ends, connections }))
+        Self(Arc::new(State { lease, ends: Mutex::new(ends), connections }))
     }
 
     /// Stands for one of the connections that are kept outside the pool (`ReservedConnections`): for
@@ -56,13 +61,27 @@ impl Slot {
     #[must_use]
     pub fn outside_the_pool(deadline: Deadline) -> Self {
         let lease = LeaseId::anonymous(&mut rand::rng());
-        Self(Arc::new(State {
-            lease,
-            lease_ends: deadline,
-            last_word: deadline,
-            work_ends: deadline,
-            connections: watch::Sender::default(),
-        }))
+        Self::with(lease, Ends { lease: deadline, last_word: deadline, work: deadline })
+    }
+
+    /// The lease was renewed, at `asked` for `ttl`.
+    pub(crate) fn renewed(&self, asked: Moment, ttl: Seconds) {
+        let mut ends = self.ends_now();
+        *ends = Ends::of_lease(asked, ttl, ends.work);
+    }
+
+    /// Other work begins under it, which ends at `work_ends`.
+    pub(crate) fn works_until(&self, work_ends: Deadline) {
+        self.ends_now().work = work_ends;
+    }
+
+    fn ends_now(&self) -> MutexGuard<'_, Ends> {
+        self.0.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether both are the same slot.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The lease's id.
@@ -74,18 +93,30 @@ impl Slot {
     /// The time until the lease is over. A holder that was frozen finds out here.
     #[must_use]
     pub fn lease_left(&self) -> Duration {
-        self.0.lease_ends.left()
+        self.ends_now().lease.left()
     }
 
     /// The time until nothing more may be said to the server.
     pub(crate) fn may_speak_for(&self) -> Duration {
-        self.0.last_word.left()
+        self.ends_now().last_word.left()
     }
 
     /// The time until the work must be done.
     #[must_use]
     pub fn work_left(&self) -> Duration {
-        self.0.work_ends.left().min(self.lease_left())
+        let ends = *self.ends_now();
+        ends.work.left().min(ends.lease.left())
+    }
+
+    /// Waits until the lease is over, however often it is renewed meanwhile.
+    pub(crate) async fn lease_over(&self) {
+        loop {
+            let left = self.lease_left();
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left).await;
+        }
     }
 
     /// Tells the slot that a connection is about to be opened. The slot is not given back before the

@@ -81,13 +81,11 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
             }
             Request::Renew { pool, lease, ttl, shard } => {
                 let (answer, outcome) = match self.renew(pool, *lease, *ttl, *shard).await? {
-                    Renewed::Until(expires_at) => {
+                    Renewed::Until { expires_at, filling } => {
                         let expires_at = Some(expires_at);
-                        (RenewAnswer { renewed: true, expires_at }, Outcome::Renewed)
+                        (RenewAnswer { renewed: true, expires_at, filling }, Outcome::Renewed)
                     }
-                    Renewed::Lost => {
-                        (RenewAnswer { renewed: false, expires_at: None }, Outcome::Lost)
-                    }
+                    Renewed::Lost => (RenewAnswer::LOST, Outcome::Lost),
                 };
                 Ok(Answered::new(Answer::Renew(answer), outcome))
             }
@@ -151,10 +149,11 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
 fn told(lease: LeaseId, decision: &Decision) -> AcquireAnswer {
     let Decision { verdict, in_use, max_connections, .. } = *decision;
     match verdict {
-        Verdict::Granted { expires_at, shard, .. } => AcquireAnswer::Granted(Granted {
+        Verdict::Granted { expires_at, shard, filling, .. } => AcquireAnswer::Granted(Granted {
             lease,
             expires_at,
             shard,
+            filling,
             in_use: in_use.unwrap_or_default(),
             max_connections: max_connections.unwrap_or_default(),
         }),

@@ -6,6 +6,7 @@ mod rules;
 mod shard;
 mod size;
 pub mod split;
+pub mod warm;
 
 pub use id::{Class, InvalidName, LeaseId, PoolName};
 pub use rules::{AcquirePlan, Pool};
@@ -13,6 +14,15 @@ pub use shard::Shard;
 pub use size::{InvalidSize, PoolSize};
 
 use crate::time::Seconds;
+
+/// What a lease lasts beyond its holder's deadline, and how long before its end the last word to the
+/// server is said.
+///
+/// A server hears nothing more from then on, and so ends by its idle limits whatever the holder left
+/// behind: a session by its own (twice the idle limit, see [`session`](crate::session)), a login that
+/// stopped half-way by the server's `connect_timeout`, a session that has no limits of its own yet by
+/// its global `wait_timeout`. The template sets both to this.
+pub const GRACE: Seconds = Seconds(5);
 
 /// The longest lease that is granted. A Lambda lives 900 seconds at most
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>); the rest is the

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+use super::warm::Filling;
 use super::{Class, LeaseId, PoolSize};
 use crate::time::{SKEW_ALLOWANCE, UnixSeconds};
 
@@ -70,6 +71,13 @@ impl Pool {
     #[must_use]
     pub fn in_use(&self) -> u32 {
         u32::try_from(self.leases.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How full it is, for a holder that may keep its slot; `None` while it drains, when none may.
+    #[must_use]
+    pub fn filling(&self) -> Option<Filling> {
+        let filling = Filling { in_use: self.in_use(), standard_limit: self.size.standard_slots() };
+        (!self.draining).then_some(filling)
     }
 
     /// Whether a lease with this expiry is over at `now`: only when no clock within the allowance can

@@ -72,6 +72,11 @@ impl PoolSize {
         self.standard_limit.get()
     }
 
+    /// The same as the type says it: at least one.
+    pub(crate) fn standard_slots(&self) -> NonZeroU32 {
+        self.standard_limit
+    }
+
     /// The number of slots out at which `class` is refused.
     #[must_use]
     pub fn limit(&self, class: Class) -> u32 {

@@ -63,11 +63,15 @@ impl Limits {
     /// MariaDB's `max_statement_time` is in seconds and ends every statement
     /// (<https://mariadb.com/kb/en/server-system-variables/#max_statement_time>). The network limits
     /// end a session whose holder froze in the middle of a result.
+    ///
+    /// The character set is the one that the driver names when it logs in: after a reset it would be the
+    /// server's own.
     pub(super) fn sql(&self) -> String {
         let idle = self.idle.0;
         let lock_wait = self.statement.as_secs().max(1);
         format!(
-            "SET SESSION wait_timeout = {idle}, net_read_timeout = {idle}, net_write_timeout = {idle}, \
+            "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci, \
+             SESSION wait_timeout = {idle}, net_read_timeout = {idle}, net_write_timeout = {idle}, \
              innodb_lock_wait_timeout = {lock_wait}\
              /*M!100101 , max_statement_time = {:.3} */\
              /*!50708 , max_execution_time = {} */",

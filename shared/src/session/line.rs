@@ -105,7 +105,7 @@ impl Carrier {
         far_end: (String, u16),
         connecting: oneshot::Sender<io::Result<()>>,
     ) -> bool {
-        let whole_lease = self.slot.lease_left();
+        let slot = self.slot.clone();
         let call = async {
             let server = match self.connect(far_end).await {
                 Some(Ok(server)) => server,
@@ -119,7 +119,10 @@ impl Carrier {
             let _ = connecting.send(Ok(()));
             self.carry(server).await
         };
-        timeout(whole_lease, call).await.unwrap_or(false)
+        tokio::select! {
+            gone = call => gone,
+            () = slot.lease_over() => false,
+        }
     }
 
     /// `None` when it was given up.

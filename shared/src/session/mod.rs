@@ -6,6 +6,7 @@
 //! the lease expires ([`Limits`]).
 
 mod error;
+mod keep;
 mod limits;
 mod line;
 mod login;
@@ -25,6 +26,7 @@ use mysql_async::{Conn, Opts, OptsBuilder};
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
+use keep::Home;
 use line::Line;
 
 use crate::client::{ConnectionToken, Slot};
@@ -60,6 +62,7 @@ pub struct Session {
     idle: Seconds,
     limits: Limits,
     busy: bool,
+    home: Option<Home>,
 }
 
 impl Session {
@@ -87,6 +90,7 @@ impl Session {
             idle: options.idle,
             limits: limits?,
             busy: false,
+            home: None,
         };
         session.tell_limits().await?;
         Ok(session)
@@ -127,14 +131,27 @@ impl Session {
 
     /// Says good-bye to the server, and waits until it has ended the session; at the most until the
     /// lease is over. Whether it has shows in what becomes of the slot.
+    ///
+    /// In the middle of a statement that was abandoned there is no good-bye: the line is hung up.
     pub async fn close(mut self) {
-        if let Some((conn, line)) = self.open.take() {
+        if let Some((conn, line)) = self.open.take()
+            && !self.busy
+        {
             close(conn, line).await;
         }
     }
 
+    /// Whether it is a connection under this slot.
+    pub(crate) fn is_under(&self, slot: &Slot) -> bool {
+        self.slot.is(slot)
+    }
+
     async fn tell_limits(&mut self) -> Result<(), SessionError> {
-        let sql = self.limits.sql();
+        self.say(&self.limits.sql()).await
+    }
+
+    /// Tells the server something about the session itself.
+    async fn say(&mut self, sql: &str) -> Result<(), SessionError> {
         let Some((conn, _)) = self.open.as_mut() else { return Err(SessionError::LeaseOver) };
         self.busy = true;
         let told = conn.query_drop(sql).await;

@@ -68,12 +68,11 @@ impl<C: Clock> Store for MemoryStore<C> {
         ttl: Seconds,
     ) -> Result<Renewed, StoreError> {
         let expires_at = self.clock.expiry(ttl);
-        self.with(pool, |pool| match pool.leases.get_mut(&lease) {
-            Some(expiry) => {
-                *expiry = Pool::renewed(*expiry, expires_at);
-                Renewed::Until(*expiry)
-            }
-            None => Renewed::Lost,
+        self.with(pool, |pool| {
+            let filling = pool.filling();
+            let Some(expiry) = pool.leases.get_mut(&lease) else { return Renewed::Lost };
+            *expiry = Pool::renewed(*expiry, expires_at);
+            Renewed::Until { expires_at: *expiry, filling }
         })
     }
 

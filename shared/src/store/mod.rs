@@ -19,6 +19,7 @@ use std::num::NonZeroU32;
 use thiserror::Error;
 
 use crate::pool::split::InvalidSplit;
+use crate::pool::warm::Filling;
 use crate::pool::{Class, LeaseId, Pool, PoolName, PoolSize};
 use crate::time::{Seconds, UnixSeconds};
 
@@ -73,9 +74,13 @@ pub struct Swept {
 /// What came of a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renewed {
-    /// The lease lives on, until then: as long as was asked for, or longer where a later renewal has come
-    /// before this one.
-    Until(UnixSeconds),
+    /// The lease lives on.
+    Until {
+        /// Until then: as long as was asked for, or longer where a later renewal has come before this one.
+        expires_at: UnixSeconds,
+        /// How full the pool is; `None` while it drains.
+        filling: Option<Filling>,
+    },
     /// Somebody has taken the slot over: the holder must drop its connection at once.
     Lost,
 }

@@ -95,7 +95,9 @@ metrics! {
     SlotUtilisation: Counter, Percent,
         "Leases out of the pool's slots, as grants, refusals and the schedule saw it.";
     SlotHoldTime: Holder, Milliseconds,
-        "How long a slot was held: from its grant until it was given back.";
+        "How long a slot was used: from its grant until it was given back, or kept for the next request.";
+    WarmRequests: Holder, Count,
+        "Requests that went on with a slot that the instance had kept.";
     ReleaseFailures: Holder, Count,
         "Slots that could not be given back in time. They come back when their leases expire.";
     TooManyConnections: Holder, Count,

@@ -97,7 +97,9 @@ impl Metrics {
     pub fn held(self, held: &Held) -> Self {
         let time = (held.work + held.release).as_secs_f64() * 1_000.0;
         let failed = matches!(held.given_back, GivenBack::Failed(_));
-        self.fraction(Metric::SlotHoldTime, time).count(Metric::ReleaseFailures, u32::from(failed))
+        self.fraction(Metric::SlotHoldTime, time)
+            .count(Metric::WarmRequests, u32::from(held.woken.is_some()))
+            .count(Metric::ReleaseFailures, u32::from(failed))
     }
 
     /// What was measured of `metric`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::pool::LeaseId;
+use crate::pool::warm::Filling;
 use crate::time::UnixSeconds;
 
 /// The answer to an acquire.
@@ -31,6 +32,9 @@ pub struct Granted {
     pub in_use: u32,
     /// Slots of the pool.
     pub max_connections: u32,
+    /// How full the pool is, or that shard of it, by the write that granted the lease. While the pool drains
+    /// it is not told, and neither is it by a counter that knows of no kept slots: then none may be.
+    pub filling: Option<Filling>,
 }
 
 /// A refusal that was decided: try again later.
@@ -89,6 +93,8 @@ struct Flat {
     in_use: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_connections: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filling: Option<Filling>,
 }
 
 impl From<AcquireAnswer> for Flat {
@@ -103,6 +109,7 @@ impl From<AcquireAnswer> for Flat {
                 retry_after_ms: None,
                 in_use: Some(granted.in_use),
                 max_connections: Some(granted.max_connections),
+                filling: granted.filling,
             },
             AcquireAnswer::Refused(refused) => Self {
                 granted: false,
@@ -115,6 +122,7 @@ impl From<AcquireAnswer> for Flat {
                 ),
                 in_use: refused.in_use,
                 max_connections: refused.max_connections,
+                filling: None,
             },
         }
     }
@@ -131,6 +139,7 @@ impl TryFrom<Flat> for AcquireAnswer {
                 shard: flat.shard,
                 in_use: flat.in_use.ok_or("inUse is missing")?,
                 max_connections: flat.max_connections.ok_or("maxConnections is missing")?,
+                filling: flat.filling,
             })
         } else {
             Self::Refused(Refused {
@@ -164,6 +173,14 @@ pub struct RenewAnswer {
     /// When it expires then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<UnixSeconds>,
+    /// How full the pool is, or the shard of it that holds the lease; not told while it drains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filling: Option<Filling>,
+}
+
+impl RenewAnswer {
+    /// The lease is over.
+    pub const LOST: Self = Self { renewed: false, expires_at: None, filling: None };
 }
 
 /// The answer to a status.
@@ -201,8 +218,11 @@ pub struct SweepAnswer {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::num::NonZeroU32;
+
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn answers_look_as_the_protocol_says() {
@@ -212,6 +232,7 @@ mod tests {
             shard: None,
             in_use: 17,
             max_connections: 62,
+            filling: None,
         });
         let text = json!({
             "granted": true, "lease": "Zk3v9Qa1", "expiresAt": 1_764_000_000, "inUse": 17,
@@ -223,10 +244,12 @@ mod tests {
         let mut in_a_shard = granted;
         if let AcquireAnswer::Granted(granted) = &mut in_a_shard {
             granted.shard = Some(3);
+            let standard_limit = NonZeroU32::new(15).expect("not 0");
+            granted.filling = Some(Filling { in_use: 5, standard_limit });
         }
         let text = json!({
             "granted": true, "lease": "Zk3v9Qa1", "expiresAt": 1_764_000_000, "shard": 3,
-            "inUse": 17, "maxConnections": 62,
+            "inUse": 17, "maxConnections": 62, "filling": {"inUse": 5, "standardLimit": 15},
         });
         assert_eq!(serde_json::to_value(&in_a_shard).expect("JSON"), text);
         assert_eq!(serde_json::from_value::<AcquireAnswer>(text).expect("an answer"), in_a_shard);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rds_admission::client::GRACE;
+use rds_admission::pool::GRACE;
 use rds_admission::pool::{LeaseId, MAX_LEASE, Pool};
 use rds_admission::store::{MalformedItem, StoreError};
 use rds_admission::telemetry::chain;

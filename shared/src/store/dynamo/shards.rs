@@ -143,15 +143,17 @@ impl<C: Clock> Shards for DynamoStore<C> {
     ) -> Result<Renewed, StoreError> {
         let expires_at = self.clock.expiry(ttl);
         let write = expression::renew(lease, expires_at);
-        Ok(match self.write("renew", shard, write, ReturnValue::None).await? {
-            Outcome::Applied(_) => Renewed::Until(expires_at),
-            Outcome::Refused(item) => {
-                // It is out, and lasts longer: a later renewal has come before this one.
-                let current = self.seen(shard, &item)?.leases.get(&lease).copied();
-                current.map_or(Renewed::Lost, |current| {
-                    Renewed::Until(Pool::renewed(current, expires_at))
-                })
-            }
+        let outcome = self.write("renew", shard, write, ReturnValue::AllNew).await?;
+        let (Outcome::Applied(item) | Outcome::Refused(item)) = outcome;
+        let seen = self.seen(shard, &item)?;
+        // Where it was refused and the lease is out, it lasts longer: a later renewal has come before this
+        // one.
+        Ok(match seen.leases.get(&lease) {
+            Some(current) => Renewed::Until {
+                expires_at: Pool::renewed(*current, expires_at),
+                filling: seen.filling(),
+            },
+            None => Renewed::Lost,
         })
     }
 }

@@ -1,0 +1,280 @@
+//! Warm slots: who may keep a slot and its connection between two pieces of work, and for how long.
+//!
+//! A holder that is called again and again saves two decisions and a connection each time if it keeps what
+//! it has. The pool pays: a kept slot is nobody else's. So it is kept only while the pool has room, by what
+//! the write said that last granted or renewed it ([`Filling`]), and only for a short time, which its lease
+//! covers ([`Warm::lease_for`]).
+//!
+//! **Slots that may be kept at once** are fewer than [`Warm::below`] of those of class `standard`. Take the
+//! one of them whose last write came last: at that write all the others were out already, and fewer than
+//! that were.
+
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{GRACE, MAX_LEASE};
+use crate::time::Seconds;
+
+/// The longest time that a slot is kept without being used.
+pub const LONGEST: Seconds = Seconds(60);
+
+/// How full a pool was, or the shard of it that holds the lease, when a lease was granted or renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Filling {
+    /// Leases out, that one included.
+    pub in_use: u32,
+    /// Slots that class `standard` may take.
+    pub standard_limit: NonZeroU32,
+}
+
+/// A part of a whole, more than none of it and no more than all.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Share(f64);
+
+/// A number that is no [`Share`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must be a number above 0, and at most 1")]
+pub struct InvalidShare;
+
+impl Share {
+    /// This part.
+    ///
+    /// # Errors
+    /// [`InvalidShare`] when it is none, or more than the whole.
+    pub fn new(share: f64) -> Result<Self, InvalidShare> {
+        if share > 0.0 && share <= 1.0 { Ok(Self(share)) } else { Err(InvalidShare) }
+    }
+
+    /// This part of `whole`.
+    #[must_use]
+    pub fn of(self, whole: u32) -> f64 {
+        self.0 * f64::from(whole)
+    }
+}
+
+impl FromStr for Share {
+    type Err = InvalidShare;
+
+    fn from_str(text: &str) -> Result<Self, InvalidShare> {
+        Self::new(text.parse().map_err(|_| InvalidShare)?)
+    }
+}
+
+/// How slots are kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Warm {
+    keep: Seconds,
+    below: Share,
+}
+
+/// A time for which no slot is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must be a number of seconds from 1 to {}, or 0 for none", LONGEST.0)]
+pub struct InvalidKeep;
+
+/// What a holder does that wakes up with a slot in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// The lease covers the new work: it goes on, and asks nobody.
+    GoOn,
+    /// Too little of it is left: it is renewed first.
+    Renew,
+    /// It may be over: the connection must not be touched.
+    Afresh,
+}
+
+impl Warm {
+    /// The part of a pool's standard slots below which they may be kept, unless something else is said.
+    pub const BELOW: Share = Share(0.7);
+
+    /// Slots are kept for `keep` at the most, while fewer than `below` of those of class `standard` are out.
+    ///
+    /// # Errors
+    /// [`InvalidKeep`] when `keep` is no time at all, or longer than [`LONGEST`].
+    pub fn new(keep: Seconds, below: Share) -> Result<Self, InvalidKeep> {
+        if (Seconds(1)..=LONGEST).contains(&keep) {
+            Ok(Self { keep, below })
+        } else {
+            Err(InvalidKeep)
+        }
+    }
+
+    /// The same, while fewer than `below` of the standard slots are out.
+    #[must_use]
+    pub fn while_below(self, below: Share) -> Self {
+        Self { below, ..self }
+    }
+
+    /// How long a slot is kept at the most.
+    #[must_use]
+    pub fn keep(&self) -> Seconds {
+        self.keep
+    }
+
+    /// Below which part of the standard slots.
+    #[must_use]
+    pub fn below(&self) -> Share {
+        self.below
+    }
+
+    /// Whether a slot may be kept whose lease was granted, or last renewed, at this filling.
+    #[must_use]
+    pub fn may_keep(&self, filling: Filling) -> bool {
+        f64::from(filling.in_use) < self.below.of(filling.standard_limit.get())
+    }
+
+    /// The length of a lease for work that may take as long as this: a grace and the time for which it may
+    /// be kept on top.
+    #[must_use]
+    pub fn lease_for(&self, work_left: Duration) -> Seconds {
+        Seconds(covering(work_left).0.saturating_add(self.keep.0)).min(MAX_LEASE)
+    }
+
+    /// For how long the server may let the connection idle from now on, under a lease with `lease_left` to
+    /// go: `None` when that is no time at all, and the slot is given back.
+    ///
+    /// A server counts whole seconds, and may end an idle session up to one late.
+    #[must_use]
+    pub fn kept_for(&self, lease_left: Duration) -> Option<Seconds> {
+        let covered = lease_left.as_secs().saturating_sub(u64::from(GRACE.0) + 1);
+        let keep = Seconds(u32::try_from(covered).unwrap_or(u32::MAX)).min(self.keep);
+        (keep > Seconds(0)).then_some(keep)
+    }
+
+    /// What a holder does that has kept a slot, with so much left of its lease, for work that may take as
+    /// long as this.
+    #[must_use]
+    pub fn wake(&self, lease_left: Duration, work_left: Duration) -> Wake {
+        if lease_left <= Duration::from(GRACE) {
+            Wake::Afresh
+        } else if lease_left < Duration::from(covering(work_left)) {
+            Wake::Renew
+        } else {
+            Wake::GoOn
+        }
+    }
+}
+
+/// What a lease lasts at the least whose holder's work may take as long as this.
+fn covering(work_left: Duration) -> Seconds {
+    Seconds(Seconds::covering(work_left).0.saturating_add(GRACE.0)).min(MAX_LEASE)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn warm(keep: u32) -> Warm {
+        Warm::new(Seconds(keep), Warm::BELOW).expect("a time")
+    }
+
+    fn filling(in_use: u32, standard: u32) -> Filling {
+        Filling { in_use, standard_limit: NonZeroU32::new(standard).expect("not 0") }
+    }
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_slot_is_kept_while_the_pool_has_room() {
+        assert!(warm(10).may_keep(filling(41, 60)));
+        assert!(!warm(10).may_keep(filling(42, 60)));
+        assert!(!warm(10).may_keep(filling(1, 1)));
+        let always = Warm::new(Seconds(1), Share::new(1.0).expect("a share")).expect("a time");
+        assert!(always.may_keep(filling(59, 60)));
+        assert!(!always.may_keep(filling(60, 60)));
+    }
+
+    #[test]
+    fn a_lease_covers_the_work_a_grace_and_the_time_it_is_kept() {
+        assert_eq!(warm(20).lease_for(seconds(30)), Seconds(55));
+        assert_eq!(warm(60).lease_for(seconds(900)), MAX_LEASE);
+        assert_eq!(warm(60).lease_for(Duration::MAX), MAX_LEASE);
+    }
+
+    #[test]
+    fn a_connection_is_kept_for_no_longer_than_its_lease_covers() {
+        assert_eq!(warm(20).kept_for(seconds(55)), Some(Seconds(20)));
+        assert_eq!(warm(20).kept_for(Duration::from_millis(16_900)), Some(Seconds(10)));
+        assert_eq!(warm(20).kept_for(seconds(7)), Some(Seconds(1)));
+        assert_eq!(warm(20).kept_for(Duration::from_millis(6_999)), None);
+        assert_eq!(warm(20).kept_for(Duration::ZERO), None);
+    }
+
+    #[test]
+    fn a_holder_that_wakes_goes_by_what_is_left_of_its_lease() {
+        let wake = |left| warm(20).wake(seconds(left), seconds(30));
+        assert_eq!(wake(35), Wake::GoOn);
+        assert_eq!(wake(34), Wake::Renew);
+        assert_eq!(wake(6), Wake::Renew);
+        assert_eq!(wake(5), Wake::Afresh);
+        assert_eq!(wake(0), Wake::Afresh);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for keep in [0, 61] {
+            assert_eq!(Warm::new(Seconds(keep), Warm::BELOW), Err(InvalidKeep));
+        }
+        for text in ["0", "-0.1", "1.01", "NaN", "", "x", "inf"] {
+            assert_eq!(text.parse::<Share>(), Err(InvalidShare), "{text}");
+        }
+        assert_eq!("0.7".parse(), Ok(Warm::BELOW));
+    }
+
+    proptest! {
+        /// Whatever is granted, renewed and given back in whatever order.
+        #[test]
+        fn fewer_than_the_share_are_kept_at_once(
+            standard in 1_u32..40,
+            below in 0.01_f64..=1.0,
+            steps in prop::collection::vec((0_usize..40, 0_u8..3), 1..200),
+        ) {
+            let warm = Warm::new(Seconds(10), Share::new(below).expect("a share")).expect("a time");
+            // What each lease that is out was told last.
+            let mut out: Vec<Filling> = Vec::new();
+            for (which, step) in steps {
+                let at = which % out.len().max(1);
+                match step {
+                    0 if out.len() < standard as usize => {
+                        let in_use = u32::try_from(out.len()).expect("few") + 1;
+                        out.push(filling(in_use, standard));
+                    }
+                    1 if !out.is_empty() => {
+                        let in_use = u32::try_from(out.len()).expect("few");
+                        out[at] = filling(in_use, standard);
+                    }
+                    2 if !out.is_empty() => {
+                        out.swap_remove(at);
+                    }
+                    _ => {}
+                }
+                let kept = out.iter().filter(|told| warm.may_keep(**told)).count();
+                let kept = u32::try_from(kept).expect("few");
+                prop_assert!(kept == 0 || f64::from(kept) < warm.below().of(standard));
+            }
+        }
+
+        #[test]
+        fn a_kept_connection_ends_before_its_lease_and_a_lease_before_it_is_too_long(
+            keep in 1_u32..=60, work in 0_u64..2_000, spent in 0_u64..2_000_000,
+        ) {
+            let warm = warm(keep);
+            let lease = Duration::from(warm.lease_for(seconds(work)));
+            let left = lease.saturating_sub(Duration::from_millis(spent));
+            if let Some(kept) = warm.kept_for(left) {
+                prop_assert!(kept <= warm.keep());
+                prop_assert!(Duration::from(kept) + Duration::from(GRACE) + seconds(1) <= left);
+                prop_assert!(warm.wake(left, Duration::ZERO) != Wake::Afresh);
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Sessions under slots, kept from one piece of work to the next while the pool has room.
+//!
+//! [`Sessions::with_session`] is [`Admission::with_slot`] with the connection opened and closed around the
+//! closure. What it is for is [`Sessions::keeping`]: an instance that is called again within seconds goes on
+//! with the slot and the connection that it has, without a decision, a login and a release. By which rules is
+//! told at [`pool::warm`](crate::pool::warm); what the next closure can see of the last one, at
+//! [`Sessions::with_session`]: nothing.
+
+mod place;
+mod setting;
+
+pub use setting::from_env;
+
+use std::fmt;
+
+use tokio::time::timeout;
+
+use crate::client::{
+    Admission, AdmissionError, Admitted, Counter, Ended, GivenBack, Held, Slot, Taken, Woken, within,
+    work_ends,
+};
+use crate::pool::Class;
+use crate::pool::warm::{Wake, Warm};
+use crate::secret::SecretCache;
+use crate::session::{LoginError, Session, SessionOptions};
+use crate::time::{Deadline, Moment};
+use crate::wire::Granted;
+use place::{Kept, Place};
+
+/// How long the server is waited for to have ended a session that was found dead. One that has not by then is
+/// not known to be gone, and its slot takes no other connection.
+const FOR_THE_SERVER: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Sessions of one database, each under a slot. One of these belongs to an instance, made when it starts.
+pub struct Sessions<C: Counter + 'static> {
+    admission: Admission<C>,
+    secret: SecretCache,
+    options: SessionOptions,
+    warm: Option<Warm>,
+    place: Place<C>,
+}
+
+/// What work begins with: a slot, and the session that was kept under it.
+struct Ready<C: Counter + 'static> {
+    taken: Taken<C>,
+    session: Option<Session>,
+    woken: Option<Woken>,
+}
+
+impl<C: Counter + 'static> Sessions<C> {
+    /// Sessions of the database that `secret` leads to, as far as `admission` lets in. None is kept.
+    pub fn new(admission: Admission<C>, secret: SecretCache, options: SessionOptions) -> Self {
+        Self { admission, secret, options, warm: None, place: Place::new() }
+    }
+
+    /// The same, with slots kept as `warm` says. Those of class priority, which are few, and those of a
+    /// [`Bypass`](crate::client::Bypass) are not.
+    #[must_use]
+    pub fn keeping(self, warm: Warm) -> Self {
+        let warm = (self.admission.class() == Class::Standard).then_some(warm);
+        Self { warm, ..self }
+    }
+
+    /// What lets in.
+    #[must_use]
+    pub fn admission(&self) -> &Admission<C> {
+        &self.admission
+    }
+
+    /// Runs `work` in a session under a slot.
+    ///
+    /// Without [`keeping`](Self::keeping) the session is a new one, and is closed before its slot is given back.
+    /// With it, both may be those of the work before, and may be kept for the work that comes next. Then the
+    /// session is reset in between, and is as new: `work` finds no variable, temporary table, lock,
+    /// transaction or setting of other work. Where a reset does not do it (another database or role was
+    /// chosen, a statement was abandoned half-way), the session is closed instead.
+    ///
+    /// A session that was kept and has died is replaced before `work` begins, once. Nothing of `work` is ever
+    /// done twice.
+    ///
+    /// # Errors
+    /// [`AdmissionError`]; the value is a [`LoginError`] where there was a slot and no session.
+    ///
+    /// # Panics
+    /// When `work` does; after the slot was given back.
+    pub async fn with_session<T>(
+        &self,
+        deadline: Deadline,
+        work: impl AsyncFnOnce(&mut Session) -> T,
+    ) -> Result<Admitted<Result<T, LoginError>>, AdmissionError> {
+        let asked = Moment::now();
+        let Ready { taken, session, woken } = self.ready(deadline).await?;
+        let acquire = asked.elapsed();
+
+        let begun = Moment::now();
+        let ended = within(&taken.slot, self.work(&taken.slot, session, work)).await;
+        let work = begun.elapsed();
+
+        let closing = Moment::now();
+        let (ended, session) = parted(ended);
+        let refusals = taken.refusals;
+        let Granted { lease, in_use, max_connections, .. } = taken.granted;
+        let given_back = self.keep_or_give_back(taken, session).await;
+        let release = closing.elapsed();
+        ended.told(Held {
+            lease,
+            acquire,
+            refusals,
+            work,
+            release,
+            given_back,
+            in_use,
+            max_connections,
+            woken,
+        })
+    }
+
+    async fn work<T>(
+        &self,
+        slot: &Slot,
+        session: Option<Session>,
+        work: impl AsyncFnOnce(&mut Session) -> T,
+    ) -> Result<(T, Session), LoginError> {
+        let mut session = match session {
+            Some(session) => session,
+            None => self.log_in(slot).await?,
+        };
+        let value = work(&mut session).await;
+        Ok((value, session))
+    }
+
+    async fn log_in(&self, slot: &Slot) -> Result<Session, LoginError> {
+        let mut session = Session::log_in(slot, &self.options, &self.secret).await?;
+        if self.warm.is_some() {
+            session.settle().await?;
+        }
+        Ok(session)
+    }
+
+    /// Takes what was kept, or a slot.
+    async fn ready(&self, deadline: Deadline) -> Result<Ready<C>, AdmissionError> {
+        let Some(warm) = &self.warm else {
+            let taken = self.admission.take_for(deadline).await?;
+            return Ok(Ready { taken, session: None, woken: None });
+        };
+        if let Some(kept) = self.place.take()
+            && let Some(ready) = self.wake(warm, kept, deadline).await
+        {
+            return Ok(ready);
+        }
+        let taken = self.admission.take(deadline, warm.lease_for(deadline.left())).await?;
+        Ok(Ready { taken, session: None, woken: None })
+    }
+
+    /// Goes on with what was kept. `None` when it can't be: it is then closed and given back behind this.
+    async fn wake(&self, warm: &Warm, kept: Kept<C>, deadline: Deadline) -> Option<Ready<C>> {
+        let Kept { session, mut taken, until } = kept;
+        let renewed = match warm.wake(taken.slot.lease_left(), deadline.left()) {
+            Wake::Afresh => return None,
+            Wake::GoOn => false,
+            Wake::Renew => {
+                self.renew(warm, &mut taken, deadline).await?;
+                true
+            }
+        };
+        taken.refusals = 0;
+        taken.slot_back.by(deadline);
+        taken.slot.works_until(work_ends(deadline, taken.slot.lease_left()));
+        let session = self.revived(session, until).await;
+        let replaced = session.is_none();
+        if replaced && !taken.slot.connections_gone(FOR_THE_SERVER).await {
+            return None;
+        }
+        Some(Ready { taken, session, woken: Some(Woken { renewed, replaced }) })
+    }
+
+    async fn renew(&self, warm: &Warm, taken: &mut Taken<C>, deadline: Deadline) -> Option<()> {
+        let (asked, ttl) = (Moment::now(), warm.lease_for(deadline.left()));
+        let Granted { lease, shard, .. } = taken.granted;
+        let answer = self.admission.renew(lease, shard, ttl, deadline).await?;
+        taken.slot.renewed(asked, ttl);
+        taken.granted.filling = answer.filling;
+        Some(())
+    }
+
+    /// The session, if it is alive. To one that the server has been told to end by now, nothing is said.
+    async fn revived(&self, mut session: Session, until: Deadline) -> Option<Session> {
+        let patience = self.options.connect_timeout.min(until.left());
+        if patience.is_zero() {
+            return None;
+        }
+        matches!(timeout(patience, session.resume()).await, Ok(Ok(()))).then_some(session)
+    }
+
+    /// Keeps the slot with its session, if there is one and the pool has room; or else closes the session and
+    /// gives the slot back.
+    async fn keep_or_give_back(&self, taken: Taken<C>, session: Option<Session>) -> GivenBack {
+        let slot = taken.slot.clone();
+        let Some(mut session) = session else { return taken.slot_back.now().await };
+        let rested = timeout(slot.work_left(), self.rested(&taken, &mut session)).await;
+        let (taken, session) = match rested {
+            Ok(Some(until)) => match self.place.put(Kept { session, taken, until }) {
+                Ok(()) => return GivenBack::Kept,
+                Err(not_kept) => (not_kept.taken, not_kept.session),
+            },
+            Ok(None) | Err(_) => (taken, session),
+        };
+        // What is not closed by then is hung up.
+        let _ = timeout(slot.work_left(), session.close()).await;
+        taken.slot_back.now().await
+    }
+
+    async fn rested(&self, taken: &Taken<C>, session: &mut Session) -> Option<Deadline> {
+        let warm = self.warm.as_ref()?;
+        let filling = taken.granted.filling?;
+        let may_keep = warm.may_keep(filling) && session.is_under(&taken.slot);
+        if may_keep { session.rest(warm).await } else { None }
+    }
+}
+
+/// The work's own end, and the session that it left.
+fn parted<T>(
+    ended: Ended<Result<(T, Session), LoginError>>,
+) -> (Ended<Result<T, LoginError>>, Option<Session>) {
+    match ended {
+        Ended::Returned(Ok((value, session))) => (Ended::Returned(Ok(value)), Some(session)),
+        Ended::Returned(Err(error)) => (Ended::Returned(Err(error)), None),
+        Ended::Panicked(panic) => (Ended::Panicked(panic), None),
+        Ended::OutOfTime => (Ended::OutOfTime, None),
+    }
+}
+
+impl<C: Counter + 'static> fmt::Debug for Sessions<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("pool", self.admission.pool())
+            .field("warm", &self.warm)
+            .finish_non_exhaustive()
+    }
+}

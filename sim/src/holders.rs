@@ -1,0 +1,125 @@
+//! The query's instances: what each of them has, and its connection to the database.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rds_admission::pool::LeaseId;
+use rds_admission::pool::warm::Filling;
+
+use crate::chance::Dice;
+use crate::fleet::{Fleet, Taken};
+use crate::scenario::{Routing, Scenario};
+
+/// One instance.
+#[derive(Debug, Default)]
+pub(crate) struct Holder {
+    /// The lease that it kept, while it serves nobody.
+    kept: Option<Kept>,
+    /// The lease under which it has a connection, as the server sees it.
+    connected: Option<LeaseId>,
+    /// Until when the server waits for a word on it, as the holder reckons.
+    waited_for_until: Duration,
+    /// How often the limit of its session was set: an end that was set before no longer counts.
+    limits: u64,
+}
+
+/// What an instance keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    pub(crate) lease: LeaseId,
+    /// The item that it is in.
+    pub(crate) item: usize,
+    /// When it ends, as the holder reckons.
+    pub(crate) lease_ends: Duration,
+    /// What the last write of the lease told.
+    pub(crate) filling: Filling,
+}
+
+/// All of them, and the connections that they have.
+#[derive(Debug)]
+pub(crate) struct Holders {
+    holders: Vec<Holder>,
+    fleet: Fleet,
+    /// Whose connection is open under which lease.
+    open: BTreeMap<LeaseId, usize>,
+}
+
+impl Holders {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
+        let routing = scenario.query.map_or(Routing::Recent, |query| query.routing);
+        let fleet = Fleet::new(scenario.containers, routing);
+        let mut holders = Self { holders: Vec::new(), fleet, open: BTreeMap::new() };
+        holders.holders.resize_with(holders.fleet.started(), Holder::default);
+        holders
+    }
+
+    /// An instance for a request. `None` when as many run as may.
+    pub(crate) fn take(&mut self, dice: &mut Dice) -> Option<Taken> {
+        let taken = self.fleet.take(dice);
+        self.holders.resize_with(self.fleet.started(), Holder::default);
+        taken
+    }
+
+    /// Its request is answered.
+    pub(crate) fn leave(&mut self, holder: usize) {
+        self.fleet.leave(holder);
+    }
+
+    /// Puts a lease aside, until the next request, with a connection that the server ends `until` then. Which
+    /// setting of the session's limit this is.
+    pub(crate) fn keep(&mut self, holder: usize, kept: Kept, until: Duration) -> u64 {
+        let this = &mut self.holders[holder];
+        (this.kept, this.waited_for_until) = (Some(kept), until);
+        this.limits += 1;
+        this.limits
+    }
+
+    /// What it has kept, which it no longer keeps.
+    pub(crate) fn wake(&mut self, holder: usize) -> Option<Kept> {
+        self.holders[holder].kept.take()
+    }
+
+    /// Whether it keeps something.
+    pub(crate) fn has_kept(&self, holder: usize) -> bool {
+        self.holders[holder].kept.is_some()
+    }
+
+    /// Whether its connection is there, and the server waits for a word on it until later than `now`.
+    pub(crate) fn is_alive(&self, holder: usize, now: Duration) -> bool {
+        let this = &self.holders[holder];
+        this.connected.is_some() && now < this.waited_for_until
+    }
+
+    pub(crate) fn connect(&mut self, holder: usize, lease: LeaseId) {
+        self.holders[holder].connected = Some(lease);
+        self.open.insert(lease, holder);
+    }
+
+    /// A word is said on it, so that the end is off for which the server had waited.
+    pub(crate) fn is_used(&mut self, holder: usize) {
+        self.holders[holder].limits += 1;
+    }
+
+    /// Its connection is gone.
+    pub(crate) fn disconnect(&mut self, holder: usize) {
+        if let Some(lease) = self.holders[holder].connected.take() {
+            self.open.remove(&lease);
+        }
+    }
+
+    /// The server has waited for as long as it was told: whether it still has to end the connection.
+    pub(crate) fn is_over(&self, holder: usize, limit: u64) -> bool {
+        let this = &self.holders[holder];
+        this.limits == limit && this.connected.is_some()
+    }
+
+    /// Connections that are open.
+    pub(crate) fn open(&self) -> u32 {
+        u32::try_from(self.open.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Connections of these leases that are open.
+    pub(crate) fn open_under(&self, leases: &[LeaseId]) -> u64 {
+        leases.iter().filter(|lease| self.open.contains_key(lease)).count() as u64
+    }
+}

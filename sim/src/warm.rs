@@ -1,0 +1,230 @@
+//! What an instance of the query does with its slot between two requests: what
+//! [`warm`](rds_admission::pool::warm) says.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use rds_admission::pool::warm::{Filling, Wake, Warm};
+use rds_admission::time::Seconds;
+
+use crate::caller::Caller;
+use crate::fleet::Taken;
+use crate::holders::Kept;
+use crate::scenario::Via;
+use crate::table::Reply;
+use crate::world::{Event, SWEEP, World};
+
+/// Words that make a used session as good as a new one: that it is reset, and in which database it is then.
+const CLEARING: u32 = 2;
+
+/// How much later than it was told a server may end an idle session.
+const LATE: Duration = Duration::from_secs(1);
+
+impl World<'_> {
+    fn warm(&self) -> Option<Warm> {
+        self.scenario.query.and_then(|query| query.warm)
+    }
+
+    /// Whether the query's instances decide for themselves: then each has a memory of its own.
+    pub(crate) fn decides_for_itself(&self) -> bool {
+        self.scenario.query.is_some() && matches!(self.scenario.via, Via::Containers(_))
+    }
+
+    /// Who decides for a caller, and the time until that is there.
+    pub(crate) fn decider_for(&mut self, caller: usize) -> Option<(usize, Duration)> {
+        match self.callers[caller].holder {
+            Some(holder) if self.decides_for_itself() => {
+                Some((self.deciders.of(holder), Duration::ZERO))
+            }
+            _ => self.deciders.take(&self.scenario.cloud, &mut self.dice),
+        }
+    }
+
+    /// An instance for a request, where they are told apart and there is one.
+    pub(crate) fn holder_for_a_request(&mut self) -> Option<Taken> {
+        self.scenario.query.and_then(|_| self.holders.take(&mut self.dice))
+    }
+
+    /// A caller has come to an instance, which may have to be started.
+    pub(crate) fn starts(&mut self, caller: usize, taken: Taken) {
+        self.callers[caller].holder = Some(taken.instance);
+        let cold = self.scenario.cloud.cold_start;
+        let ready = if taken.starts { cold.draw(&mut self.dice) } else { Duration::ZERO };
+        self.agenda.after(ready, Event::Wakes(caller));
+    }
+
+    /// How much is left of the time that a caller's request may take.
+    fn work_left(&self, caller: usize) -> Duration {
+        let spent = self.agenda.now().saturating_sub(self.callers[caller].arrived);
+        self.scenario.deadline().saturating_sub(spent)
+    }
+
+    /// The length of the lease that a caller asks for.
+    pub(crate) fn lease_for(&self, caller: usize) -> Seconds {
+        self.warm().map_or(Seconds::covering(self.scenario.lease), |warm| {
+            warm.lease_for(self.work_left(caller))
+        })
+    }
+
+    /// An instance begins with a request: it goes by what it has kept, where it has.
+    pub(crate) fn wakes(&mut self, caller: usize) {
+        let now = self.agenda.now();
+        let kept = self.callers[caller].holder.and_then(|holder| self.holders.wake(holder));
+        let (Some(warm), Some(kept)) = (self.warm(), kept) else { return self.asks(caller) };
+        self.items[kept.item].uses(kept.lease);
+        self.tally.slots(now, &self.items);
+        let this = &mut self.callers[caller];
+        (this.lease, this.item) = (kept.lease, kept.item);
+        (this.lease_ends, this.filling) = (kept.lease_ends, Some(kept.filling));
+        let lease_left = kept.lease_ends.saturating_sub(now);
+        match warm.wake(lease_left, self.work_left(caller)) {
+            Wake::GoOn => self.goes_on(caller),
+            Wake::Renew => {
+                self.callers[caller].renews = true;
+                self.calls(caller);
+            }
+            Wake::Afresh => self.lets_go(caller, true),
+        }
+    }
+
+    /// The answer to a renewal is there.
+    pub(crate) fn renewed(&mut self, caller: usize, reply: Reply) {
+        self.leave_counter(caller);
+        match reply {
+            Reply::Renewed(pool) => {
+                self.callers[caller].renews = false;
+                self.callers[caller].filling = pool.filling();
+                self.hop(Event::GoesOn(caller));
+            }
+            // A lease that is lost is nobody's to give back.
+            Reply::Lost => self.hop(Event::LetsGo(caller, false)),
+            _ => self.hop(Event::LetsGo(caller, true)),
+        }
+    }
+
+    /// It works with the slot that it had kept, and with the connection if that is still there.
+    pub(crate) fn goes_on(&mut self, caller: usize) {
+        let now = self.agenda.now();
+        let Some(holder) = self.callers[caller].holder else { return };
+        let ready = if self.holders.is_alive(holder, now) {
+            self.holders.is_used(holder);
+            self.scenario.cloud.word
+        } else {
+            self.connects(caller);
+            self.scenario.cloud.connect
+        };
+        self.works(caller, ready);
+    }
+
+    /// It touches nothing of what it had kept, and asks for a slot as if it were new.
+    pub(crate) fn lets_go(&mut self, caller: usize, gives_back: bool) {
+        self.callers[caller].renews = false;
+        self.disconnects(caller);
+        if gives_back {
+            // In the background: as somebody who has nothing to do but this.
+            let behind = self.enters(None);
+            let (lease, item) = (self.callers[caller].lease, self.callers[caller].item);
+            let decider = self.decides_for_itself().then(|| self.decider_for(caller)).flatten();
+            let this = &mut self.callers[behind];
+            (this.lease, this.item) = (lease, item);
+            this.instance = decider.map(|(instance, _)| instance);
+            self.hop(Event::GivesBack(behind));
+        }
+        self.asks(caller);
+    }
+
+    /// For how long the caller's slot may be kept, if at all.
+    pub(crate) fn may_keep(&self, caller: usize) -> Option<(Filling, Seconds)> {
+        let (warm, this) = (self.warm()?, &self.callers[caller]);
+        let filling = this.filling.filter(|filling| warm.may_keep(*filling))?;
+        let lease_left = this.lease_ends.saturating_sub(self.agenda.now());
+        Some((filling, warm.kept_for(lease_left)?))
+    }
+
+    /// Makes the session as good as new.
+    pub(crate) fn clears(&mut self, caller: usize) {
+        let words: Duration = (0..CLEARING).map(|_| self.word()).sum();
+        self.agenda.after(words, Event::Keeps(caller));
+    }
+
+    /// Tells the server for how long to wait, and keeps the slot if that is worth a word.
+    pub(crate) fn keeps(&mut self, caller: usize) {
+        let now = self.agenda.now();
+        let Caller { lease, item, lease_ends, holder, .. } = self.callers[caller];
+        let (Some(holder), Some((filling, keep))) = (holder, self.may_keep(caller)) else {
+            return self.closes(caller);
+        };
+        let until = now + Duration::from(keep);
+        let kept = Kept { lease, item, lease_ends, filling };
+        let limit = self.holders.keep(holder, kept, until);
+        self.items[item].keeps(lease);
+        self.tally.slots(now, &self.items);
+        let word = self.word();
+        let late = LATE.mul_f64(self.dice.random_range(0.0..1.0));
+        self.agenda.after(word + Duration::from(keep) + late, Event::ServerEnds(holder, limit));
+        self.agenda.after(word, Event::Leaves(caller));
+    }
+
+    /// The server ends a session in which nothing was said for as long as it was told.
+    pub(crate) fn server_ends(&mut self, holder: usize, limit: u64) {
+        if self.holders.is_over(holder, limit) {
+            self.holders.disconnect(holder);
+            self.tally.connections(self.agenda.now(), self.holders.open());
+        }
+    }
+
+    /// Opens a connection under the caller's lease. The one that it had is gone.
+    pub(crate) fn connects(&mut self, caller: usize) {
+        let Some(holder) = self.callers[caller].holder else { return };
+        let now = self.agenda.now();
+        self.holders.disconnect(holder);
+        self.holders.connect(holder, self.callers[caller].lease);
+        self.tally.connects(now);
+        self.tally.connections(now, self.holders.open());
+    }
+
+    fn disconnects(&mut self, caller: usize) {
+        let Some(holder) = self.callers[caller].holder else { return };
+        self.holders.disconnect(holder);
+        self.tally.connections(self.agenda.now(), self.holders.open());
+    }
+
+    /// Closes its connection, and gives its slot back.
+    pub(crate) fn closes(&mut self, caller: usize) {
+        self.disconnects(caller);
+        self.hop(Event::GivesBack(caller));
+    }
+
+    /// The instance is free for the next request. What it has not kept it has no more.
+    pub(crate) fn leave_holder(&mut self, caller: usize) {
+        let Some(holder) = self.callers[caller].holder else { return };
+        if !self.holders.has_kept(holder) {
+            self.disconnects(caller);
+        }
+        self.holders.leave(holder);
+    }
+
+    fn word(&mut self) -> Duration {
+        self.scenario.cloud.word.draw(&mut self.dice)
+    }
+
+    /// The sweep of every minute, where slots may be left behind.
+    pub(crate) fn sweeps(&mut self) {
+        let now = self.agenda.now();
+        for item in &mut self.items {
+            let before = item.used;
+            item.sweep(now);
+            self.tally.swept(now, item.used.since(before));
+            self.tally.bereft(self.holders.open_under(&item.taken_over()));
+        }
+        self.tally.slots(now, &self.items);
+        self.sweeps_later();
+    }
+
+    /// Lets what is over be taken away in a minute, as long as somebody comes.
+    pub(crate) fn sweeps_later(&mut self) {
+        if self.scenario.query.is_some() && self.agenda.now() < self.scenario.length {
+            self.agenda.after(SWEEP, Event::Sweeps);
+        }
+    }
+}
