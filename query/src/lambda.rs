@@ -143,7 +143,7 @@ fn log<C: Counter + 'static>(
         woken,
     } = held;
     let lost = match given_back {
-        GivenBack::Failed(Some(error)) => Some(chain(error)),
+        GivenBack::Failed(Some(error)) => Some(chain(&**error)),
         _ => None,
     };
     log_request!(

@@ -7,74 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use local::mariadb::ServerTls;
-use local::{MariaDb, MariaDbOptions};
-use mysql_async::Conn;
-use mysql_async::prelude::Queryable;
 use rds_admission::client::{Admission, GivenBack, Slot};
 use rds_admission::secret::Credentials;
 use rds_admission::session::{Session, SessionError, SessionOptions, Tls};
 use rds_admission::telemetry::chain;
 use rds_admission::time::{Deadline, Seconds};
 use support::counter::InMemory;
+use support::server::{Server, plain};
 use tempfile::TempDir;
-
-/// A server in a folder of its own.
-struct Server {
-    mariadb: MariaDb,
-    folder: TempDir,
-}
-
-impl Server {
-    async fn start(change: impl FnOnce(MariaDbOptions, &TempDir) -> MariaDbOptions) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let options = change(MariaDbOptions::new(folder.path().join("mariadb")), &folder);
-        let mariadb = MariaDb::start(options).await.expect("a server");
-        Self { mariadb, folder }
-    }
-
-    async fn plain() -> Self {
-        Self::start(|options, _| options).await
-    }
-
-    fn credentials(&self) -> Credentials {
-        let admin = self.mariadb.admin();
-        Credentials {
-            username: admin.user().to_owned(),
-            password: admin.password().to_owned().into(),
-            host: "127.0.0.1".to_owned(),
-            port: self.mariadb.port(),
-            database: Some(self.mariadb.database().to_owned()),
-        }
-    }
-
-    async fn observer(&self) -> Conn {
-        Conn::new(self.mariadb.observer_opts()).await.expect("an observer")
-    }
-
-    /// The connections of the service that the server knows of.
-    async fn connections(&self, observer: &mut Conn) -> u64 {
-        let count = format!(
-            "SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{}'",
-            self.mariadb.admin().user()
-        );
-        observer.query_first(count).await.expect("an answer").expect("a row")
-    }
-
-    /// Waits until the server has no connection of the service any more.
-    async fn is_left_alone(&self) {
-        let mut observer = self.observer().await;
-        let alone = async {
-            while self.connections(&mut observer).await > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), alone).await.expect("the connections end");
-    }
-}
-
-fn plain() -> SessionOptions {
-    SessionOptions { tls: Tls::Off, ..SessionOptions::default() }
-}
 
 fn slot(seconds: u64) -> Slot {
     Slot::outside_the_pool(Deadline::within(Duration::from_secs(seconds)))

@@ -56,7 +56,7 @@ fn log(request_id: &str, event: &Event, Outcome { result, held }: &Outcome) {
     let lease = held.map(|held| held.lease.as_str());
     let given_back = held.map(|held| held.given_back.as_str());
     let release_failure = match held {
-        Some(Held { given_back: GivenBack::Failed(Some(error)), .. }) => Some(chain(error)),
+        Some(Held { given_back: GivenBack::Failed(Some(error)), .. }) => Some(chain(&**error)),
         _ => None,
     };
     let (step, version) = (event.step.as_str(), event.token.as_str());

@@ -33,7 +33,7 @@ pub enum GivenBack {
     /// connection not outlive.
     LeftToLapse,
     /// The counter could not be told in the time that was left: the lease expires by itself.
-    Failed(Option<CounterError>),
+    Failed(Option<Box<CounterError>>),
 }
 
 impl GivenBack {
@@ -136,7 +136,7 @@ async fn release<C: Counter>(counter: &C, request: &Request, deadline: Deadline)
         match answer {
             Ok(ReleaseAnswer { released: true, .. }) => return GivenBack::Released,
             Ok(ReleaseAnswer { released: false, .. }) => return GivenBack::AlreadyBack,
-            Err(error) => failure = Some(error),
+            Err(error) => failure = Some(Box::new(error)),
         }
         if deadline.left() <= pause {
             return GivenBack::Failed(failure);

@@ -33,6 +33,6 @@ pub struct Held {
 pub struct Woken {
     /// Its lease was renewed first.
     pub renewed: bool,
-    /// Its connection was dead, so that another one was opened.
+    /// Its connection could not be used any more, so that another one had to be opened.
     pub replaced: bool,
 }

@@ -73,7 +73,7 @@ impl PoolSize {
     }
 
     /// The same as the type says it: at least one.
-    pub(crate) fn standard_slots(&self) -> NonZeroU32 {
+    pub(crate) fn standard_slots(self) -> NonZeroU32 {
         self.standard_limit
     }
 

@@ -89,7 +89,8 @@ impl<C: Counter + 'static> Sessions<C> {
         work: impl AsyncFnOnce(&mut Session) -> T,
     ) -> Result<Admitted<Result<T, LoginError>>, AdmissionError> {
         let asked = Moment::now();
-        let Ready { taken, session, woken } = self.ready(deadline).await?;
+        // Boxed, as what follows the work is: the future of each call would be as large as all of them.
+        let Ready { taken, session, woken } = Box::pin(self.ready(deadline)).await?;
         let acquire = asked.elapsed();
 
         let begun = Moment::now();
@@ -100,7 +101,7 @@ impl<C: Counter + 'static> Sessions<C> {
         let (ended, session) = parted(ended);
         let refusals = taken.refusals;
         let Granted { lease, in_use, max_connections, .. } = taken.granted;
-        let given_back = self.keep_or_give_back(taken, session).await;
+        let given_back = Box::pin(self.keep_or_give_back(taken, session)).await;
         let release = closing.elapsed();
         ended.told(Held {
             lease,

@@ -1,0 +1,130 @@
+//! Nothing that was done in a session is seen by the work that comes next.
+
+use std::collections::BTreeMap;
+
+use mysql_async::prelude::Queryable;
+use rds_admission::session::Session;
+
+use crate::scene::{Scene, connection_id, is_kept, run};
+
+/// Every setting of a session but those that tell the time, the connection, or the time that is left.
+async fn settings(session: &mut Session) -> BTreeMap<String, String> {
+    let all =
+        session.run(async |conn| conn.query::<(String, String), _>("SHOW SESSION VARIABLES").await);
+    let mut all: BTreeMap<_, _> = all.await.expect("an answer").into_iter().collect();
+    for own in [
+        "timestamp",
+        "pseudo_thread_id",
+        "rand_seed1",
+        "rand_seed2",
+        "max_statement_time",
+        "innodb_lock_wait_timeout",
+    ] {
+        all.remove(own);
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_session_that_was_kept_is_as_one_that_is_new() {
+    let scene = Scene::new().await;
+    scene.administer("CREATE TABLE demodb2.kept (n INT) ENGINE = InnoDB").await;
+    let new = scene.works(settings).await;
+    let dirtied = scene
+        .works(async |session| {
+            run(
+                session,
+                &[
+                    "SET @mine = 'secret'",
+                    "CREATE TEMPORARY TABLE mine (n INT)",
+                    "PREPARE mine FROM 'SELECT 1'",
+                    "SELECT GET_LOCK('mine', 0)",
+                    "SET SESSION sql_mode = 'ANSI_QUOTES', time_zone = '+05:00', autocommit = 0, \
+                     sql_select_limit = 1, foreign_key_checks = 0, wait_timeout = 28800, \
+                     tx_isolation = 'SERIALIZABLE', lc_time_names = 'de_DE'",
+                    "SET NAMES latin1",
+                    "START TRANSACTION",
+                    "INSERT INTO kept VALUES (1)",
+                ],
+            )
+            .await;
+            connection_id(session).await
+        })
+        .await;
+    assert!(is_kept(&dirtied), "{:?}", dirtied.held);
+
+    let mut observer = scene.server.observer().await;
+    let lock: Option<Option<u8>> =
+        observer.query_first("SELECT GET_LOCK('mine', 0)").await.expect("an answer");
+    assert_eq!(lock, Some(Some(1)), "the lock is free while the session is kept");
+    let rows: Option<u8> = observer
+        .query_first("SELECT COUNT(*) FROM demodb2.kept FOR UPDATE")
+        .await
+        .expect("no lock on a row is left");
+    assert_eq!(rows, Some(0));
+
+    let clean = scene
+        .works(async |session| {
+            assert_eq!(connection_id(session).await, dirtied.value);
+            let mine: Option<Option<String>> =
+                session.query_first("SELECT @mine").await.expect("an answer");
+            assert_eq!(mine, Some(None));
+            for gone in ["SELECT * FROM mine", "EXECUTE mine"] {
+                assert!(session.query_first::<u8>(gone).await.is_err(), "{gone}");
+            }
+            let rows: Option<u8> =
+                session.query_first("SELECT COUNT(*) FROM kept").await.expect("an answer");
+            assert_eq!(rows, Some(0), "the transaction was rolled back");
+            settings(session).await
+        })
+        .await;
+    let differ: Vec<_> =
+        clean.value.iter().filter(|(name, value)| new.value.get(*name) != Some(value)).collect();
+    assert!(differ.is_empty(), "{differ:?}");
+    assert_eq!(clean.value.len(), new.value.len());
+}
+
+#[tokio::test]
+async fn rows_that_were_not_read_are_not_read_by_the_next() {
+    let scene = Scene::new().await;
+    let half_read = scene
+        .works(async |session| {
+            let some = session.run(async |conn| {
+                let mut rows = conn.query_iter("SELECT seq FROM seq_1_to_5000; SELECT 7").await?;
+                rows.next().await
+            });
+            some.await.expect("an answer").is_some()
+        })
+        .await;
+    assert!(half_read.value && is_kept(&half_read), "{:?}", half_read.held);
+    let next = scene.works(async |session| session.query_first::<u8>("SELECT 1").await).await;
+    assert_eq!(next.value.expect("an answer"), Some(1));
+}
+
+#[tokio::test]
+async fn a_session_that_has_left_its_database_or_its_role_is_closed() {
+    let scene = Scene::new().await;
+    let admin = scene.server.mariadb.admin().user().to_owned();
+    scene.administer("CREATE ROLE clerk").await;
+    scene.administer(&format!("GRANT clerk TO '{admin}'@'%'")).await;
+    for strays in ["USE information_schema", "SET ROLE clerk"] {
+        let strayed = scene.works(async |session| run(session, &[strays]).await).await;
+        assert!(!is_kept(&strayed), "{strays}: {:?}", strayed.held);
+        scene.settles().await;
+    }
+    let stays = ["USE information_schema", "USE demodb2", "SET ROLE clerk", "SET ROLE NONE"];
+    let came_back = scene.works(async |session| run(session, &stays).await).await;
+    assert!(is_kept(&came_back), "{:?}", came_back.held);
+}
+
+#[tokio::test]
+async fn a_server_with_commands_for_each_login_gets_a_login_each_time() {
+    let scene = Scene::new().await;
+    scene.administer("SET GLOBAL init_connect = 'SET @greeting = 1'").await;
+    for _ in 0..2 {
+        let greeted =
+            scene.works(async |session| session.query_first::<u8>("SELECT @greeting").await).await;
+        assert!(!is_kept(&greeted), "{:?}", greeted.held);
+        assert_eq!(greeted.value.expect("an answer"), Some(1));
+    }
+}

@@ -1,0 +1,9 @@
+//! Slots that are kept, with their connections, on a real MariaDB.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod clean;
+mod keeping;
+mod scene;
+mod waking;
