@@ -10,6 +10,8 @@ CHAOS_STACK := $(LOCAL) --dir target/chaos run --hold 1 --param QueryTimeoutSeco
 CHAOS := $(CHAOS_STACK) -- target/debug/chaos
 # The queries decide by the table themselves, of a pool that is split.
 CHAOS_DIRECT := $(CHAOS_STACK) --param AdmissionVia=table --param Shards=2 -- target/debug/chaos
+# Slots are kept, by about as many users as there are.
+CHAOS_WARM := $(CHAOS_STACK) --param WarmSlotSeconds=3 --param WarmBelow=1 -- target/debug/chaos --users 16
 
 .PHONY: demo test spike chaos model bench cold fuzz up down setup build lint unit e2e page chaos-short
 
@@ -25,10 +27,11 @@ test: setup lint unit e2e page chaos-short
 spike: build
 	$(LOCAL) --dir target/spike-stack run -- local/spike.sh
 
-## chaos: fifteen minutes of flood, in which all parts are killed, frozen, starved and restarted
+## chaos: twenty minutes of flood, in which all parts are killed, frozen, starved and restarted
 chaos: build
 	$(CHAOS) --duration 600 --kills 300 --freezes 50 --json target/chaos/chaos.json
 	$(CHAOS_DIRECT) --duration 300 --kills 150 --freezes 25 --json target/chaos/direct.json
+	$(CHAOS_WARM) --duration 300 --kills 150 --freezes 25 --warm 1000 --json target/chaos/warm.json
 
 ## model: the protocol, checked exhaustively, and what it comes to when a guard is removed
 model: setup
@@ -86,3 +89,4 @@ page: build
 chaos-short: build
 	$(CHAOS) --duration 60 --kills 20 --freezes 4 --json target/chaos/chaos.json
 	$(CHAOS_DIRECT) --duration 30 --kills 8 --freezes 2 --json target/chaos/direct.json
+	$(CHAOS_WARM) --duration 30 --kills 8 --freezes 2 --warm 100 --json target/chaos/warm.json

@@ -45,6 +45,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub freezes: u64,
 
+    /// Fewest requests on a slot that was kept for the run to count
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub warm: u64,
+
     /// Number that the choice of faults follows from
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

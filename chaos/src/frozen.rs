@@ -1,12 +1,8 @@
 //! Instances that were frozen until after their lease: from then on none may have a connection.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use serde_json::Value;
 
 use crate::control::Instance;
 use crate::pool::{SKEW_ALLOWANCE, epoch_seconds};
@@ -50,7 +46,7 @@ impl Scene {
         let expiry = lease.and_then(|lease| self.pool.latest().leases.get(lease).copied());
         let over =
             expiry.unwrap_or_else(|| epoch_seconds() + self.lease.as_secs()) + SKEW_ALLOWANCE;
-        let said_before = self.log(instance).len();
+        let said_before = self.outcomes(instance).len();
         let mut asked = Instant::now();
         loop {
             if epoch_seconds() >= over {
@@ -70,7 +66,7 @@ impl Scene {
             }
             tokio::time::sleep(LOOK).await;
         }
-        let said = self.log(instance);
+        let said = self.outcomes(instance);
         let outcome = said.get(said_before).map_or("nothing", String::as_str);
         *self.frozen.lock().outcomes.entry(outcome.to_owned()).or_default() += 1;
     }
@@ -85,18 +81,4 @@ impl Scene {
             frozen.trespasses.push(format!("{id} has a connection, {late} s too late"));
         }
     }
-
-    /// The outcomes that the instance has logged, one an invocation.
-    fn log(&self, instance: &Instance) -> Vec<String> {
-        let file = format!("{}.log", instance.id);
-        let path: PathBuf = self.stack.logs.join(&instance.function).join(file);
-        let text = fs::read_to_string(path).unwrap_or_default();
-        text.lines().filter_map(outcome).collect()
-    }
-}
-
-fn outcome(line: &str) -> Option<String> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    let said = line["fields"]["outcome"].as_str().or_else(|| line["outcome"].as_str())?;
-    Some(said.to_owned())
 }

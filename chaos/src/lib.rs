@@ -21,6 +21,7 @@ mod faults;
 mod flood;
 mod frozen;
 mod ledger;
+mod logs;
 mod pool;
 mod report;
 mod run;

@@ -31,6 +31,8 @@ pub(crate) struct Evidence {
     /// All slots, those of class `priority` included.
     pub(crate) all_slots: u64,
     pub(crate) answers: BTreeMap<String, u64>,
+    /// Requests that went on with a slot that was kept, as far as they could say so.
+    pub(crate) warm: u64,
     pub(crate) foreign: Vec<String>,
     pub(crate) gateway: u64,
     pub(crate) interrupted_queries: u64,
@@ -67,6 +69,7 @@ impl Evidence {
             slots: pool.standard_limit,
             all_slots: pool.max_connections,
             answers: scene.answers.counts(),
+            warm: scene.warm_requests(),
             foreign: scene.answers.foreign(),
             gateway: scene.answers.gateway(),
             interrupted_queries: of_queries.killed + of_queries.timed_out + of_queries.late,
@@ -108,6 +111,7 @@ impl Evidence {
         Self {
             slots: 18,
             all_slots: 20,
+            warm: 2,
             gateway: 4,
             interrupted_queries: 4,
             faults: BTreeMap::from([
@@ -212,6 +216,7 @@ fn summary(evidence: &Evidence) -> String {
          connections: at the most {most_connections} by the server's list, {} by the kernel's, \
          in {server_samples} samples; {slots} slots\n\
          leases: at the most {most_leases} in {pool_samples} samples\n\
+         requests on kept slots: {}\n\
          frozen beyond their lease: {} looks, {} connections\n\
          gateway's own answers: {} for {} interrupted invocations\n\
          at the end: {left_behind} leases left behind, {granted} of {all_slots} slots to be had, InUse {in_use}",
@@ -220,6 +225,7 @@ fn summary(evidence: &Evidence) -> String {
         evidence.kills(),
         evidence.freezes(),
         evidence.most_sockets,
+        evidence.warm,
         evidence.frozen.looks,
         evidence.frozen.trespasses.len(),
         evidence.gateway,
@@ -262,6 +268,7 @@ pub(crate) fn write(path: &Path, evidence: &Evidence, verdict: &Verdict) -> Resu
         "poolSamples": evidence.pool_samples,
         "mostLeases": evidence.most_leases,
         "answers": evidence.answers,
+        "warmRequests": evidence.warm,
         "gatewayAnswers": evidence.gateway,
         "interruptedQueries": evidence.interrupted_queries,
         "frozen": {

@@ -84,7 +84,8 @@ pub async fn run(args: Args) -> Result<Verdict> {
     threads.stop().await;
 
     let evidence = Evidence::gather(&scene, &pool, &interruptions, aftermath, admits_again);
-    let demands = Demands { kills: args.kills, freezes: args.freezes, duration: args.duration() };
+    let Args { kills, freezes, warm, .. } = args;
+    let demands = Demands { kills, freezes, warm, duration: args.duration() };
     let verdict = Verdict::of(&evidence, &demands);
     report::print(&evidence, &verdict);
     if let Some(path) = &args.json {

@@ -9,6 +9,7 @@ use crate::report::Evidence;
 pub(crate) struct Demands {
     pub(crate) kills: u64,
     pub(crate) freezes: u64,
+    pub(crate) warm: u64,
     pub(crate) duration: Duration,
 }
 
@@ -95,6 +96,8 @@ impl Verdict {
             freezes >= demands.freezes,
             format!("{freezes} freezes are fewer than {}", demands.freezes),
         );
+        let (warm, least) = (evidence.warm, demands.warm);
+        demand(warm >= least, format!("{warm} requests on kept slots are fewer than {least}"));
         demand(
             freezes == 0 || evidence.frozen.looks > 0,
             "no frozen instance was looked at after its lease".to_owned(),
@@ -114,7 +117,7 @@ mod tests {
     use crate::ledger::{Entry, Group, Kind};
 
     fn demands() -> Demands {
-        Demands { kills: 3, freezes: 1, duration: Duration::from_secs(10) }
+        Demands { kills: 3, freezes: 1, warm: 2, duration: Duration::from_secs(10) }
     }
 
     fn judge(change: impl FnOnce(&mut Evidence)) -> Vec<String> {
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn each_thing_that_does_not_hold_fails_by_itself() {
         type Change = fn(&mut Evidence);
-        let changes: [(Change, &str); 17] = [
+        let changes: [(Change, &str); 18] = [
             (|e| e.samples_above = 1, "more than 18 connections"),
             (|e| e.pool_broken.push("x".into()), "the pool's item was wrong"),
             (|e| e.foreign.push("x".into()), "not in the contract"),
@@ -144,6 +147,7 @@ mod tests {
             (|e| e.aftermath.in_use = 1, "InUse was 1"),
             (|e| e.admits_again = false, "after the faults"),
             (|e| e.faults.retain(|kind, _| kind.group != Group::Kill), "0 kills"),
+            (|e| e.warm = 1, "1 requests on kept slots"),
             (|e| e.frozen.looks = 0, "no frozen instance"),
             (|e| e.longest_gap = Duration::from_secs(4), "was not watched"),
             (|e| e.server_samples = 19, "19 samples"),

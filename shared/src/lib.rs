@@ -21,19 +21,20 @@
 //!
 //! ```no_run
 //! use rds_admission::client::{Admission, LambdaCounter};
-//! use rds_admission::session::{Session, SessionOptions};
+//! use rds_admission::secret::SecretCache;
+//! use rds_admission::session::SessionOptions;
 //! use rds_admission::time::Deadline;
-//! # async fn work(counter: LambdaCounter, credentials: rds_admission::secret::Credentials,
-//! #     deadline: Deadline) -> Result<(), Box<dyn std::error::Error>> {
+//! use rds_admission::warm::Sessions;
+//! # async fn work(counter: LambdaCounter, secret: SecretCache, deadline: Deadline)
+//! #     -> Result<(), Box<dyn std::error::Error>> {
 //! let admission = Admission::new(counter, "Prod_MySQL".parse()?);
-//! let options = SessionOptions::default();
-//! let admitted = admission
-//!     .with_slot(deadline, async |slot| {
-//!         let mut session = Session::open(&slot, &options, &credentials).await?;
+//! let sessions = Sessions::new(admission, secret, SessionOptions::default());
+//! let admitted = sessions
+//!     .with_session(deadline, async |session| {
 //!         session.query_first::<u64>("SELECT COUNT(*) FROM Orders").await
 //!     })
 //!     .await?; // no slot: nothing ran
-//! let rows = admitted.value?; // what the closure returned; the slot is back
+//! let rows = admitted.value??; // no session; no result. The slot is back
 //! # Ok(()) }
 //! ```
 

@@ -7,10 +7,10 @@ use anyhow::Result;
 use rand::rngs::StdRng;
 use serde_json::json;
 
-use super::Watchers;
+use super::{KEEPING, Watchers};
 use super::login::logging_in;
 use super::trap::trap;
-use crate::control::Instance;
+use crate::control::{Instance, State};
 use crate::ledger::{Group, Kind};
 use crate::scene::Scene;
 
@@ -62,7 +62,10 @@ impl Freeze {
                 ("query: logged in, limits not told", caught, None)
             }
             Self::Connected => {
-                ("query: connected", freeze_connected(scene, dice, time).await?, None)
+                let frozen = freeze_connected(scene, dice, time).await?;
+                let idle = frozen.as_ref().is_some_and(|one| one.state == State::Idle);
+                let name = if idle { KEEPING } else { "query: connected" };
+                (name, frozen.map(|one| one.id), None)
             }
         };
         let instances = scene.control.instances().await?;
@@ -82,9 +85,9 @@ async fn freeze_connected(
     scene: &Scene,
     dice: &mut StdRng,
     time: Duration,
-) -> Result<Option<String>> {
+) -> Result<Option<Instance>> {
     let Some((chosen, _)) = scene.connected(dice).await? else { return Ok(None) };
-    Ok(scene.control.freeze(&chosen.id, time).await?.then_some(chosen.id))
+    Ok(scene.control.freeze(&chosen.id, time).await?.then_some(chosen))
 }
 
 /// Has a frozen instance watched, and the slot that it held, if it did.

@@ -11,10 +11,10 @@ use rand::rngs::StdRng;
 use rds_admission::client::Via;
 use serde_json::json;
 
-use super::Watchers;
+use super::{KEEPING, Watchers};
 use super::login::logging_in;
 use super::trap::trap;
-use crate::control::Instance;
+use crate::control::{Instance, State};
 use crate::ledger::{Group, Kind};
 use crate::scene::Scene;
 use crate::server::Phase;
@@ -180,6 +180,7 @@ async fn look_and_kill(
     let phase = threads.iter().find(|thread| thread.port == port).map(crate::server::Thread::phase);
     let name = match phase {
         Some(Phase::LoggingIn) => "query: logging in",
+        Some(Phase::BetweenStatements) if instance.state == State::Idle => KEEPING,
         Some(Phase::BetweenStatements) => "query: connected, between statements",
         Some(Phase::InAStatement) => "query: in a statement",
         // The list has those only who are through with their login.

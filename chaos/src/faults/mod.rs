@@ -17,6 +17,9 @@ use tokio::task::JoinSet;
 
 use crate::scene::Scene;
 
+/// What a query is doing that is in no invocation and has a connection.
+const KEEPING: &str = "query: keeping its slot";
+
 /// Tasks that watch how a fault is made good.
 pub(crate) type Watchers = JoinSet<()>;
 

@@ -26,7 +26,7 @@ pub struct InstanceInfo {
     pub state: InstanceState,
     /// Whether it stands still for now.
     pub frozen: bool,
-    /// The lease that its invocation was granted and has not given back, as seen by the front door.
+    /// The lease that it was granted last and has not given back, as seen by the front door.
     pub lease: Option<String>,
     /// How many invocations it has taken.
     pub invocations: u64,

@@ -87,7 +87,7 @@ struct Progress {
     frozen: bool,
     /// Its invocation ran out of time while it stood still.
     overdue: bool,
-    /// The lease that its invocation was last granted.
+    /// The lease that it was granted last and has not given back.
     lease: Option<String>,
     invocations: u64,
 }
@@ -205,7 +205,6 @@ impl Instance {
         {
             let mut progress = self.progress();
             progress.state = InstanceState::Busy;
-            progress.lease = None;
             progress.invocations += 1;
             progress.current = Some(Current {
                 request_id: assignment.invocation.request_id.clone(),
@@ -271,7 +270,7 @@ impl Instance {
         self.pid
     }
 
-    /// The lease that its invocation holds, as far as the front door has seen.
+    /// The lease that it holds, as far as the front door has seen: in an invocation, or kept for the next.
     pub(crate) fn lease(&self) -> Option<String> {
         self.progress().lease.clone()
     }

@@ -1,0 +1,217 @@
+"""Slots that instances of the query keep, and their connections."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import unittest
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from stack import (
+    STACK,
+    STANDARD,
+    QuietStack,
+    connect,
+    counter,
+    get,
+    in_use,
+    item,
+    switch,
+    until,
+)
+from test_3_metrics import COUNTER, QUERY, lines
+from tools import LOADTEST, Samples
+
+CALLERS, REQUESTS = 20, 2_000
+
+
+class Server:
+    """The server's own word, over one connection that it counts as well."""
+
+    def __init__(self) -> None:
+        self.connection = connect()
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def accepted(self) -> int:
+        """Connections since its start."""
+        [(_, connections)] = self.ask("SHOW GLOBAL STATUS LIKE 'Connections'")
+        return int(connections)
+
+    def connections(self) -> set[int]:
+        """Those of the service there are now, but for this one."""
+        user = STACK["mysql"]["adminUser"]
+        threads = self.ask(
+            "SELECT id FROM information_schema.processlist"
+            f" WHERE user IN ('{user}', 'unauthenticated user') AND id <> CONNECTION_ID()"
+        )
+        return {thread for (thread,) in threads}
+
+
+class Flow(NamedTuple):
+    """What a steady flow of requests came to."""
+
+    median_ms: float
+    answers: set[tuple[int, str]]
+    connections: int
+    decisions: int
+
+
+def asked_of_the_table() -> int:
+    """How often the counter has asked the table for a decision about a slot."""
+    return sum(
+        line.get("writes", 1) + line.get("looks", 0)
+        for line in lines(COUNTER)
+        if line.get("op") in ("acquire", "release", "renew")
+    )
+
+
+def timed(_: int) -> tuple[float, int, str]:
+    begun = time.monotonic()
+    answer = get("/employees")
+    return time.monotonic() - begun, answer.status, answer.body
+
+
+def flow(server: Server) -> Flow:
+    accepted, asked = server.accepted(), asked_of_the_table()
+    with ThreadPoolExecutor(CALLERS) as callers:
+        took = list(callers.map(timed, range(REQUESTS)))
+    answers = {(status, body) for _, status, body in took}
+    median = statistics.median(time for time, _, _ in took)
+    return Flow(
+        median * 1_000, answers, server.accepted() - accepted, asked_of_the_table() - asked
+    )
+
+
+def instances() -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{STACK['awsEndpoint']}/_local/instances") as answer:
+        return [one for one in json.load(answer) if one["function"] == QUERY]
+
+
+def freeze(instance: str, seconds: float) -> None:
+    url = f"{STACK['awsEndpoint']}/_local/instances/{instance}/freeze"
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(url, json.dumps({"seconds": seconds}).encode(), headers)
+    urllib.request.urlopen(request).close()
+
+
+def all_at_once(callers: int) -> list[int]:
+    """The statuses of so many requests."""
+    with ThreadPoolExecutor(callers) as pool:
+        return [answer.status for answer in pool.map(get, ["/employees"] * callers)]
+
+
+class Warm(QuietStack):
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(switch, WARM_SLOT_SECONDS="0", WARM_BELOW="0.7", HOLD_SECONDS="0")
+        # What is kept comes back by itself, as long as the instances are left alone.
+        self.addCleanup(until, lambda: counter(op="sweep")["inUse"] == 0)
+        self.server = Server()
+        self.addCleanup(self.server.connection.close)
+
+    def test_a_steady_flow_needs_few_connections_and_few_decisions(self):
+        strict = flow(self.server)
+        switch(WARM_SLOT_SECONDS="10")
+        warm = flow(self.server)
+        print(
+            f"\n{REQUESTS} requests by {CALLERS} callers, strict and warm: connections"
+            f" {strict.connections}, {warm.connections}; requests to the table {strict.decisions},"
+            f" {warm.decisions}; median {strict.median_ms:.1f} ms, {warm.median_ms:.1f} ms",
+            file=sys.stderr,
+        )
+        self.assertEqual(len(strict.answers), 1)
+        self.assertEqual(warm.answers, strict.answers)
+        self.assertEqual({status for status, _ in warm.answers}, {200})
+        self.assertGreaterEqual(strict.connections, REQUESTS)
+        self.assertGreaterEqual(strict.decisions, 2 * REQUESTS)
+        self.assertLessEqual(20 * warm.connections, strict.connections)
+        self.assertLessEqual(20 * warm.decisions, strict.decisions)
+
+    def test_an_instance_that_keeps_its_slot_says_so_and_gives_it_back(self):
+        switch(WARM_SLOT_SECONDS="4")
+        self.assertEqual([get("/employees").status for _ in range(3)], [200] * 3)
+        self.assertEqual(in_use(item()), 1)
+        self.assertEqual(len(self.server.connections()), 1)
+        until(lambda: in_use(item()) == 0, 10)
+        self.assertEqual(self.server.connections(), set())
+        said = sorted(lines(QUERY), key=lambda line: line["timestamp"])[-3:]
+        self.assertEqual([line["warm"] for line in said], [False, True, True])
+        self.assertEqual({line["given_back"] for line in said}, {"kept"})
+        self.assertEqual(len({line["lease"] for line in said}), 1)
+
+    def test_instances_frozen_past_their_lease_use_no_old_connection(self):
+        switch(WARM_SLOT_SECONDS="2", HOLD_SECONDS="2")
+        lease = 20 + 5 + 2
+        self.assertEqual(all_at_once(10), [200] * 10)
+        old, begun = self.server.connections(), time.monotonic()
+        frozen = [one["id"] for one in instances() if one["state"] == "idle"]
+        for instance in frozen:
+            freeze(instance, lease + 6)
+        self.assertEqual((len(old), len(frozen), in_use(item())), (10, 10, 10))
+        with Samples(self.server.connections) as samples:
+            # The server ends what its holders can't.
+            samples.until(lambda connections: not connections & old)
+            gone = samples.next()
+            time.sleep(max(0.0, begun + lease + 3 - time.monotonic()))
+            # The others take what there is, and the frozen ones go on meanwhile.
+            statuses: list[int] = []
+            while time.monotonic() < begun + lease + 12:
+                statuses += all_at_once(2 * STANDARD)
+        self.assertEqual(set(statuses), {200, 503})
+        self.assertLessEqual(max(map(len, samples.seen)), STANDARD)
+        self.assertFalse(any(connections & old for connections in samples.seen[gone:]))
+        woken = [self.said_by(instance)[1:2] for instance in frozen]
+        self.assertTrue(any(woken), "none was asked again")
+        self.assertFalse(any(line["warm"] for lines in woken for line in lines if "warm" in line))
+
+    def said_by(self, instance: str) -> list[dict[str, Any]]:
+        log = Path(STACK["logs"]) / QUERY / f"{instance}.log"
+        return [json.loads(line) for line in log.read_text().splitlines()]
+
+    def surge(self) -> tuple[float, float]:
+        """A load test of 15 users, then of 300. The share of slots in use and that of requests refused, from ten
+        seconds after the surge to its end."""
+        with TemporaryDirectory() as folder:
+            command = [
+                LOADTEST, "--stack", os.environ["STACK_JSON"], "--out", folder,
+                "--shape", "spike", "--users", "300", "--duration", "60",
+            ]
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [run] = json.loads((Path(folder) / "report.json").read_text())["runs"]
+        self.assertEqual(run["broken"]["count"], 0, run["broken"])
+        self.assertEqual(run["refused"], 0)
+        self.assertLessEqual(max(run["server"]["samples"]["service"]), STANDARD)
+        sampled = run["slots"]["samples"]
+        window = [used for at, used in zip(sampled["at"], sampled["inUse"]) if 30 <= at < 40]
+        bucket = run["timeline"]["bucketSeconds"]
+        rejected, admitted = (
+            sum(run["timeline"][kind][30 // bucket : 40 // bucket]) for kind in ("rejected", "admitted")
+        )
+        return statistics.mean(window) / STANDARD, rejected / (rejected + admitted)
+
+    def test_kept_slots_are_given_back_as_pressure_rises(self):
+        switch(WARM_SLOT_SECONDS="0", HOLD_SECONDS="1")
+        strict = self.surge()
+        switch(WARM_SLOT_SECONDS="10", HOLD_SECONDS="1")
+        warm = self.surge()
+        print(
+            "\nten seconds after a surge, strict and warm: slots in use"
+            f" {strict[0]:.1%}, {warm[0]:.1%}; refused {strict[1]:.1%}, {warm[1]:.1%}",
+            file=sys.stderr,
+        )
+        self.assertLess(abs(warm[0] - strict[0]), 0.05)
+        self.assertLess(abs(warm[1] - strict[1]), 0.05)
+
+
+if __name__ == "__main__":
+    unittest.main()
