@@ -4,6 +4,7 @@
 mod support;
 
 mod clean;
+mod dropping;
 mod keeping;
 mod scene;
 mod waking;
