@@ -1,4 +1,4 @@
-//! Those that want a slot, from their arrival until they have given it back.
+//! Those that want a slot, from their arrival until they have it or are refused.
 
 use std::time::Duration;
 
@@ -8,10 +8,9 @@ use rds_admission::pool::frugal::{self, Tour};
 use rds_admission::pool::warm::Filling;
 use rds_admission::time::{Seconds, UnixSeconds};
 
-use crate::chance::{Latency, exponential};
 use crate::scenario::{Algorithm, Via};
 use crate::table::{Item, second};
-use crate::world::{Event, Request, World};
+use crate::world::{Event, World};
 
 /// A caller.
 #[derive(Debug)]
@@ -185,7 +184,7 @@ impl World<'_> {
         }
     }
 
-    fn leave_instance(&mut self, caller: usize) {
+    pub(crate) fn leave_instance(&mut self, caller: usize) {
         let decides = self.decides_for_itself();
         if let Some(instance) = self.callers[caller].instance.take()
             && !decides
@@ -216,79 +215,7 @@ impl World<'_> {
         self.leaves(caller, Some(retry_after));
     }
 
-    /// It has a slot, and works with it as soon as its connection is ready.
-    pub(crate) fn works(&mut self, caller: usize, ready: Latency) {
-        let now = self.agenda.now();
-        let Caller { client, arrived, .. } = self.callers[caller];
-        self.tally.admitted(now, now.saturating_sub(arrived));
-        if let Some(client) = client.and_then(|client| self.clients.get_mut(client)) {
-            self.tally.served(now.saturating_sub(client.since), client.refused);
-            *client = Client { grants: client.grants + 1, refused: 0, since: now };
-        }
-        let (ready, work, crashes) = self.scenario.draw_work(ready, &mut self.dice);
-        self.callers[caller].work = work;
-        let end = if crashes { Event::Crashes(caller) } else { Event::Ends(caller) };
-        self.agenda.after(ready + work, end);
-    }
-
-    pub(crate) fn ends(&mut self, caller: usize) {
-        self.callers[caller].ended = self.agenda.now();
-        if self.may_keep(caller).is_some() {
-            self.clears(caller);
-        } else {
-            self.closes(caller);
-        }
-    }
-
-    /// Its caller is answered.
-    pub(crate) fn is_done(&mut self, caller: usize) {
-        let now = self.agenda.now();
-        let Caller { holder, arrived, work, .. } = self.callers[caller];
-        if holder.is_some() {
-            self.tally.answered(now, now.saturating_sub(arrived), work);
-        }
-        self.leaves(caller, None);
-    }
-
-    /// A give-back reaches those that decide. It waits for no decision: it goes to the table at once.
-    pub(crate) fn gives_back(&mut self, caller: usize) {
-        self.callers[caller].throttled = 0;
-        if self.callers[caller].instance.is_some() {
-            return self.send(caller, Request::Release, Duration::ZERO);
-        }
-        if let Some((instance, ready)) = self.decider_for(caller) {
-            self.callers[caller].instance = Some(instance);
-            self.send(caller, Request::Release, ready);
-        } else {
-            self.tally.counter_throttled(self.agenda.now());
-            self.gives_back_later(caller);
-        }
-    }
-
-    /// The holder tries again to give back.
-    pub(crate) fn gives_back_later(&mut self, caller: usize) {
-        self.leave_counter(caller);
-        let pause = Duration::from_millis(self.dice.random_range(50..150));
-        self.agenda.after(pause, Event::GivesBack(caller));
-    }
-
-    /// A caller is gone. Its client comes again: at once after its pause, or when it was refused after
-    /// the time that it was told.
-    pub(crate) fn leaves(&mut self, caller: usize, retry_after: Option<Duration>) {
-        self.leave_instance(caller);
-        self.leave_holder(caller);
-        self.vacant.push(caller);
-        let client = self.callers[caller].client;
-        let pause = match (retry_after, self.scenario.arrivals.think()) {
-            // `Retry-After` counts whole seconds.
-            (Some(pause), _) => Seconds::covering(pause).into(),
-            (None, Some(think)) => exponential(think, &mut self.dice),
-            (None, None) => Duration::ZERO,
-        };
-        self.comes_again(client, pause);
-    }
-
-    fn comes_again(&mut self, client: Option<usize>, pause: Duration) {
+    pub(crate) fn comes_again(&mut self, client: Option<usize>, pause: Duration) {
         if client.is_some() {
             self.agenda.after(pause, Event::Arrives(client));
         }

@@ -187,3 +187,12 @@ pub(crate) fn time(time: Duration) -> String {
         format!("{:.1} s", time.as_secs_f64())
     }
 }
+
+/// A round time.
+pub(crate) fn words(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        format!("{} s", duration.as_secs())
+    }
+}

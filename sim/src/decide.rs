@@ -95,7 +95,7 @@ impl World<'_> {
         let taken_over = item.taken_over();
         let used = item.used.since(before);
         self.tally.used(now, this.item, request, &reply, used);
-        self.tally.bereft(self.holders.open_under(&taken_over));
+        self.tally.taken_over(taken_over.len(), self.holders.open_under(&taken_over));
         match reply {
             Reply::Granted(_) => self.tally.slots(now, &self.items),
             Reply::Released => {

@@ -38,7 +38,7 @@ pub(crate) struct Kept {
 /// All of them, and the connections that they have.
 #[derive(Debug)]
 pub(crate) struct Holders {
-    holders: Vec<Holder>,
+    all: Vec<Holder>,
     fleet: Fleet,
     /// Whose connection is open under which lease.
     open: BTreeMap<LeaseId, usize>,
@@ -48,15 +48,15 @@ impl Holders {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let routing = scenario.query.map_or(Routing::Recent, |query| query.routing);
         let fleet = Fleet::new(scenario.containers, routing);
-        let mut holders = Self { holders: Vec::new(), fleet, open: BTreeMap::new() };
-        holders.holders.resize_with(holders.fleet.started(), Holder::default);
+        let mut holders = Self { all: Vec::new(), fleet, open: BTreeMap::new() };
+        holders.all.resize_with(holders.fleet.started(), Holder::default);
         holders
     }
 
     /// An instance for a request. `None` when as many run as may.
     pub(crate) fn take(&mut self, dice: &mut Dice) -> Option<Taken> {
         let taken = self.fleet.take(dice);
-        self.holders.resize_with(self.fleet.started(), Holder::default);
+        self.all.resize_with(self.fleet.started(), Holder::default);
         taken
     }
 
@@ -68,7 +68,7 @@ impl Holders {
     /// Puts a lease aside, until the next request, with a connection that the server ends `until` then. Which
     /// setting of the session's limit this is.
     pub(crate) fn keep(&mut self, holder: usize, kept: Kept, until: Duration) -> u64 {
-        let this = &mut self.holders[holder];
+        let this = &mut self.all[holder];
         (this.kept, this.waited_for_until) = (Some(kept), until);
         this.limits += 1;
         this.limits
@@ -76,40 +76,40 @@ impl Holders {
 
     /// What it has kept, which it no longer keeps.
     pub(crate) fn wake(&mut self, holder: usize) -> Option<Kept> {
-        self.holders[holder].kept.take()
+        self.all[holder].kept.take()
     }
 
     /// Whether it keeps something.
     pub(crate) fn has_kept(&self, holder: usize) -> bool {
-        self.holders[holder].kept.is_some()
+        self.all[holder].kept.is_some()
     }
 
     /// Whether its connection is there, and the server waits for a word on it until later than `now`.
     pub(crate) fn is_alive(&self, holder: usize, now: Duration) -> bool {
-        let this = &self.holders[holder];
+        let this = &self.all[holder];
         this.connected.is_some() && now < this.waited_for_until
     }
 
     pub(crate) fn connect(&mut self, holder: usize, lease: LeaseId) {
-        self.holders[holder].connected = Some(lease);
+        self.all[holder].connected = Some(lease);
         self.open.insert(lease, holder);
     }
 
     /// A word is said on it, so that the end is off for which the server had waited.
     pub(crate) fn is_used(&mut self, holder: usize) {
-        self.holders[holder].limits += 1;
+        self.all[holder].limits += 1;
     }
 
     /// Its connection is gone.
     pub(crate) fn disconnect(&mut self, holder: usize) {
-        if let Some(lease) = self.holders[holder].connected.take() {
+        if let Some(lease) = self.all[holder].connected.take() {
             self.open.remove(&lease);
         }
     }
 
     /// The server has waited for as long as it was told: whether it still has to end the connection.
     pub(crate) fn is_over(&self, holder: usize, limit: u64) -> bool {
-        let this = &self.holders[holder];
+        let this = &self.all[holder];
         this.limits == limit && this.connected.is_some()
     }
 

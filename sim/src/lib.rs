@@ -11,11 +11,13 @@
 //!
 //! The rules are not copied. What a caller does next is
 //! [`frugal`](rds_admission::pool::frugal)'s to say, and what a conditional write finds
-//! [`Pool::plan_acquire`](rds_admission::pool::Pool::plan_acquire)'s. What surrounds them is a
+//! [`Pool::plan_acquire`](rds_admission::pool::Pool::plan_acquire)'s; what is kept between two requests is
+//! [`warm`](rds_admission::pool::warm)'s. What surrounds them is a
 //! [`Cloud`](scenario::Cloud): latencies, the table's limits, how far replicas are behind. See
 //! `docs/simulation.md` for what is assumed, and on what grounds.
 
 mod agenda;
+mod arrivals;
 mod bucket;
 mod caller;
 mod chance;
@@ -27,7 +29,9 @@ mod deciders;
 pub mod document;
 mod fleet;
 mod gauge;
+mod histogram;
 mod holders;
+mod holding;
 mod outcome;
 pub mod report;
 pub mod scenario;

@@ -41,7 +41,9 @@ pub struct Outcome {
     pub most_connections: u32,
     /// Connections that were made.
     pub connects: u64,
-    /// Connections that were still open when their lease was taken over, ever.
+    /// Leases that were taken over or swept, measured or not.
+    pub taken_over: u64,
+    /// Connections under them that were still open.
     pub bereft: u64,
     /// Requests to the table, those that it throttled included.
     pub requests: u64,

@@ -19,8 +19,8 @@ use crate::world::run;
 /// Simulates the runs of a section.
 ///
 /// # Errors
-/// When more slots were out than there are, or a connection was open without one: then the simulation or the
-/// rules are wrong.
+/// When more slots were out than there are, or kept than may be, or a connection was open without one: then
+/// the simulation or the rules are wrong.
 pub fn section(section: &Section) -> Result<Table> {
     let mut table = table(section.columns.iter().map(|column| column.head()));
     for (scenario, outcome) in section.rows.iter().zip(run_all(&section.rows)) {
@@ -29,6 +29,9 @@ pub fn section(section: &Section) -> Result<Table> {
         let (open, bereft) = (outcome.most_connections, outcome.bereft);
         ensure!(open <= slots, "{}: {open} connections for {slots} slots", scenario.name);
         ensure!(bereft == 0, "{}: {bereft} connections without a lease", scenario.name);
+        let most = scenario.query.and_then(|query| query.warm).map(|warm| warm.below().of(1));
+        let kept = outcome.most_kept;
+        ensure!(most.is_none_or(|most| kept < most), "{}: {kept} kept", scenario.name);
         table.add_row(section.columns.iter().map(|column| column.cell(scenario, &outcome)));
     }
     Ok(table)

@@ -4,7 +4,7 @@ mod warm;
 
 use std::time::Duration;
 
-use crate::column::Column;
+use crate::column::{Column, words};
 use crate::scenario::{Algorithm, Arrivals, Cloud, Hold, Routing, Scenario, Via};
 
 /// A table of the document.
@@ -49,6 +49,7 @@ pub fn all() -> Vec<Section> {
         warm::steady(),
         warm::surge(),
         warm::sparse(),
+        warm::shares(),
     ]
 }
 
@@ -67,14 +68,6 @@ fn held(hold: Duration) -> Scenario {
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-fn words(duration: Duration) -> String {
-    if duration < seconds(1) {
-        format!("{} ms", duration.as_millis())
-    } else {
-        format!("{} s", duration.as_secs())
-    }
 }
 
 fn algorithms() -> Section {

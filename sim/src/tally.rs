@@ -7,7 +7,8 @@ use rds_admission::time::UnixSeconds;
 
 use crate::caller::Client;
 use crate::gauge::Gauge;
-use crate::outcome::{Outcome, Times, number};
+use crate::histogram::{histogram, record, times};
+use crate::outcome::{Outcome, number};
 use crate::scenario::Scenario;
 use crate::table::{Item, Reply, Used};
 use crate::world::Request;
@@ -137,8 +138,9 @@ impl Tally {
         self.counts.connects += u64::from(self.measures(now));
     }
 
-    /// Leases were taken over, and so many connections under them were still open.
-    pub(crate) fn bereft(&mut self, connections: u64) {
+    /// So many leases were taken over, and so many connections under them were still open.
+    pub(crate) fn taken_over(&mut self, leases: usize, connections: u64) {
+        self.counts.taken_over += leases as u64;
         self.counts.bereft += connections;
     }
 
@@ -235,22 +237,4 @@ fn fairness(clients: &[Client]) -> f64 {
     let grants = || clients.iter().map(|client| f64::from(client.grants));
     let (sum, squares): (f64, f64) = (grants().sum(), grants().map(|grants| grants * grants).sum());
     if squares > 0.0 { sum * sum / (number(clients.len() as u64) * squares) } else { 1.0 }
-}
-
-/// A histogram of microseconds, up to a day.
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 86_400_000_000, 3)
-        .unwrap_or_else(|never| unreachable!("bounds and digits are valid: {never}"))
-}
-
-fn record(times: &mut Histogram<u64>, took: Duration) {
-    times.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-}
-
-fn times(times: &Histogram<u64>) -> Times {
-    if times.is_empty() {
-        return Times::default();
-    }
-    let at = |quantile| Duration::from_micros(times.value_at_quantile(quantile));
-    Times { p50: at(0.5), p99: at(0.99), max: Duration::from_micros(times.max()) }
 }

@@ -215,7 +215,8 @@ impl World<'_> {
             let before = item.used;
             item.sweep(now);
             self.tally.swept(now, item.used.since(before));
-            self.tally.bereft(self.holders.open_under(&item.taken_over()));
+            let taken_over = item.taken_over();
+            self.tally.taken_over(taken_over.len(), self.holders.open_under(&taken_over));
         }
         self.tally.slots(now, &self.items);
         self.sweeps_later();

@@ -1,0 +1,65 @@
+//! Who comes, and for how long.
+
+use std::time::Duration;
+
+use crate::chance::{Dice, exponential};
+
+/// Who comes.
+#[derive(Debug, Clone, Copy)]
+pub enum Arrivals {
+    /// Independent callers, so many a second, that do not come back.
+    Open(f64),
+    /// So many clients, each of which comes back: when refused after its `Retry-After`, when served after
+    /// a pause of this mean.
+    Closed(u32, Duration),
+    /// A rush that ends: so many a second, and from this time on only so many.
+    Ebb(f64, Duration, f64),
+    /// Clients that come back, as in [`Closed`](Self::Closed): so many, and from this time on so many, the
+    /// new ones within a second.
+    Surge {
+        /// Clients at first.
+        before: u32,
+        /// When the others come.
+        at: Duration,
+        /// Clients after that.
+        after: u32,
+        /// The mean pause of a client that was served.
+        think: Duration,
+    },
+}
+
+impl Arrivals {
+    /// The mean pause of a client that was served, where clients come back.
+    pub(crate) fn think(self) -> Option<Duration> {
+        match self {
+            Self::Open(_) | Self::Ebb(..) => None,
+            Self::Closed(_, think) | Self::Surge { think, .. } => Some(think),
+        }
+    }
+}
+
+/// How long a holder works with its slot.
+#[derive(Debug, Clone, Copy)]
+pub enum Hold {
+    /// Always as long.
+    Exactly(Duration),
+    /// Exponentially distributed.
+    Around(Duration),
+}
+
+impl Hold {
+    /// The mean.
+    #[must_use]
+    pub fn mean(self) -> Duration {
+        match self {
+            Self::Exactly(mean) | Self::Around(mean) => mean,
+        }
+    }
+
+    pub(crate) fn draw(self, dice: &mut Dice) -> Duration {
+        match self {
+            Self::Exactly(hold) => hold,
+            Self::Around(mean) => exponential(mean, dice),
+        }
+    }
+}
