@@ -10,14 +10,15 @@ use rds_admission::time::{Clock, SKEW_ALLOWANCE, Seconds};
 use crate::configuration::Configuration;
 use crate::counter::expiry;
 use crate::item::{Item, TakeOver};
-use crate::keeping;
 use crate::lease::{Lease, Leases};
 use crate::mail::Mail;
+use crate::phase::Phase;
 use crate::removed::Guard;
 use crate::script::Kind;
 use crate::shards::ShardSet;
-use crate::state::{Phase, State};
+use crate::state::State;
 use crate::task::{Acquire, Ask, Task};
+use crate::warm;
 
 /// What becomes of an acquire after a look at a shard and the clock.
 #[derive(Clone, Copy)]
@@ -85,7 +86,7 @@ pub(crate) fn ask(configuration: &Configuration, state: &mut State, acquire: Acq
         let mut others = acquire.out;
         others.remove(acquire.shard);
         state.disowned |= is_disowned(configuration, state, &acquire, others);
-        let told = keeping::told(configuration, &state.pool[acquire.shard]);
+        let told = warm::told(configuration, &state.pool[acquire.shard]);
         answer(configuration, state, acquire.holder, |mail| {
             mail.granted.insert(acquire.shard);
             mail.told = told;
@@ -130,7 +131,11 @@ fn go_on(configuration: &Configuration, state: &mut State, mut acquire: Acquire,
     match next {
         Next::Ask(ask) => state.begin(Task::Acquire(Acquire { ask, ..acquire })),
         Next::Held => {
-            answer(configuration, state, holder, |mail| mail.granted_before.insert(acquire.shard));
+            let told = warm::told(configuration, &state.pool[acquire.shard]);
+            answer(configuration, state, holder, |mail| {
+                mail.granted_before.insert(acquire.shard);
+                mail.told = told;
+            });
         }
         Next::Full => {
             if let Some(shard) = state.pool.after(acquire.shard, acquire.lease) {

@@ -5,7 +5,9 @@
 //! astray has nothing to do with what is done under the slot, so it is checked with holders that do
 //! nothing there.
 
+mod session;
 mod split;
+mod warm;
 
 use rds_admission::time::Seconds;
 
@@ -48,13 +50,20 @@ pub const SHARD_SESSION: &str = "shard-session";
 /// A split pool that is made smaller, and larger again.
 pub const SHARD_RESIZE: &str = "shard-resize";
 
+/// A session that is kept.
+pub const WARM: &str = "warm";
+/// Another one after it.
+pub const WARM_AFRESH: &str = "warm-afresh";
+/// How many slots may be kept.
+pub const WARM_SHARE: &str = "warm-share";
+
 /// The configurations that a test checks on each run.
 #[must_use]
 pub fn all() -> Vec<Configuration> {
     vec![
-        lambda(2),
-        patient(2),
-        sessions(0),
+        session::lambda(2),
+        session::patient(2),
+        session::sessions(0),
         messages(1),
         repeats(),
         classes(),
@@ -68,20 +77,24 @@ pub fn all() -> Vec<Configuration> {
         split::repeats(false),
         split::session(8),
         split::resize(),
+        warm::session_and_newcomer(1),
+        warm::afresh(),
+        warm::share(),
     ]
 }
 
-/// Larger ones, which take two minutes more: half seconds, a statement in each of two sessions, two
+/// Larger ones, which take three minutes more: half seconds, a statement in each of two sessions, two
 /// holders whose requests are repeated, repeated calls to a split pool beside refusals from memory.
 #[must_use]
 pub fn large() -> Vec<Configuration> {
     vec![
-        halves(lambda(1)),
-        halves(patient(1)),
-        sessions(1),
+        halves(session::lambda(1)),
+        halves(session::patient(1)),
+        session::sessions(1),
         messages(2),
         split::repeats(true),
         split::session(12),
+        halves(warm::session_and_newcomer(0)),
     ]
 }
 
@@ -98,6 +111,7 @@ fn base() -> Configuration {
         timing: Timing::default(),
         shards: &[1],
         kept: 0,
+        warm: None,
         resizes: &[],
         memory: false,
         drains: false,
@@ -111,44 +125,6 @@ fn base() -> Configuration {
 
 fn newcomer() -> Script {
     Script::new(Kind::Newcomer).begins_by(12)
-}
-
-fn lambda(statements: u8) -> Configuration {
-    Configuration {
-        name: LAMBDA,
-        covers: "a Lambda's session, slow, frozen or dead at any step, and somebody who takes over",
-        holders: vec![Script::new(Kind::Session(statements)).with_ttl(9), newcomer()],
-        reached: vec![Reached::Takeover, Reached::WorkDone, Reached::EndedByTheServer],
-        ..base()
-    }
-}
-
-fn patient(statements: u8) -> Configuration {
-    let session = Script::new(Kind::Session(statements)).with_ttl(9).without_deadline();
-    Configuration {
-        name: PATIENT,
-        covers: "the same with a deadline beyond the lease, so that only the limits end its work",
-        holders: vec![session, newcomer()],
-        reached: vec![
-            Reached::Takeover,
-            Reached::WorkDone,
-            Reached::EndedByTheServer,
-            Reached::LateStatement,
-        ],
-        ..base()
-    }
-}
-
-fn sessions(statements: u8) -> Configuration {
-    let session = Script::new(Kind::Session(statements)).with_ttl(8);
-    Configuration {
-        name: SESSIONS,
-        covers: "two sessions, the second one after the first or when it takes over",
-        horizon: Seconds(16),
-        holders: vec![session, session.begins_by(9)],
-        reached: vec![Reached::Takeover, Reached::Refusal, Reached::WorkDone],
-        ..base()
-    }
 }
 
 fn messages(copies: u8) -> Configuration {

@@ -10,7 +10,6 @@ use rds_admission::time::{Clock, Seconds};
 use crate::acquire;
 use crate::configuration::Configuration;
 use crate::item::Item;
-use crate::keeping;
 use crate::lease::{ANONYMOUS, Lease, Leases};
 use crate::removed::Assumption;
 use crate::script::Kind;
@@ -18,6 +17,7 @@ use crate::state::State;
 use crate::step::{CounterStep, Step};
 use crate::task::{Ask, Task};
 use crate::timing::{Expiry, Ticks};
+use crate::warm;
 
 /// The requests of holder `at` that may arrive at a counter.
 pub(crate) fn deliveries(
@@ -167,7 +167,7 @@ fn write(configuration: &Configuration, state: &mut State, task: Task) {
                 state.begin(Task::Renew { holder, asked, expiry, shard, named });
                 return;
             }
-            let told = keeping::told(configuration, &state.pool[shard]);
+            let told = warm::told(configuration, &state.pool[shard]);
             let holder = &mut state.holders[holder];
             if asked == holder.renewal_asked && !(holder.hung_up() && configuration.warm.is_some())
             {

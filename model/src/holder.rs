@@ -5,12 +5,16 @@
 //! closes the connection, is one that hangs up and takes no further step.
 
 use crate::configuration::Configuration;
+use crate::forget::forget;
+use crate::mail::Mail;
+use crate::phase::Phase;
 use crate::removed::{Assumption, Guard};
-use crate::script::{Kind, Script};
+use crate::script::Kind;
 use crate::session::{arrives, in_time, longer, look, may_speak, say};
-use crate::shards::ShardSet;
-use crate::state::{Connection, Holder, Mail, Phase, State};
+use crate::state::{Connection, Holder, State};
 use crate::step::{HolderStep, Step};
+use crate::timing::Ticks;
+use crate::warm;
 
 /// The steps that holder `at` may take.
 pub(crate) fn steps(
@@ -25,7 +29,8 @@ pub(crate) fn steps(
     let anonymous = script.kind == Kind::Anonymous;
     match holder.phase {
         Phase::Idle => {
-            if state.now <= timing.ticks(script.begins_by) {
+            let free = script.after.is_none_or(|other| state.holders[other].hung_up());
+            if free && state.now <= timing.ticks(script.begins_by) {
                 may(HolderStep::Ask);
             }
         }
@@ -84,6 +89,7 @@ pub(crate) fn steps(
                 may(HolderStep::HearResult);
             }
         }
+        Phase::Reset | Phase::Kept | Phase::Renewing | Phase::Woken | Phase::Replacing => {}
         Phase::HungUp => {
             if !holder.connection.is_open() || removed.guard(Guard::ServersEnd) {
                 may(HolderStep::Release);
@@ -103,6 +109,9 @@ pub(crate) fn steps(
         }
     }
     renewals(state, at, steps);
+    if configuration.warm.is_some() {
+        warm::steps(configuration, state, at, steps);
+    }
 }
 
 fn renewals(state: &State, at: usize, steps: &mut Vec<Step>) {
@@ -130,6 +139,9 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
     let copies = script.copies;
     let anonymous = script.kind == Kind::Anonymous;
     let looked = (step == HolderStep::Look).then(|| look(configuration, state, at)).flatten();
+    if let HolderStep::Say(word) = step {
+        warm::judge(configuration, state, at, word);
+    }
     let holder = &mut state.holders[at];
     match step {
         HolderStep::Ask => {
@@ -148,6 +160,7 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
             let answer =
                 if before { &mut holder.mail.granted_before } else { &mut holder.mail.granted };
             answer.remove(shard);
+            holder.keeping.told = holder.mail.told.take();
         }
         HolderStep::HearRefused => {
             holder.phase = Phase::Released;
@@ -159,13 +172,17 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
         }
         HolderStep::AskRenewal => {
             holder.renewals -= 1;
-            holder.renewal_asked = now;
-            let mail = Mail { renewals: copies, renewed: false, lost: false, ..holder.mail };
-            holder.mail = mail;
+            ask_renewal(holder, copies, now);
         }
-        HolderStep::HearRenewed => {
+        HolderStep::HearRenewed | HolderStep::GoOnUnheard => {
             holder.asked = holder.renewal_asked;
+            if holder.mail.renewed {
+                holder.keeping.told = holder.mail.told.take();
+            }
             holder.mail.renewed = false;
+            if holder.phase == Phase::Renewing {
+                holder.phase = Phase::Woken;
+            }
         }
         HolderStep::HearLost => {
             holder.phase = Phase::HungUp;
@@ -188,7 +205,13 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
             }
         }
         HolderStep::Say(word) => say(configuration, holder, word, now),
-        HolderStep::HearResult => holder.phase = Phase::Ready,
+        HolderStep::HearResult => {
+            holder.phase = Phase::Ready;
+            holder.keeping.unheard = false;
+        }
+        HolderStep::Keep | HolderStep::Wake | HolderStep::Replace => {
+            warm::take(configuration, state, at, step);
+        }
         HolderStep::HangUp => {
             holder.phase = Phase::HungUp;
             if anonymous {
@@ -200,7 +223,7 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
             holder.mail.releases = if anonymous { 1 } else { copies };
         }
     }
-    forget(script, holder);
+    forget(script, &mut state.holders[at]);
 }
 
 fn anonymous_may_connect(configuration: &Configuration, state: &State, at: usize) -> bool {
@@ -209,32 +232,14 @@ fn anonymous_may_connect(configuration: &Configuration, state: &State, at: usize
 }
 
 fn connected(phase: Phase) -> bool {
-    matches!(
-        phase,
-        Phase::Connected | Phase::LoggedIn | Phase::Speaking { .. } | Phase::Ready | Phase::Waiting
-    )
+    use Phase as P;
+    let before = matches!(phase, P::Idle | P::Asking | P::Holding | P::Connecting);
+    !before && !matches!(phase, P::HungUp | P::Released)
 }
 
-/// What will never be looked at again makes no two states different.
-fn forget(script: &Script, holder: &mut Holder) {
-    if !matches!(holder.phase, Phase::Asking | Phase::Holding) {
-        let none = ShardSet::default();
-        let mail = Mail { granted: none, granted_before: none, refused: false, ..holder.mail };
-        holder.mail = mail;
-    }
-    if !script.without_deadline || holder.hung_up() {
-        holder.heard = 0;
-    }
-    if holder.hung_up() {
-        holder.statements = 0;
-    }
-    let over = holder.phase == Phase::Released && script.kind != Kind::Anonymous;
-    if over || script.kind == Kind::Newcomer {
-        holder.asked = 0;
-        holder.renewal_asked = 0;
-    }
-    if over {
-        holder.renewals = 0;
-        holder.mail = Mail { renewed: false, lost: false, ..holder.mail };
-    }
+/// Has a renewal on its way; to the answer to an earlier one it listens no longer.
+pub(crate) fn ask_renewal(holder: &mut Holder, copies: u8, now: Ticks) {
+    holder.renewal_asked = now;
+    let mail = Mail { renewals: copies, renewed: false, lost: false, ..holder.mail };
+    holder.mail = mail;
 }

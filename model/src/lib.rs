@@ -23,6 +23,7 @@
 //! | takes a shard for full | `pool::frugal`; of all shards, that is a refusal from memory |
 //! | looks for a lease to release or renew | a consistent read of each shard that was not tried, and the write to where it is |
 //! | hears a give-back | the read in `Store::release_oldest_anonymous` |
+//! | has a session reset, is woken, replaces a session | `warm::Sessions` and `session::keep` |
 //! | the server ends | `wait_timeout`, `connect_timeout`, `max_statement_time` |
 //! | is asked for a sweep | the read in `Store::sweep` |
 //! | the pool is given another size, drains, goes on | `Store::define`, `store::Operations`; `pool::split::change`, and a write for each shard |
@@ -30,7 +31,8 @@
 //! The rules are not copied: a counter of the model decides by
 //! [`Pool::plan_acquire`](rds_admission::pool::Pool::plan_acquire) and reads its clock through
 //! [`Clock`](rds_admission::time::Clock), and a session of it takes its limits from
-//! [`Limits::fit`](rds_admission::session::Limits::fit); a lease begins with the shard of
+//! [`Limits::fit`](rds_admission::session::Limits::fit); whether a slot is kept, for how long, and what is
+//! done on waking is said by [`Warm`](rds_admission::pool::warm::Warm); a lease begins with the shard of
 //! [`Tour::first`](rds_admission::pool::frugal::Tour::first), and another size is divided by
 //! [`split::change`](rds_admission::pool::split::change). What the conditional writes say is written
 //! out once more in [`item`], because they are DynamoDB's to evaluate.
@@ -69,6 +71,12 @@
 //! - **A counter's clock** is right, or ahead by all that is allowed; what lies between allows no more.
 //! - **A holder believes** the clock that moved further, so never less than the true time. That it may
 //!   believe more is left out: it would hang up earlier, which it may at any time.
+//! - **A slot that is kept** is one of a holder that does nothing; it may be frozen, or killed, or wake up to
+//!   other work. Its instance starts afresh under another lease: that is another holder, which begins when this
+//!   one has hung up. How much later than it was told the server ends a session that is kept is always the
+//!   most that the rule allows for. That slots are given back in time when nobody uses them is a hanging up,
+//!   which may come at any time. What a session had chosen for itself is checked by one more statement before
+//!   the reset. Work under a longer lease is taken to have all the time that the lease allows.
 //! - **Leases are short**, a few seconds. The lengths that matter are those between the last word and
 //!   the end of a lease, and these are the real ones.
 //! - **A holder has one connection.** The second one, which `query` opens after a refused password,
@@ -86,10 +94,13 @@ pub mod check;
 pub mod configuration;
 pub mod configurations;
 mod counter;
+mod forget;
 mod holder;
 pub mod item;
 pub mod lease;
+pub mod mail;
 pub mod mutants;
+pub mod phase;
 pub mod properties;
 pub mod protocol;
 pub mod reached;
@@ -105,3 +116,4 @@ pub mod step;
 pub mod task;
 pub mod timing;
 pub mod trace;
+pub mod warm;

@@ -26,6 +26,6 @@ pub struct Mail {
     pub lost: bool,
     /// What an answer that it was granted or renewed tells besides: [`Keeping::told`].
     ///
-    /// [`Keeping::told`]: crate::keeping::Keeping::told
+    /// [`Keeping::told`]: crate::warm::Keeping::told
     pub told: Option<u8>,
 }

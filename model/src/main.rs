@@ -11,7 +11,7 @@ use model::{configurations, mutants, report};
 /// assumption that is taken out of it is missed.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Check the larger configurations too, which takes a minute more.
+    /// Check the larger configurations too, which takes three minutes more.
     #[arg(long)]
     large: bool,
     /// Print the counterexample of this mutant, step by step, and check nothing else.

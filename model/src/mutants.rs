@@ -1,5 +1,7 @@
 //! The mutants: the protocol less one thing, and where that is to be missed.
 
+mod warm;
+
 use crate::configurations::{
     ANONYMOUS, CLASSES, DRAIN, LAMBDA, MEMORY, MESSAGES, PATIENT, RENEWALS, REPEATS, RESIZE,
     SHARD_REPEATS, SHARD_RESIZE,
@@ -105,6 +107,7 @@ pub fn guards() -> Vec<Mutant> {
         },
     ];
     guards.extend(of_repeats_and_shards());
+    guards.extend(warm::guards());
     guards
 }
 

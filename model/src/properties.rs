@@ -1,5 +1,7 @@
 //! What has to hold in every state.
 
+mod warm;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -17,7 +19,7 @@ use crate::session::believed;
 use crate::state::{Connection, Holder, State};
 use crate::timing::Expiry;
 
-/// Every connection that is open on the server belongs to a lease that is out.
+/// Every connection that is open on the server belongs to a lease that is out, each to one of its own.
 pub const UNDER_A_LEASE: &str = "every connection is under a lease that is out";
 /// There are no more connections, and no more leases, than slots: in all shards together, than the largest
 /// size that the pool has had since each shard was last within its share.
@@ -55,8 +57,10 @@ pub fn of(configuration: &Configuration) -> Vec<Property<Protocol>> {
         Property::always(KNOWN_AGAIN, |_, state: &State| !state.disowned),
         Property::always(COMES_BACK, comes_back),
     ];
+    let warm = configuration.warm.is_some().then(warm::properties);
     always
         .into_iter()
+        .chain(warm.into_iter().flatten())
         .chain(configuration.reached.iter().map(|reached| reached.property()))
         .collect()
 }
@@ -67,10 +71,10 @@ fn under_a_lease(_: &Protocol, state: &State) -> bool {
     let out = |lease| state.pool.have(lease);
     let mut anonymous = 0;
     for (at, holder) in state.holders.iter().enumerate() {
+        let leases = [false, true].map(|other| usize::from(out(Lease::of(at, other))));
         match holder.connection {
-            Connection::None => {}
             Connection::Trusted(_) => anonymous += 1,
-            _ if out(Lease::of(at, false)) || out(Lease::of(at, true)) => {}
+            _ if holder.connections() <= leases.iter().sum() => {}
             _ => return false,
         }
     }

@@ -1,13 +1,15 @@
 //! What has to happen in some behaviour.
 
 mod split;
+mod warm;
 
 use stateright::Property;
 
 use crate::lease::Lease;
+use crate::phase::Phase;
 use crate::protocol::Protocol;
 use crate::script::Kind;
-use crate::state::{Connection, Holder, Phase, State};
+use crate::state::{Connection, Holder, State};
 
 /// Something that has to happen in some behaviour, so that the model is known not to be empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,22 @@ pub enum Reached {
     RefusedFromMemory,
     /// A split pool that was made smaller has grown again.
     GrownAgain,
+    /// The server ends a session that is kept.
+    EndedWhileKept,
+    /// A session that was kept is used again.
+    UsedAgain,
+    /// And is kept again.
+    KeptAgain,
+    /// The lease of a slot that is kept is taken over.
+    LostWhileKept,
+    /// A holder that is woken has its lease renewed.
+    WokenInTime,
+    /// A holder that is woken finds out by its renewal that its lease is lost.
+    WokenTooLate,
+    /// A session that was kept and is dead is replaced, under the same slot.
+    ReplacedSession,
+    /// As many slots may be kept as ever may, and all the others are out.
+    ShareKept,
 }
 
 impl Reached {
@@ -88,6 +106,14 @@ impl Reached {
             Self::FoundByRenewal => "a renewal finds its lease in another shard",
             Self::RefusedFromMemory => "a caller is refused by a pool that has room",
             Self::GrownAgain => "a pool that was made smaller has grown again",
+            Self::EndedWhileKept => "the server ends a session that is kept",
+            Self::UsedAgain => "a session that was kept is used again",
+            Self::KeptAgain => "a session that was used again is kept again",
+            Self::LostWhileKept => "a slot that is kept is lost to a takeover",
+            Self::WokenInTime => "a lease is renewed on waking",
+            Self::WokenTooLate => "a renewal on waking comes too late",
+            Self::ReplacedSession => "a session that was kept is replaced",
+            Self::ShareKept => "the whole share may be kept, and the pool is full",
         }
     }
 
@@ -130,6 +156,14 @@ impl Reached {
             Self::FoundByRenewal => split::found_by_renewal,
             Self::RefusedFromMemory => split::refused_from_memory,
             Self::GrownAgain => split::grown_again,
+            Self::EndedWhileKept => warm::ended_while_kept,
+            Self::UsedAgain => warm::used_again,
+            Self::KeptAgain => warm::kept_again,
+            Self::LostWhileKept => warm::lost_while_kept,
+            Self::WokenInTime => warm::woken_in_time,
+            Self::WokenTooLate => warm::woken_too_late,
+            Self::ReplacedSession => warm::replaced,
+            Self::ShareKept => warm::share_kept,
         };
         Property::sometimes(self.name(), condition)
     }

@@ -67,6 +67,31 @@ pub enum Guard {
     CoversWhatIsOut,
     /// An acquire without an answer is followed by a release.
     GiveBackOfALostGrant,
+    /// A slot is kept only while the pool has room: `Warm::may_keep`.
+    Filling,
+    /// A session is kept for no longer than its lease less the grace and the server's second:
+    /// `Warm::kept_for`.
+    KeptForGrace,
+    /// Less the server's second.
+    KeptForLate,
+    /// That is looked at before the session is reset, and not only after it.
+    JudgedBeforeReset,
+    /// A session that is kept is told how long it may idle, and until then has the server's global limit.
+    KeptLimit,
+    /// That global limit is no longer than the grace.
+    GlobalAfterReset,
+    /// A holder that is woken looks at its lease before it says its first word, and so does its line.
+    LookOnWaking,
+    /// A holder that is woken starts afresh when its lease may be over: `Warm::wake`.
+    StartsAfresh,
+    /// A holder that is woken has its lease renewed when it does not cover the work: `Warm::wake`.
+    RenewsOnWaking,
+    /// A holder that is woken goes on only when it has heard that its lease was renewed.
+    RenewalHeard,
+    /// A session that is dead is replaced only when the server is known to have ended it.
+    ProvenGone,
+    /// A session is replaced only when its first word since the waking found it dead.
+    ReplacedBeforeWork,
 }
 
 /// What is taken for granted of the world around the protocol. Without it, a property breaks.

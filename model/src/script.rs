@@ -23,6 +23,8 @@ pub struct Script {
     pub copies: u8,
     /// Whether it says, when it renews or releases, in which shard its lease is.
     pub names_the_shard: bool,
+    /// The holder of the same instance that is to have hung up before this one begins.
+    pub after: Option<usize>,
     /// How often it may wake up to other work with the slot and the session that it kept.
     pub wakes: u8,
 }
@@ -53,6 +55,7 @@ impl Script {
             renewals: 0,
             copies: 1,
             names_the_shard: true,
+            after: None,
             wakes: 0,
         }
     }
@@ -97,6 +100,12 @@ impl Script {
     #[must_use]
     pub fn without_the_shard(self) -> Self {
         Self { names_the_shard: false, ..self }
+    }
+
+    /// The same on the instance of holder `other`, once that one has hung up.
+    #[must_use]
+    pub fn after(self, other: usize) -> Self {
+        Self { after: Some(other), ..self }
     }
 
     /// The same, with other work so many times.

@@ -16,7 +16,7 @@ pub(crate) fn steps(state: &State, at: usize, steps: &mut Vec<Step>) {
     }
     match holder.connection {
         Connection::Running(_, due) if due != Some(state.now) => may(ServerStep::Done),
-        Connection::Login(_) | Connection::Idle(..) if holder.hung_up() => {
+        Connection::Login(_) | Connection::Idle(..) if holder.has_let_go() => {
             may(ServerStep::SeeHangUp);
         }
         _ => {}

@@ -6,9 +6,11 @@ use rds_admission::session::Limits;
 use rds_admission::time::Seconds;
 
 use crate::configuration::Configuration;
+use crate::phase::{Phase, Word};
 use crate::removed::{Assumption, Guard};
-use crate::state::{Connection, Holder, Phase, State, Word};
+use crate::state::{Connection, Holder, State};
 use crate::timing::{Ticks, Timing};
+use crate::warm;
 
 /// What a mutant adds to a limit of the server.
 const TOO_LONG: Seconds = Seconds(3);
@@ -29,7 +31,13 @@ pub(crate) fn look(configuration: &Configuration, state: &State, at: usize) -> O
         Phase::Holding => limits.map(|_| Phase::Connecting),
         Phase::Connected if removed.guard(Guard::LookBeforeLogin) => speak(Word::Login),
         Phase::Connected => limits.and_then(|_| speak(Word::Login)),
-        Phase::LoggedIn => speak(Word::Limits { statement: limits?, resume: false }),
+        Phase::Reset => speak(warm::keep(configuration, state, at)?),
+        Phase::Woken if warm::is_over(state, at) => Some(Phase::Replacing),
+        Phase::Woken if removed.guard(Guard::LookOnWaking) => {
+            let statement = timing.ticks(script.ttl);
+            speak(Word::Limits { statement, resume: false })
+        }
+        Phase::LoggedIn | Phase::Woken => speak(Word::Limits { statement: limits?, resume: false }),
         Phase::Ready => {
             let statement = limits?;
             let told = told(holder.connection)?;
@@ -62,10 +70,10 @@ fn fit(timing: &Timing, now: Ticks, lease_ends: Ticks, work_ends: Ticks) -> Opti
 pub(crate) fn say(configuration: &Configuration, holder: &mut Holder, word: Word, now: Ticks) {
     let Configuration { removed, timing, .. } = configuration;
     let wait_timeout = timing.ticks(timing.wait_timeout);
-    let longer = longer(configuration, Guard::WaitTimeout);
+    let global = |limit| now + wait_timeout + longer(configuration, limit);
     let (connection, phase) = match (word, holder.connection) {
         (Word::Login, Connection::Login(_)) => {
-            (Connection::Idle(None, now + wait_timeout + longer), Phase::LoggedIn)
+            (Connection::Idle(None, global(Guard::WaitTimeout)), Phase::LoggedIn)
         }
         (Word::Limits { statement, resume }, Connection::Idle(..)) => {
             let then = Word::Statement { resumed: true };
@@ -78,14 +86,26 @@ pub(crate) fn say(configuration: &Configuration, holder: &mut Holder, word: Word
             let due = (!removed.guard(Guard::StatementLimit)).then_some(now + statement);
             (Connection::Running(statement, due), Phase::Waiting)
         }
-        (_, connection) => (connection, Phase::HungUp),
+        (Word::Reset, Connection::Idle(..)) => {
+            warm::reset(configuration, global(Guard::GlobalAfterReset))
+        }
+        (Word::Keep { idle, until }, Connection::Idle(..)) => {
+            holder.keeping.until = until;
+            (Connection::Idle(None, now + idle + timing.ticks(timing.late)), Phase::Kept)
+        }
+        (_, connection) => (connection, warm::found_dead(configuration, holder, word)),
     };
     (holder.connection, holder.phase) = (connection, phase);
 }
 
 /// Whether the line lets a word through: `Slot::may_speak_for`.
 pub(crate) fn may_speak(configuration: &Configuration, state: &State, at: usize) -> bool {
-    in_time(configuration, state, at) || configuration.removed.guard(Guard::LastWord)
+    let holder = &state.holders[at];
+    let blind = match holder.phase {
+        Phase::Speaking { word, .. } => warm::is_blind(configuration, holder, word),
+        _ => false,
+    };
+    in_time(configuration, state, at) || configuration.removed.guard(Guard::LastWord) || blind
 }
 
 /// Whether the last word is yet to be said, as the holder believes. At that very tick, too: a bound
@@ -98,9 +118,9 @@ pub(crate) fn in_time(configuration: &Configuration, state: &State, at: usize) -
 /// Whether a word that was let through can reach the server now: at any time, but for what is assumed
 /// of the pause between the line's look at the clock and the server's ear.
 pub(crate) fn arrives(configuration: &Configuration, state: &State, at: usize, word: Word) -> bool {
-    let connection = state.holders[at].connection;
+    let holder = &state.holders[at];
     let removed = configuration.removed;
-    match (word, connection) {
+    match (word, holder.connection) {
         (Word::Statement { resumed: true }, Connection::Idle(_, due)) => {
             due == state.now + configuration.idle_once_told()
                 || removed.assumption(Assumption::PromptStatement)
@@ -110,6 +130,7 @@ pub(crate) fn arrives(configuration: &Configuration, state: &State, at: usize, w
             in_time(configuration, state, at)
                 || removed.assumption(Assumption::PromptLine)
                 || removed.guard(Guard::LastWord)
+                || warm::is_blind(configuration, holder, word)
         }
         _ => true,
     }

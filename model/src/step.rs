@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::state::Word;
+use crate::phase::Word;
 
 /// A step of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,14 @@ pub enum HolderStep {
     HangUp,
     /// Says to the counter that it gives the slot back.
     Release,
+    /// Is done, and is about to have its session reset, so as to keep it.
+    Keep,
+    /// Is woken by other work, looks at the clock, and decides what to do with what it kept.
+    Wake,
+    /// Goes on without having heard what became of its renewal.
+    GoOnUnheard,
+    /// Is about to connect again, under the same slot.
+    Replace,
 }
 
 /// A step of a counter.
@@ -166,9 +174,17 @@ impl fmt::Display for HolderStep {
                 return write!(f, "tells the session's limits, {statement} ticks a statement");
             }
             Self::Say(Word::Statement { .. }) => "sends a statement",
+            Self::Say(Word::Reset) => "resets the session",
+            Self::Say(Word::Keep { idle, .. }) => {
+                return write!(f, "tells the session that it is kept, for {idle} ticks");
+            }
             Self::HearResult => "hears the statement's result",
             Self::HangUp => "hangs up",
             Self::Release => "says to the counter that it gives back",
+            Self::Keep => "is done, and may keep its slot",
+            Self::Wake => "is woken, and looks at the clock",
+            Self::GoOnUnheard => "goes on without an answer",
+            Self::Replace => "is about to connect again",
         })
     }
 }

@@ -1,8 +1,9 @@
 //! What has to happen in some behaviour of a pool that is split, or that is refused from memory.
 
 use crate::lease::Lease;
+use crate::phase::Phase;
 use crate::protocol::Protocol;
-use crate::state::{Holder, Phase, State};
+use crate::state::{Holder, State};
 use crate::task::Task;
 
 pub(super) fn another_shard(_: &Protocol, state: &State) -> bool {
