@@ -25,6 +25,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "50")]
     pub users: NonZeroU32,
 
+    /// Seconds that a user who was admitted is away
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    pub pause: f64,
+
     /// Seconds between two kills, on average
     #[arg(long, value_name = "SECONDS", default_value_t = 1.2)]
     pub kill_every: f64,

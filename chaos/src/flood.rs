@@ -84,8 +84,8 @@ pub(crate) struct Flood {
 }
 
 impl Flood {
-    /// Sends `users` to `url`.
-    pub(crate) fn start(url: &str, users: u32) -> Self {
+    /// Sends `users` to `url`, each of which is away for `pause` after it was admitted.
+    pub(crate) fn start(url: &str, users: u32, pause: Duration) -> Self {
         let answers = Arc::new(Answers::default());
         let (stop, stopped) = watch::channel(false);
         let http = Client::builder().timeout(PATIENCE).build().unwrap_or_default();
@@ -100,9 +100,10 @@ impl Flood {
                     let answer = ask(&http, &url, user % 2 == 0).await;
                     let admitted = answer == Answer::Admitted;
                     answers.add(sent, answer);
-                    if !admitted {
-                        let pause = rand::rng().random_range(SOONEST..LATEST);
-                        tokio::time::sleep(pause).await;
+                    let away =
+                        if admitted { pause } else { rand::rng().random_range(SOONEST..LATEST) };
+                    if !away.is_zero() {
+                        tokio::time::sleep(away).await;
                     }
                 }
             });

@@ -42,7 +42,11 @@ pub async fn run(args: Args) -> Result<Verdict> {
     let max_connections = server_limit(&stack).await?;
     let threads = server::sample(&stack, u32::try_from(slots)?).await?;
     let leases = pool::sample(&aws);
-    let flood = Flood::start(&format!("{}/employees", stack.api_url), args.users.get());
+    let flood = Flood::start(
+        &format!("{}/employees", stack.api_url),
+        args.users.get(),
+        Duration::try_from_secs_f64(args.pause).context("--pause")?,
+    );
     tokio::time::sleep(CALM).await;
 
     let lease =

@@ -15,7 +15,8 @@ use crate::sockets::{connections_to, ports_of};
 use crate::stack::Stack;
 use crate::{pool, server};
 
-/// How long anything may take to be made good.
+/// How long anything may take to be made good. A lease has to end first; and where the pool is not full
+/// enough for somebody to take the slot over, the schedule's next sweep does it, of every minute.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// After this a sample of the pool is surely younger than the fault.
@@ -72,19 +73,19 @@ impl Scene {
             // A sample that was taken before the fault says nothing.
             since.elapsed() > FRESH && !self.pool.latest().leases.contains_key(lease)
         };
-        self.watch(kind, back).await;
+        self.watch(kind, self.lease + PATIENCE, back).await;
     }
 
     /// Records when a request that is sent from now on is admitted.
     pub(crate) async fn watch_service(&self, kind: &Kind) {
         let now = Instant::now();
-        self.watch(kind, || self.answers.admitted_since(now)).await;
+        self.watch(kind, PATIENCE, || self.answers.admitted_since(now)).await;
     }
 
-    async fn watch(&self, kind: &Kind, good: impl Fn() -> bool) {
+    async fn watch(&self, kind: &Kind, patience: Duration, good: impl Fn() -> bool) {
         let since = Instant::now();
         while !good() {
-            if since.elapsed() > PATIENCE {
+            if since.elapsed() > patience {
                 self.ledger.made_good(kind, None);
                 return;
             }

@@ -73,7 +73,7 @@ impl Verdict {
         );
         for (kind, entry) in &evidence.faults {
             let (name, lost) = (&kind.name, entry.unrecovered);
-            demand(lost == 0, format!("{name}: {lost} times not made good within a minute"));
+            demand(lost == 0, format!("{name}: {lost} times not made good in time"));
         }
         let after = &evidence.aftermath;
         demand(

@@ -161,8 +161,9 @@ fn log<C: Counter + 'static>(
         release_ms = millis(*release),
         given_back = given_back.as_str(),
         release_failure = lost,
-        in_use,
-        max_connections,
+        // What a kept slot's grant saw is long over.
+        in_use = woken.is_none().then_some(in_use),
+        max_connections = woken.is_none().then_some(max_connections),
         %metrics
     );
 }

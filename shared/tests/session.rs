@@ -1,5 +1,7 @@
 //! The session against a real MariaDB: it does not outlive its lease, and the slot waits for it.
 
+#[path = "support/server.rs"]
+mod server;
 mod support;
 
 use std::num::NonZeroU32;
@@ -12,8 +14,8 @@ use rds_admission::secret::Credentials;
 use rds_admission::session::{Session, SessionError, SessionOptions, Tls};
 use rds_admission::telemetry::chain;
 use rds_admission::time::{Deadline, Seconds};
+use server::{Server, plain};
 use support::counter::InMemory;
-use support::server::{Server, plain};
 use tempfile::TempDir;
 
 fn slot(seconds: u64) -> Slot {

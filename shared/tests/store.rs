@@ -3,11 +3,13 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use rds_admission::pool::warm::Filling;
 use rds_admission::pool::{ANONYMOUS_LEASE, Class, LeaseId};
 use rds_admission::store::{Acquired, DynamoStore, Operations, Renewed, Store, StoreError};
 use rds_admission::time::{FakeClock, SKEW_ALLOWANCE, Seconds};

@@ -11,9 +11,9 @@ use rand::rngs::StdRng;
 use rds_admission::client::Via;
 use serde_json::json;
 
-use super::{KEEPING, Watchers};
 use super::login::logging_in;
 use super::trap::trap;
+use super::{KEEPING, Watchers};
 use crate::control::{Instance, State};
 use crate::ledger::{Group, Kind};
 use crate::scene::Scene;

@@ -11,13 +11,11 @@ use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
 use super::give_back::GiveBack;
+use super::slot::MARGIN;
 use super::{Counter, CounterError, Held, Slot};
 use crate::pool::{Class, GRACE, LeaseId, MAX_LEASE, PoolName, frugal};
 use crate::time::{Deadline, Moment, Seconds};
 use crate::wire::{AcquireAnswer, Granted, Reason, Refused, RenewAnswer, Request};
-
-/// What is kept of the holder's time for closing the connection and giving the slot back.
-const MARGIN: Duration = Duration::from_secs(1);
 
 /// Admission to one pool.
 #[derive(Debug)]

@@ -8,6 +8,9 @@ use tokio::sync::watch;
 use crate::pool::{GRACE, LeaseId};
 use crate::time::{Deadline, Moment, Seconds};
 
+/// What is kept of the holder's time for closing the connection and giving the slot back.
+pub(crate) const MARGIN: Duration = Duration::from_secs(1);
+
 /// A slot that is held. Clones are the same slot.
 #[derive(Debug, Clone)]
 pub struct Slot(Arc<State>);
@@ -106,6 +109,12 @@ impl Slot {
     pub fn work_left(&self) -> Duration {
         let ends = *self.ends_now();
         ends.work.left().min(ends.lease.left())
+    }
+
+    /// What would be left of a lease that covers no more than the work.
+    pub(crate) fn covered(&self) -> Duration {
+        let ends = *self.ends_now();
+        ends.lease.left().min(ends.work.left() + MARGIN + Duration::from(GRACE))
     }
 
     /// Waits until the lease is over, however often it is renewed meanwhile.

@@ -2,8 +2,13 @@
 //!
 //! A holder that is called again and again saves two decisions and a connection each time if it keeps what
 //! it has. The pool pays: a kept slot is nobody else's. So it is kept only while the pool has room, by what
-//! the write said that last granted or renewed it ([`Filling`]), and only for a short time, which its lease
-//! covers ([`Warm::lease_for`]).
+//! the write said that last granted or renewed it ([`Filling`]); only by a holder that is called often, the last
+//! time within the time for which it would keep it; and only for that time.
+//!
+//! **Its lease** covers the work that it was asked for, a grace, and a moment more ([`NEWS`]): within that a
+//! holder goes on without asking anybody. Later too little is left for new work of the same length, so that it
+//! renews, by one write, which tells how full the pool is by now. So a holder hears within this moment of a pool
+//! that fills; and the slot of one that is frozen and never called again is out for no longer than that.
 //!
 //! **Slots that may be kept at once** are fewer than [`Warm::below`] of those of class `standard`. Take the
 //! one of them whose last write came last: at that write all the others were out already, and fewer than
@@ -21,6 +26,13 @@ use crate::time::Seconds;
 
 /// The longest time that a slot is kept without being used.
 pub const LONGEST: Seconds = Seconds(60);
+
+/// How long it holds what a holder was told of the pool's filling: by so much a lease is longer than its work
+/// and the grace.
+///
+/// Shorter, and a steady flow asks more often; longer, and in a rush more slots stand idle with instances
+/// that have not heard of it (simulated: `warm-surge` in `docs/simulation.md`).
+pub const NEWS: Seconds = Seconds(2);
 
 /// How full a pool was, or the shard of it that holds the lease, when a lease was granted or renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +86,7 @@ pub struct Warm {
 
 /// A time for which no slot is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must be a number of seconds from 1 to {}, or 0 for none", LONGEST.0)]
+#[error("must be a number of seconds from 1 to {}", LONGEST.0)]
 pub struct InvalidKeep;
 
 /// What a holder does that wakes up with a slot in hand.
@@ -128,11 +140,16 @@ impl Warm {
         f64::from(filling.in_use) < self.below.of(filling.standard_limit.get())
     }
 
-    /// The length of a lease for work that may take as long as this: a grace and the time for which it may
-    /// be kept on top.
+    /// Whether a holder is called often enough to keep a slot that was idle for so long before its work.
+    #[must_use]
+    pub fn is_often_called(&self, idle: Duration) -> bool {
+        idle <= Duration::from(self.keep)
+    }
+
+    /// The length of a lease for work that may take as long as this: a grace and a moment on top.
     #[must_use]
     pub fn lease_for(&self, work_left: Duration) -> Seconds {
-        Seconds(covering(work_left).0.saturating_add(self.keep.0)).min(MAX_LEASE)
+        Seconds(covering(work_left).0.saturating_add(NEWS.min(self.keep).0)).min(MAX_LEASE)
     }
 
     /// For how long the server may let the connection idle from now on, under a lease with `lease_left` to
@@ -194,9 +211,16 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_covers_the_work_a_grace_and_the_time_it_is_kept() {
-        assert_eq!(warm(20).lease_for(seconds(30)), Seconds(55));
-        assert_eq!(warm(60).lease_for(seconds(900)), MAX_LEASE);
+    fn who_is_called_often_may_keep_its_slot() {
+        assert!(warm(10).is_often_called(seconds(10)));
+        assert!(!warm(10).is_often_called(Duration::from_millis(10_001)));
+    }
+
+    #[test]
+    fn a_lease_covers_the_work_a_grace_and_a_moment() {
+        assert_eq!(warm(20).lease_for(seconds(30)), Seconds(37));
+        assert_eq!(warm(1).lease_for(seconds(30)), Seconds(36));
+        assert_eq!(warm(60).lease_for(seconds(955)), MAX_LEASE);
         assert_eq!(warm(60).lease_for(Duration::MAX), MAX_LEASE);
     }
 

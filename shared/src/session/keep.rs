@@ -1,21 +1,26 @@
 //! A session between two pieces of work: reset, and limited by the server to the time it is kept.
 
-use mysql_async::{Row, Value};
+use mysql_async::Row;
 
 use super::{Limits, Session, SessionError};
+use crate::pool::GRACE;
 use crate::pool::warm::Warm;
-use crate::time::{Deadline, Moment};
+use crate::time::{Deadline, Moment, Seconds};
 
-/// What of a session a reset does not undo, as the server tells it.
+/// Where a session is: what a reset does not undo, as the server tells it.
 #[derive(Debug, PartialEq)]
-pub(super) struct Home(Vec<Value>);
+pub(super) struct Home {
+    database: Option<String>,
+    /// By whom it logged in, as whom, and in which role.
+    user: Vec<Option<String>>,
+}
 
-/// The database that is in use, and the role. A server may also have commands of its own for each session
-/// that logs in (`init_connect`), which it does not run again after a reset.
-///
-/// MySQL knows roles since 8.0, MariaDB always here; how one text serves both is told at
-/// [`Limits::sql`](super::Limits).
-const HOME: &str = "SELECT @@GLOBAL.init_connect, DATABASE()\
+/// The driver's own names in the handshake, which a server may have forgotten after a reset.
+const NAMES: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci";
+
+/// MySQL knows roles since 8.0, MariaDB since 10.0.5; how one text serves both is told at
+/// [`Limits`](super::Limits).
+const HOME: &str = "SELECT @@GLOBAL.init_connect, @@GLOBAL.wait_timeout, DATABASE(), USER(), CURRENT_USER()\
      /*M!100005 , CURRENT_ROLE() */ /*!80000 , CURRENT_ROLE() */";
 
 impl Session {
@@ -32,32 +37,66 @@ impl Session {
     /// and gives every setting its global value
     /// (<https://dev.mysql.com/doc/c-api/8.0/en/mysql-reset-connection.html>): the limits too. Until it is
     /// told how long it is kept, the session has the server's global `wait_timeout`, as it had between its
-    /// login and its first limits.
+    /// login and its first limits. The database's own settings come back with its name.
     pub(crate) async fn rest(&mut self, warm: &Warm) -> Option<Deadline> {
         if self.busy || self.home.is_none() || self.whereabouts().await.ok()? != self.home {
             return None;
         }
+        // Before the reset, after which the session may live for longer, and before the word that follows:
+        // what a frozen holder says late must not be good for longer than its lease is.
+        warm.kept_for(self.slot.lease_left())?;
         let (conn, _) = self.open.as_mut()?;
         self.busy = true;
         let reset = conn.reset().await.ok()?;
         self.busy = false;
-        // What a frozen holder says late must not be good for longer than its lease is.
         let now = Moment::now();
         let keep = warm.kept_for(self.slot.lease_left()).filter(|_| reset)?;
-        self.say(&format!("SET SESSION wait_timeout = {}", keep.0)).await.ok()?;
+        let database = self.home.as_ref().and_then(|home| home.database.as_deref());
+        self.say(&keeping(database, keep)).await.ok()?;
         Some(Deadline::after(now, keep.into()))
     }
 
     /// The session is used again: from now on it has the limits of its slot. An error means that it can't be.
     pub(crate) async fn resume(&mut self) -> Result<(), SessionError> {
         self.limits = Limits::within(&self.slot, self.idle).ok_or(SessionError::LeaseOver)?;
-        self.tell_limits().await
+        self.say(&format!("{}; {NAMES}", self.limits.sql())).await
     }
 
-    /// `None` on a server whose sessions begin with commands of its own.
+    /// `None` on a server whose sessions begin with commands of its own, which it does not run after a reset;
+    /// and on one that would not end a session in time that has just been reset.
     async fn whereabouts(&mut self) -> Result<Option<Home>, SessionError> {
         let row = self.query_first::<Row>(HOME).await?;
-        let home = row.map(Row::unwrap).map(Home);
-        Ok(home.filter(|Home(row)| row.first() == Some(&Value::Bytes(Vec::new()))))
+        Ok(row.and_then(at_home))
+    }
+}
+
+fn at_home(mut row: Row) -> Option<Home> {
+    let commands: String = row.take(0)?;
+    let wait_timeout: u32 = row.take(1)?;
+    let database = row.take(2)?;
+    let user = (3..row.len()).map(|column| row.take(column)).collect::<Option<_>>()?;
+    let ends_in_time = wait_timeout <= GRACE.0;
+    (commands.is_empty() && ends_in_time).then_some(Home { database, user })
+}
+
+/// What the server is told about a session that is kept.
+fn keeping(database: Option<&str>, keep: Seconds) -> String {
+    let limit = format!("SET SESSION wait_timeout = {}", keep.0);
+    match database {
+        Some(database) => format!("USE `{}`; {limit}", database.replace('`', "``")),
+        None => limit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_named_so_that_it_is_one_name() {
+        let limit = "SET SESSION wait_timeout = 7";
+        assert_eq!(keeping(None, Seconds(7)), limit);
+        assert_eq!(keeping(Some("demodb2"), Seconds(7)), format!("USE `demodb2`; {limit}"));
+        assert_eq!(keeping(Some("a`b; c"), Seconds(7)), format!("USE `a``b; c`; {limit}"));
     }
 }

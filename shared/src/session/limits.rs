@@ -48,30 +48,27 @@ impl Limits {
         self.statement
     }
 
-    /// Whether a statement that began now under these limits could outlive the lease.
+    /// Whether a statement that began now under these limits could outlive the lease, or what a lease would be
+    /// that covers no more than the work: a slot that is kept has a longer one.
     pub(super) fn must_shrink_to(&self, slot: &Slot) -> bool {
-        self.statement + 2 * Duration::from(self.idle) > slot.lease_left()
+        self.statement + 2 * Duration::from(self.idle) > slot.covered()
     }
 
     /// The SQL that tells them.
     ///
     /// One text for both servers: MariaDB alone reads `/*M! … */`, MySQL alone reads `/*!50708 … */`
-    /// (MariaDB leaves out versions 50700 to 50799,
+    /// (MariaDB leaves out versions 50700 to 99999,
     /// <https://mariadb.com/kb/en/comment-syntax/>). MySQL's `max_execution_time` is in milliseconds
     /// and ends `SELECT`s only
     /// (<https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_max_execution_time>);
     /// MariaDB's `max_statement_time` is in seconds and ends every statement
     /// (<https://mariadb.com/kb/en/server-system-variables/#max_statement_time>). The network limits
     /// end a session whose holder froze in the middle of a result.
-    ///
-    /// The character set is the one that the driver names when it logs in: after a reset it would be the
-    /// server's own.
     pub(super) fn sql(&self) -> String {
         let idle = self.idle.0;
         let lock_wait = self.statement.as_secs().max(1);
         format!(
-            "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci, \
-             SESSION wait_timeout = {idle}, net_read_timeout = {idle}, net_write_timeout = {idle}, \
+            "SET SESSION wait_timeout = {idle}, net_read_timeout = {idle}, net_write_timeout = {idle}, \
              innodb_lock_wait_timeout = {lock_wait}\
              /*M!100101 , max_statement_time = {:.3} */\
              /*!50708 , max_execution_time = {} */",

@@ -12,24 +12,25 @@ mod setting;
 pub use setting::from_env;
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::time::timeout;
 
 use crate::client::{
-    Admission, AdmissionError, Admitted, Counter, Ended, GivenBack, Held, Slot, Taken, Woken, within,
-    work_ends,
+    Admission, AdmissionError, Admitted, Counter, Ended, GivenBack, Held, Slot, Taken, Woken,
+    within, work_ends,
 };
 use crate::pool::Class;
-use crate::pool::warm::{Wake, Warm};
+use crate::pool::warm::{Filling, Wake, Warm};
 use crate::secret::SecretCache;
 use crate::session::{LoginError, Session, SessionOptions};
 use crate::time::{Deadline, Moment};
 use crate::wire::Granted;
 use place::{Kept, Place};
 
-/// How long the server is waited for to have ended a session that was found dead. One that has not by then is
+/// How long a session that was found dead is waited for to be ended by the server. One that is not by then is
 /// not known to be gone, and its slot takes no other connection.
-const FOR_THE_SERVER: std::time::Duration = std::time::Duration::from_secs(1);
+const FOR_ITS_END: Duration = Duration::from_secs(1);
 
 /// Sessions of one database, each under a slot. One of these belongs to an instance, made when it starts.
 pub struct Sessions<C: Counter + 'static> {
@@ -72,7 +73,7 @@ impl<C: Counter + 'static> Sessions<C> {
     /// Without [`keeping`](Self::keeping) the session is a new one, and is closed before its slot is given back.
     /// With it, both may be those of the work before, and may be kept for the work that comes next. Then the
     /// session is reset in between, and is as new: `work` finds no variable, temporary table, lock,
-    /// transaction or setting of other work. Where a reset does not do it (another database or role was
+    /// transaction or setting of other work. Where a reset does not do it (another user, role or database was
     /// chosen, a statement was abandoned half-way), the session is closed instead.
     ///
     /// A session that was kept and has died is replaced before `work` begins, once. Nothing of `work` is ever
@@ -89,12 +90,14 @@ impl<C: Counter + 'static> Sessions<C> {
         work: impl AsyncFnOnce(&mut Session) -> T,
     ) -> Result<Admitted<Result<T, LoginError>>, AdmissionError> {
         let asked = Moment::now();
-        // Boxed, as what follows the work is: the future of each call would be as large as all of them.
+        // Boxed, as its other parts are: the future would be as large as all of them together.
         let Ready { taken, session, woken } = Box::pin(self.ready(deadline)).await?;
         let acquire = asked.elapsed();
 
         let begun = Moment::now();
-        let ended = within(&taken.slot, self.work(&taken.slot, session, work)).await;
+        let filling = taken.granted.filling;
+        let work = Box::pin(self.work(&taken.slot, filling, session, work));
+        let ended = within(&taken.slot, work).await;
         let work = begun.elapsed();
 
         let closing = Moment::now();
@@ -103,6 +106,7 @@ impl<C: Counter + 'static> Sessions<C> {
         let Granted { lease, in_use, max_connections, .. } = taken.granted;
         let given_back = Box::pin(self.keep_or_give_back(taken, session)).await;
         let release = closing.elapsed();
+        self.place.answered();
         ended.told(Held {
             lease,
             acquire,
@@ -119,23 +123,31 @@ impl<C: Counter + 'static> Sessions<C> {
     async fn work<T>(
         &self,
         slot: &Slot,
+        filling: Option<Filling>,
         session: Option<Session>,
         work: impl AsyncFnOnce(&mut Session) -> T,
     ) -> Result<(T, Session), LoginError> {
         let mut session = match session {
             Some(session) => session,
-            None => self.log_in(slot).await?,
+            None => self.log_in(slot, filling).await?,
         };
         let value = work(&mut session).await;
         Ok((value, session))
     }
 
-    async fn log_in(&self, slot: &Slot) -> Result<Session, LoginError> {
+    async fn log_in(&self, slot: &Slot, filling: Option<Filling>) -> Result<Session, LoginError> {
         let mut session = Session::log_in(slot, &self.options, &self.secret).await?;
-        if self.warm.is_some() {
+        // What it takes to be kept is not asked of a session that will not be.
+        if self.may_keep(filling) {
             session.settle().await?;
         }
         Ok(session)
+    }
+
+    /// Whether a slot may be kept that was granted, or last renewed, at this filling.
+    fn may_keep(&self, filling: Option<Filling>) -> bool {
+        let has_room = |warm: &Warm| filling.is_some_and(|filling| warm.may_keep(filling));
+        self.warm.as_ref().is_some_and(has_room) && self.place.is_often_used()
     }
 
     /// Takes what was kept, or a slot.
@@ -144,6 +156,7 @@ impl<C: Counter + 'static> Sessions<C> {
             let taken = self.admission.take_for(deadline).await?;
             return Ok(Ready { taken, session: None, woken: None });
         };
+        self.place.called(warm);
         if let Some(kept) = self.place.take()
             && let Some(ready) = self.wake(warm, kept, deadline).await
         {
@@ -155,7 +168,7 @@ impl<C: Counter + 'static> Sessions<C> {
 
     /// Goes on with what was kept. `None` when it can't be: it is then closed and given back behind this.
     async fn wake(&self, warm: &Warm, kept: Kept<C>, deadline: Deadline) -> Option<Ready<C>> {
-        let Kept { session, mut taken, until } = kept;
+        let Kept { session, mut taken, until, .. } = kept;
         let renewed = match warm.wake(taken.slot.lease_left(), deadline.left()) {
             Wake::Afresh => return None,
             Wake::GoOn => false,
@@ -167,9 +180,9 @@ impl<C: Counter + 'static> Sessions<C> {
         taken.refusals = 0;
         taken.slot_back.by(deadline);
         taken.slot.works_until(work_ends(deadline, taken.slot.lease_left()));
-        let session = self.revived(session, until).await;
+        let session = self.revived(session, &taken.slot, until).await;
         let replaced = session.is_none();
-        if replaced && !taken.slot.connections_gone(FOR_THE_SERVER).await {
+        if replaced && !is_gone(&taken.slot).await {
             return None;
         }
         Some(Ready { taken, session, woken: Some(Woken { renewed, replaced }) })
@@ -184,9 +197,9 @@ impl<C: Counter + 'static> Sessions<C> {
         Some(())
     }
 
-    /// The session, if it is alive. To one that the server has been told to end by now, nothing is said.
-    async fn revived(&self, mut session: Session, until: Deadline) -> Option<Session> {
-        let patience = self.options.connect_timeout.min(until.left());
+    /// The session, if it is alive. One that the server has been told to end by now is not used.
+    async fn revived(&self, mut session: Session, slot: &Slot, until: Deadline) -> Option<Session> {
+        let patience = self.options.connect_timeout.min(slot.work_left()).min(until.left());
         if patience.is_zero() {
             return None;
         }
@@ -200,7 +213,7 @@ impl<C: Counter + 'static> Sessions<C> {
         let Some(mut session) = session else { return taken.slot_back.now().await };
         let rested = timeout(slot.work_left(), self.rested(&taken, &mut session)).await;
         let (taken, session) = match rested {
-            Ok(Some(until)) => match self.place.put(Kept { session, taken, until }) {
+            Ok(Some(until)) => match self.place.put(Kept::new(session, taken, until)) {
                 Ok(()) => return GivenBack::Kept,
                 Err(not_kept) => (not_kept.taken, not_kept.session),
             },
@@ -213,10 +226,14 @@ impl<C: Counter + 'static> Sessions<C> {
 
     async fn rested(&self, taken: &Taken<C>, session: &mut Session) -> Option<Deadline> {
         let warm = self.warm.as_ref()?;
-        let filling = taken.granted.filling?;
-        let may_keep = warm.may_keep(filling) && session.is_under(&taken.slot);
+        let may_keep = self.may_keep(taken.granted.filling) && session.is_under(&taken.slot);
         if may_keep { session.rest(warm).await } else { None }
     }
+}
+
+/// Whether the connection is, that was opened under it.
+async fn is_gone(slot: &Slot) -> bool {
+    slot.connections_gone(FOR_ITS_END.min(slot.work_left())).await
 }
 
 /// The work's own end, and the session that it left.

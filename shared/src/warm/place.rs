@@ -4,14 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::client::{Counter, Taken};
+use crate::pool::warm::Warm;
 use crate::session::Session;
-use crate::time::Deadline;
+use crate::time::{Deadline, Moment};
 
-/// How long before the server would end it a slot that nobody used is given back.
+/// How long before the server would end it a slot that nobody used is given back; half of the time if that is
+/// less.
 const AHEAD: Duration = Duration::from_secs(1);
 
-/// How long that may take.
-const TO_GIVE_BACK: Duration = Duration::from_secs(2);
+/// How often it is looked whether that is now.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A slot and its connection, which nobody uses. Dropped, the connection is closed and the slot given back, in
 /// the background.
@@ -20,13 +22,13 @@ pub(super) struct Kept<C: Counter + 'static> {
     pub(super) taken: Taken<C>,
     /// Until then the server keeps the connection.
     pub(super) until: Deadline,
+    due: Deadline,
 }
 
 impl<C: Counter + 'static> Kept<C> {
-    async fn give_back(mut self) {
-        self.session.close().await;
-        self.taken.slot_back.by(Deadline::within(TO_GIVE_BACK));
-        self.taken.slot_back.now().await;
+    pub(super) fn new(session: Session, taken: Taken<C>, until: Deadline) -> Self {
+        let due = until.earlier_by(AHEAD.min(until.left() / 2));
+        Self { session, taken, until, due }
     }
 }
 
@@ -37,11 +39,33 @@ struct Inside<C: Counter + 'static> {
     kept: Option<Kept<C>>,
     /// A task is there that gives back what nobody uses.
     minded: bool,
+    /// When work ended last.
+    answered: Option<Moment>,
+    /// Whether the latest work came soon after that.
+    often: bool,
 }
 
 impl<C: Counter + 'static> Place<C> {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Inside { kept: None, minded: false })))
+        let inside = Inside { kept: None, minded: false, answered: None, often: false };
+        Self(Arc::new(Mutex::new(inside)))
+    }
+
+    /// Work begins.
+    pub(super) fn called(&self, warm: &Warm) {
+        let mut inside = inside(&self.0);
+        let idle = inside.answered.map(|answered| answered.elapsed());
+        inside.often = idle.is_some_and(|idle| warm.is_often_called(idle));
+    }
+
+    /// Work has ended.
+    pub(super) fn answered(&self) {
+        inside(&self.0).answered = Some(Moment::now());
+    }
+
+    /// Whether work comes often enough for something to be kept.
+    pub(super) fn is_often_used(&self) -> bool {
+        inside(&self.0).often
     }
 
     /// Takes what is kept, for work.
@@ -55,7 +79,7 @@ impl<C: Counter + 'static> Place<C> {
     /// frozen has its connection ended by the server, and its slot comes back with the lease.
     pub(super) fn put(&self, kept: Kept<C>) -> Result<(), Box<Kept<C>>> {
         let mut inside = inside(&self.0);
-        if inside.kept.is_some() {
+        if inside.kept.as_ref().is_some_and(|kept| !kept.due.left().is_zero()) {
             return Err(Box::new(kept));
         }
         inside.kept = Some(kept);
@@ -73,21 +97,15 @@ fn inside<C: Counter + 'static>(place: &Mutex<Inside<C>>) -> MutexGuard<'_, Insi
 
 /// Stays as long as something is kept whenever it looks.
 async fn mind<C: Counter + 'static>(place: Weak<Mutex<Inside<C>>>) {
-    loop {
-        let Some(pause) = place.upgrade().and_then(|place| due_in(&place)) else { return };
-        if pause.is_zero() {
-            let due = place.upgrade().and_then(|place| inside(&place).kept.take());
-            if let Some(kept) = due {
-                kept.give_back().await;
-            }
-        }
+    while let Some(pause) = place.upgrade().and_then(|place| looked_at(&place)) {
         tokio::time::sleep(pause).await;
     }
 }
 
-/// When what is kept is to be given back. `None`: nothing is, and nobody minds it any more.
-fn due_in<C: Counter + 'static>(place: &Mutex<Inside<C>>) -> Option<Duration> {
+/// Gives back what is due, and says when to look again. `None`: nothing is kept, and nobody minds it any more.
+fn looked_at<C: Counter + 'static>(place: &Mutex<Inside<C>>) -> Option<Duration> {
     let mut inside = inside(place);
+    drop(inside.kept.take_if(|kept| kept.due.left().is_zero()));
     inside.minded = inside.kept.is_some();
-    inside.kept.as_ref().map(|kept| kept.until.earlier_by(AHEAD).left())
+    inside.kept.as_ref().map(|kept| kept.due.left().min(LOOK))
 }

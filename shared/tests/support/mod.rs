@@ -5,8 +5,6 @@
 pub(crate) mod capacity;
 pub(crate) mod counter;
 pub(crate) mod dynamo;
-pub(crate) mod server;
-pub(crate) mod vault;
 
 use rds_admission::pool::{LeaseId, PoolName, PoolSize};
 

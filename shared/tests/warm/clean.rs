@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use mysql_async::prelude::Queryable;
+use mysql_async::{ChangeUserOpts, Conn};
+use rds_admission::pool::Class;
 use rds_admission::session::Session;
 
-use crate::scene::{Scene, connection_id, is_kept, run};
+use crate::scene::{KEEP, Scene, connection_id, is_kept, run, strict_in, warm};
 
 /// Every setting of a session but those that tell the time, the connection, or the time that is left.
 async fn settings(session: &mut Session) -> BTreeMap<String, String> {
@@ -28,6 +30,8 @@ async fn settings(session: &mut Session) -> BTreeMap<String, String> {
 #[tokio::test]
 async fn a_session_that_was_kept_is_as_one_that_is_new() {
     let scene = Scene::new().await;
+    // Another one than the server's.
+    scene.administer("ALTER DATABASE demodb2 CHARACTER SET utf8mb3 COLLATE utf8mb3_czech_ci").await;
     scene.administer("CREATE TABLE demodb2.kept (n INT) ENGINE = InnoDB").await;
     let new = scene.works(settings).await;
     let dirtied = scene
@@ -115,6 +119,36 @@ async fn a_session_that_has_left_its_database_or_its_role_is_closed() {
     let stays = ["USE information_schema", "USE demodb2", "SET ROLE clerk", "SET ROLE NONE"];
     let came_back = scene.works(async |session| run(session, &stays).await).await;
     assert!(is_kept(&came_back), "{:?}", came_back.held);
+}
+
+#[tokio::test]
+async fn a_session_that_is_another_users_by_now_is_closed() {
+    let mut scene = Scene::new().await;
+    scene.administer("CREATE USER 'other'@'%' IDENTIFIED BY 'word'").await;
+    // In no database, of which the other user has none either.
+    let sessions = strict_in(None, &scene.server, &scene.counter, Class::Standard).await;
+    scene.sessions = sessions.keeping(warm(KEEP));
+    scene.connection().await;
+    let user = |name: &str, word: &str| {
+        ChangeUserOpts::new().with_user(Some(name.to_owned())).with_pass(Some(word.to_owned()))
+    };
+    let admin = scene.server.mariadb.admin();
+    let changes = [(user("other", "word"), false), (user(admin.user(), admin.password()), true)];
+    for (change, kept) in changes {
+        let change = async |conn: &mut Conn| conn.change_user(change).await;
+        let changed = scene.works(async |session| session.run(change).await).await;
+        assert_eq!(is_kept(&changed), kept, "{:?}", changed.held);
+        changed.value.expect("the user is changed");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_lets_sessions_idle_for_long_gets_them_back() {
+    let scene = Scene::new().await;
+    scene.administer("SET GLOBAL wait_timeout = 6").await;
+    assert!(!is_kept(&scene.connection().await));
+    scene.administer("SET GLOBAL wait_timeout = 5").await;
+    assert!(is_kept(&scene.connection().await));
 }
 
 #[tokio::test]

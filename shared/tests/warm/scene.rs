@@ -1,5 +1,6 @@
 //! An instance that keeps its slot, the counter that it asks, and the server.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mysql_async::Conn;
@@ -13,9 +14,10 @@ use rds_admission::time::{Deadline, Seconds};
 use rds_admission::warm::Sessions;
 use serde_json::json;
 
+use crate::server::{Server, plain};
 use crate::support::counter::InMemory;
-use crate::support::server::{Server, plain};
-use crate::support::{lease, pool, vault};
+use crate::support::{lease, pool};
+use crate::vault;
 
 /// How long slots are kept, unless a test says otherwise.
 pub(crate) const KEEP: Seconds = Seconds(20);
@@ -31,7 +33,18 @@ impl Scene {
         Self::keeping(KEEP).await
     }
 
+    /// An instance that has just had some work, so that it keeps its slot after the next.
     pub(crate) async fn keeping(keep: Seconds) -> Self {
+        let scene = Self::cold(keep).await;
+        let first = scene.connection().await;
+        assert!(matches!(first.held.given_back, GivenBack::Released), "{:?}", first.held);
+        scene.server.is_left_alone().await;
+        scene.counter.calls.store(0, Ordering::SeqCst);
+        scene
+    }
+
+    /// An instance that has had no work yet.
+    pub(crate) async fn cold(keep: Seconds) -> Self {
         let (server, counter) = (Server::plain().await, InMemory::new().await);
         let sessions = strict(&server, &counter, Class::Standard).await.keeping(warm(keep));
         Self { server, counter, sessions }
@@ -88,8 +101,18 @@ pub(crate) fn warm(keep: Seconds) -> Warm {
     Warm::new(keep, Warm::BELOW).expect("a time")
 }
 
-/// Sessions none of which is kept.
+/// Sessions none of which is kept, in the server's database.
 pub(crate) async fn strict(
+    server: &Server,
+    counter: &InMemory,
+    class: Class,
+) -> Sessions<InMemory> {
+    strict_in(Some(server.mariadb.database()), server, counter, class).await
+}
+
+/// The same in another database, or in none.
+pub(crate) async fn strict_in(
+    database: Option<&str>,
     server: &Server,
     counter: &InMemory,
     class: Class,
@@ -98,7 +121,7 @@ pub(crate) async fn strict(
     let admin = server.mariadb.admin();
     let secret = json!({
         "username": admin.user(), "password": admin.password(), "host": "127.0.0.1",
-        "port": server.mariadb.port(), "dbname": server.mariadb.database(),
+        "port": server.mariadb.port(), "dbname": database,
     });
     Sessions::new(admission, vault::secret(&secret).await, plain())
 }

@@ -14,7 +14,7 @@ use rds_admission::time::Seconds;
 use crate::scene::{Scene, connection_id, is_kept};
 use crate::support::pool;
 
-/// Work that may take so long has a lease of 3 + 5 + 2 seconds where slots are kept for 2.
+/// Work that may take so long has a lease of 3 + 5 + 2 seconds.
 const SHORT: Duration = Duration::from_secs(3);
 const LONG: Duration = Duration::from_secs(20);
 
@@ -70,7 +70,7 @@ async fn a_renewal_whose_answer_is_lost_is_not_relied_on_and_its_slot_comes_back
 async fn a_dead_connection_is_replaced_under_the_same_slot_and_work_runs_once() {
     let scene = Scene::new().await;
     scene.administer("CREATE TABLE demodb2.t (n INT)").await;
-    let first = scene.connection().await;
+    let first = scene.works_within(LONG, connection_id).await;
     scene.administer(&format!("KILL {}", first.value)).await;
     let replaced = scene
         .works(async |session| {
@@ -143,9 +143,10 @@ async fn an_instance_that_was_frozen_past_its_lease_starts_afresh() {
     // A lease of 2 + 5 + 1 seconds, whose last five are nobody's.
     let first = scene.works_within(Duration::from_secs(2), connection_id).await;
     until_the_server_has_ended_it(&scene);
-    thread::sleep(Duration::from_secs(2));
+    thread::sleep(Duration::from_secs(3));
     let afresh = scene.works_within(LONG, connection_id).await;
     assert!(afresh.held.woken.is_none());
     assert_ne!(afresh.held.lease, first.held.lease);
-    scene.counter.settles_at(1).await;
+    // It is not called often enough to keep that one.
+    scene.counter.settles_at(0).await;
 }
