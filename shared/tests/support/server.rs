@@ -1,4 +1,5 @@
 //! A real server, in a folder of its own.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::time::Duration;
 

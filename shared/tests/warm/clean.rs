@@ -133,9 +133,9 @@ async fn a_session_that_is_another_users_by_now_is_closed() {
         ChangeUserOpts::new().with_user(Some(name.to_owned())).with_pass(Some(word.to_owned()))
     };
     let admin = scene.server.mariadb.admin();
-    let changes = [(user("other", "word"), false), (user(admin.user(), admin.password()), true)];
-    for (change, kept) in changes {
-        let change = async |conn: &mut Conn| conn.change_user(change).await;
+    let users = [(user("other", "word"), false), (user(admin.user(), admin.password()), true)];
+    for (becomes, kept) in users {
+        let change = async |conn: &mut Conn| conn.change_user(becomes).await;
         let changed = scene.works(async |session| session.run(change).await).await;
         assert_eq!(is_kept(&changed), kept, "{:?}", changed.held);
         changed.value.expect("the user is changed");
