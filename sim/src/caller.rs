@@ -199,8 +199,8 @@ impl World<'_> {
         let (client, waited) = (this.client, now.saturating_sub(this.arrived));
         self.tally.decided(now, now.saturating_sub(this.asked), heard.is_ok());
         let Err(retry_after) = heard else {
-            self.connects(caller);
-            return self.works(caller, self.scenario.cloud.connect);
+            let ready = self.connects(caller);
+            return self.works(caller, ready);
         };
         let this = &mut self.callers[caller];
         this.refusals += 1;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rds_admission::pool::LeaseId;
-use rds_admission::pool::warm::Filling;
+use rds_admission::pool::warm::{Filling, Warm};
 
 use crate::chance::Dice;
 use crate::fleet::{Fleet, Taken};
@@ -19,6 +19,10 @@ pub(crate) struct Holder {
     connected: Option<LeaseId>,
     /// Until when the server waits for a word on it, as the holder reckons.
     waited_for_until: Duration,
+    /// When its last work was answered.
+    answered: Option<Duration>,
+    /// Whether the request that it serves came soon after that.
+    often: bool,
     /// How often the limit of its session was set: an end that was set before no longer counts.
     limits: u64,
 }
@@ -60,7 +64,7 @@ impl Holders {
         taken
     }
 
-    /// Its request is answered.
+    /// It has nothing more to do for its request.
     pub(crate) fn leave(&mut self, holder: usize) {
         self.fleet.leave(holder);
     }
@@ -74,9 +78,27 @@ impl Holders {
         this.limits
     }
 
-    /// What it has kept, which it no longer keeps.
-    pub(crate) fn wake(&mut self, holder: usize) -> Option<Kept> {
-        self.all[holder].kept.take()
+    /// It begins with a request: what it has kept, which it no longer keeps.
+    pub(crate) fn wake(&mut self, holder: usize, now: Duration, warm: &Warm) -> Option<Kept> {
+        let this = &mut self.all[holder];
+        let idle = this.answered.map(|answered| now.saturating_sub(answered));
+        this.often = idle.is_some_and(|idle| warm.is_often_called(idle));
+        this.kept.take()
+    }
+
+    /// Its work is answered.
+    pub(crate) fn answered(&mut self, holder: usize, now: Duration) {
+        self.all[holder].answered = Some(now);
+    }
+
+    /// It is gone without a word: another one, which has answered nothing yet, has its place.
+    pub(crate) fn crashes(&mut self, holder: usize) {
+        self.all[holder].answered = None;
+    }
+
+    /// Whether it is called often enough to keep something.
+    pub(crate) fn is_often_called(&self, holder: usize) -> bool {
+        self.all[holder].often
     }
 
     /// Whether it keeps something.

@@ -6,12 +6,12 @@ use rand::RngExt;
 use rds_admission::time::Seconds;
 
 use crate::caller::{Caller, Client};
-use crate::chance::{Latency, exponential};
+use crate::chance::exponential;
 use crate::world::{Event, Request, World};
 
 impl World<'_> {
-    /// It has a slot, and works with it as soon as its connection is ready.
-    pub(crate) fn works(&mut self, caller: usize, ready: Latency) {
+    /// It has a slot, and works with it as soon as its connection is `ready`.
+    pub(crate) fn works(&mut self, caller: usize, ready: Duration) {
         let now = self.agenda.now();
         let Caller { client, arrived, .. } = self.callers[caller];
         self.tally.admitted(now, now.saturating_sub(arrived));
@@ -19,7 +19,7 @@ impl World<'_> {
             self.tally.served(now.saturating_sub(client.since), client.refused);
             *client = Client { grants: client.grants + 1, refused: 0, since: now };
         }
-        let (ready, work, crashes) = self.scenario.draw_work(ready, &mut self.dice);
+        let (work, crashes) = self.scenario.draw_work(&mut self.dice);
         self.callers[caller].work = work;
         let end = if crashes { Event::Crashes(caller) } else { Event::Ends(caller) };
         self.agenda.after(ready + work, end);
@@ -38,8 +38,17 @@ impl World<'_> {
     pub(crate) fn is_done(&mut self, caller: usize) {
         let now = self.agenda.now();
         let Caller { holder, arrived, work, .. } = self.callers[caller];
-        if holder.is_some() {
+        if let Some(holder) = holder {
             self.tally.answered(now, now.saturating_sub(arrived), work);
+            self.holders.answered(holder, now);
+        }
+        self.leaves(caller, None);
+    }
+
+    /// It is gone without a word, and its instance with it.
+    pub(crate) fn crashes(&mut self, caller: usize) {
+        if let Some(holder) = self.callers[caller].holder {
+            self.holders.crashes(holder);
         }
         self.leaves(caller, None);
     }

@@ -9,7 +9,7 @@ use rds_admission::pool::frugal::Tuning;
 use rds_admission::pool::warm::Warm;
 
 pub use crate::arrivals::{Arrivals, Hold};
-use crate::chance::{Dice, Latency};
+use crate::chance::Dice;
 pub use crate::cloud::Cloud;
 
 /// One run.
@@ -193,11 +193,10 @@ impl Scenario {
         self.lease.saturating_sub(GRACE.into())
     }
 
-    /// The time until the work can begin, that of the work, and whether it ends with a crash.
-    pub(crate) fn draw_work(&self, begins: Latency, dice: &mut Dice) -> (Duration, Duration, bool) {
-        let begins = begins.draw(dice);
+    /// The time of the work, and whether it ends with a crash.
+    pub(crate) fn draw_work(&self, dice: &mut Dice) -> (Duration, bool) {
         // A holder stops before its lease is over.
         let hold = self.hold.draw(dice).min(self.lease.mul_f64(0.8));
-        (begins, hold, dice.random_bool(self.crashes))
+        (hold, dice.random_bool(self.crashes))
     }
 }

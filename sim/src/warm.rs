@@ -69,8 +69,10 @@ impl World<'_> {
     /// An instance begins with a request: it goes by what it has kept, where it has.
     pub(crate) fn wakes(&mut self, caller: usize) {
         let now = self.agenda.now();
-        let kept = self.callers[caller].holder.and_then(|holder| self.holders.wake(holder));
-        let (Some(warm), Some(kept)) = (self.warm(), kept) else { return self.asks(caller) };
+        let Some((warm, holder)) = self.warm().zip(self.callers[caller].holder) else {
+            return self.asks(caller);
+        };
+        let Some(kept) = self.holders.wake(holder, now, &warm) else { return self.asks(caller) };
         self.items[kept.item].uses(kept.lease);
         self.tally.slots(now, &self.items);
         let this = &mut self.callers[caller];
@@ -108,10 +110,9 @@ impl World<'_> {
         let Some(holder) = self.callers[caller].holder else { return };
         let ready = if self.holders.is_alive(holder, now) {
             self.holders.is_used(holder);
-            self.scenario.cloud.word
+            self.word()
         } else {
-            self.connects(caller);
-            self.scenario.cloud.connect
+            self.connects(caller)
         };
         self.works(caller, ready);
     }
@@ -133,12 +134,12 @@ impl World<'_> {
         self.asks(caller);
     }
 
-    /// For how long the caller's slot may be kept, if at all.
-    pub(crate) fn may_keep(&self, caller: usize) -> Option<(Filling, Seconds)> {
+    /// Whether the caller's slot may be kept: by what rule, and at what filling.
+    pub(crate) fn may_keep(&self, caller: usize) -> Option<(Warm, Filling)> {
         let (warm, this) = (self.warm()?, &self.callers[caller]);
-        let filling = this.filling.filter(|filling| warm.may_keep(*filling))?;
-        let lease_left = this.lease_ends.saturating_sub(self.agenda.now());
-        Some((filling, warm.kept_for(lease_left)?))
+        let often = self.holders.is_often_called(this.holder?);
+        let filling = this.filling.filter(|filling| often && warm.may_keep(*filling))?;
+        Some((warm, filling))
     }
 
     /// Makes the session as good as new.
@@ -151,7 +152,10 @@ impl World<'_> {
     pub(crate) fn keeps(&mut self, caller: usize) {
         let now = self.agenda.now();
         let Caller { lease, item, lease_ends, holder, .. } = self.callers[caller];
-        let (Some(holder), Some((filling, keep))) = (holder, self.may_keep(caller)) else {
+        let Some((holder, (warm, filling))) = holder.zip(self.may_keep(caller)) else {
+            return self.closes(caller);
+        };
+        let Some(keep) = warm.kept_for(lease_ends.saturating_sub(now)) else {
             return self.closes(caller);
         };
         let until = now + Duration::from(keep);
@@ -173,14 +177,19 @@ impl World<'_> {
         }
     }
 
-    /// Opens a connection under the caller's lease. The one that it had is gone.
-    pub(crate) fn connects(&mut self, caller: usize) {
-        let Some(holder) = self.callers[caller].holder else { return };
+    /// Opens a connection under the caller's lease, and takes so long for that. The one that it had is gone.
+    pub(crate) fn connects(&mut self, caller: usize) -> Duration {
         let now = self.agenda.now();
-        self.holders.disconnect(holder);
-        self.holders.connect(holder, self.callers[caller].lease);
-        self.tally.connects(now);
-        self.tally.connections(now, self.holders.open());
+        if let Some(holder) = self.callers[caller].holder {
+            self.holders.disconnect(holder);
+            self.holders.connect(holder, self.callers[caller].lease);
+            self.tally.connects(now);
+            self.tally.connections(now, self.holders.open());
+        }
+        let connected = self.scenario.cloud.connect.draw(&mut self.dice);
+        // What it takes to be kept is not asked of a session that will not be.
+        let settled = self.may_keep(caller).map(|_| self.word());
+        connected + settled.unwrap_or_default()
     }
 
     fn disconnects(&mut self, caller: usize) {

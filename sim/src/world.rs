@@ -149,7 +149,7 @@ impl World<'_> {
             Event::Ends(caller) => self.ends(caller),
             Event::GivesBack(caller) => self.gives_back(caller),
             Event::Leaves(caller) => self.is_done(caller),
-            Event::Crashes(caller) => self.leaves(caller, None),
+            Event::Crashes(caller) => self.crashes(caller),
             Event::Wakes(caller) => self.wakes(caller),
             Event::GoesOn(caller) => self.goes_on(caller),
             Event::LetsGo(caller, gives_back) => self.lets_go(caller, gives_back),

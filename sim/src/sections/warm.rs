@@ -25,7 +25,7 @@ const LONG: Duration = Duration::from_millis(200);
 /// When the surge comes: after slots have been kept for some minutes.
 const SURGE: u32 = 180;
 /// What is shown of a surge: from and to so many seconds after it began.
-const WINDOWS: [(u32, u32); 6] = [(0, 2), (2, 5), (5, 10), (10, 20), (20, 60), (60, 120)];
+const WINDOWS: [(u32, u32); 6] = [(0, 2), (2, 5), (5, 10), (10, 20), (20, 30), (30, 60)];
 
 /// A pool with counters, whose query runs in instances that keep their slots like that.
 fn pool(slots: u32, hold: Duration, warm: Option<Warm>, routing: Routing) -> Scenario {
@@ -156,7 +156,7 @@ pub(super) fn shares() -> Section {
         SHARES.map(|share| light(20, 60, kept_below(share)).named(at("steady", share))),
         SHARES.map(|share| {
             let warm = kept_below(share);
-            surging(60, (20, 300), warm, (2, 20)).named(at("surge, 2 to 20 s", share))
+            surging(1_000, (300, 10_000), warm, (2, 20)).named(at("surge, 2 to 20 s", share))
         }),
         SHARES.map(|share| {
             rare(2_000, seconds(1), kept_below(share)).named(at("rare requests", share))
