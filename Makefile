@@ -12,7 +12,7 @@ CHAOS := $(CHAOS_STACK) -- target/debug/chaos
 CHAOS_DIRECT := $(CHAOS_STACK) --param AdmissionVia=table --param Shards=2 -- target/debug/chaos
 # Slots are kept, by users who are away about as long as they are there.
 CHAOS_WARM := $(CHAOS_STACK) --param WarmSlotSeconds=3 --param WarmBelow=1 -- target/debug/chaos \
-	--users 32 --pause 1
+	--users 16 --pause 1
 
 .PHONY: demo test spike chaos model bench cold fuzz up down setup build lint unit e2e page chaos-short
 

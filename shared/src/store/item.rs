@@ -57,7 +57,7 @@ pub(crate) fn pool(item: &Item) -> Result<Pool, MalformedItem> {
 }
 
 /// The number of leases out, from an item or from the part of it that an update returned.
-pub(crate) fn in_use(item: &Item) -> Result<u32, MalformedItem> {
+fn in_use(item: &Item) -> Result<u32, MalformedItem> {
     number(item, "InUse")
 }
 

@@ -7,10 +7,9 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use futures::future::try_join_all;
 use rand::RngExt;
 
-use super::{DynamoStore, Outcome, Tries, malformed};
+use super::{DynamoStore, Outcome, Tries};
 use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, Shard};
 use crate::store::expression::{self, Write};
-use crate::store::item;
 use crate::store::{Answer, Asked, Found, Released, Renewed, Shards, StoreError};
 use crate::time::{Clock, Seconds};
 
@@ -128,17 +127,12 @@ impl<C: Clock> Shards for DynamoStore<C> {
     }
 
     async fn release_from(&self, shard: &Shard, lease: LeaseId) -> Result<Released, StoreError> {
-        let write = expression::remove(lease);
-        // Of what is written nothing is asked for but the count: the leases are most of the item.
-        Ok(match self.write("release", shard, write, ReturnValue::UpdatedNew).await? {
-            Outcome::Applied(counts) => {
-                let in_use = item::in_use(&counts).map_err(malformed(shard.pool()))?;
-                Released { released: true, in_use }
-            }
-            Outcome::Refused(item) => {
-                Released { released: false, in_use: self.seen(shard, &item)?.in_use() }
-            }
-        })
+        let outcome = self.write("release", shard, expression::remove(lease), ReturnValue::AllNew);
+        let (released, item) = match outcome.await? {
+            Outcome::Applied(item) => (true, item),
+            Outcome::Refused(item) => (false, item),
+        };
+        Ok(Released { released, in_use: self.seen(shard, &item)?.in_use() })
     }
 
     async fn renew_in(
