@@ -96,14 +96,17 @@ async fn a_lease_is_granted_renewed_released_and_then_gone() {
     let world = World::unhurried().await;
     let granted = json!({
         "granted": true, "lease": "lease001", "expiresAt": 1_764_000_035_u64, "inUse": 1,
-        "maxConnections": 62,
+        "maxConnections": 62, "filling": {"inUse": 1, "standardLimit": 60},
     });
     assert_eq!(world.says(acquire(1, 35)).await, granted);
     assert_eq!(world.says(acquire(1, 35)).await, granted);
     world.clock.advance(Seconds(10));
     let renew =
         json!({"op": "renew", "RDBMSName": "Prod_MySQL", "lease": "lease001", "ttlSeconds": 35});
-    let renewed = json!({"renewed": true, "expiresAt": 1_764_000_045_u64});
+    let renewed = json!({
+        "renewed": true, "expiresAt": 1_764_000_045_u64,
+        "filling": {"inUse": 1, "standardLimit": 60},
+    });
     assert_eq!(world.says(renew.clone()).await, renewed);
     assert_eq!(world.says(release(1)).await, json!({"released": true, "inUse": 0}));
     assert_eq!(world.says(release(1)).await, json!({"released": false, "inUse": 0}));
