@@ -68,7 +68,7 @@ class Flow(NamedTuple):
 
 def asked_of_the_table() -> int:
     """How often the counter has asked the table for a decision about a slot."""
-    asked = {"acquire": lambda line: line["writes"] + line["looks"]}
+    asked = {"acquire": lambda line: line.get("writes", 0) + line.get("looks", 0)}
     asked |= dict.fromkeys(("release", "renew"), lambda _: 1)
     return sum(asked[line["op"]](line) for line in lines(COUNTER) if line.get("op") in asked)
 
