@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::give_back::GiveBack;
 use super::slot::MARGIN;
 use super::{Counter, CounterError, Held, Slot};
-use crate::pool::{Class, GRACE, LeaseId, MAX_LEASE, PoolName, frugal};
+use crate::pool::{Class, GRACE, LeaseId, PoolName, frugal, lease_covering};
 use crate::time::{Deadline, Moment, Seconds};
 use crate::wire::{AcquireAnswer, Granted, Reason, Refused, RenewAnswer, Request};
 
@@ -269,8 +269,7 @@ impl<C: Counter + 'static> Admission<C> {
 
 /// The length of a lease whose holder ends at `deadline`.
 fn lease_for(deadline: Deadline) -> Seconds {
-    let covering = Seconds::covering(deadline.left());
-    Seconds(covering.0.saturating_add(GRACE.0)).min(MAX_LEASE)
+    lease_covering(deadline.left())
 }
 
 /// When work under a lease ends: in time to close and give back, and a grace before the lease.
@@ -282,6 +281,7 @@ pub(crate) fn work_ends(deadline: Deadline, lease_left: Duration) -> Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pool::MAX_LEASE;
 
     /// The wall clock runs on in tests, by less than this.
     const TESTS: Duration = Duration::from_millis(500);

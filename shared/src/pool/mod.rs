@@ -13,6 +13,8 @@ pub use rules::{AcquirePlan, Pool};
 pub use shard::Shard;
 pub use size::{InvalidSize, PoolSize};
 
+use std::time::Duration;
+
 use crate::time::Seconds;
 
 /// What a lease lasts beyond its holder's deadline, and how long before its end the last word to the
@@ -28,6 +30,11 @@ pub const GRACE: Seconds = Seconds(5);
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>); the rest is the
 /// holder's grace. Who lives longer renews.
 pub const MAX_LEASE: Seconds = Seconds(960);
+
+/// The length of a lease whose holder's work may take as long as this: a grace on top.
+pub(crate) fn lease_covering(work_left: Duration) -> Seconds {
+    Seconds(Seconds::covering(work_left).0.saturating_add(GRACE.0)).min(MAX_LEASE)
+}
 
 /// The lease of a caller that speaks the article's protocol and so can't say how long it lives: the
 /// longest life a Lambda can have.

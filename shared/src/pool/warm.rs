@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{GRACE, MAX_LEASE};
+use super::{GRACE, MAX_LEASE, lease_covering};
 use crate::time::Seconds;
 
 /// The longest time that a slot is kept without being used.
@@ -149,7 +149,7 @@ impl Warm {
     /// The length of a lease for work that may take as long as this: a grace and a moment on top.
     #[must_use]
     pub fn lease_for(&self, work_left: Duration) -> Seconds {
-        Seconds(covering(work_left).0.saturating_add(NEWS.min(self.keep).0)).min(MAX_LEASE)
+        Seconds(lease_covering(work_left).0.saturating_add(NEWS.min(self.keep).0)).min(MAX_LEASE)
     }
 
     /// For how long the server may let the connection idle from now on, under a lease with `lease_left` to
@@ -169,17 +169,12 @@ impl Warm {
     pub fn wake(&self, lease_left: Duration, work_left: Duration) -> Wake {
         if lease_left <= Duration::from(GRACE) {
             Wake::Afresh
-        } else if lease_left < Duration::from(covering(work_left)) {
+        } else if lease_left < Duration::from(lease_covering(work_left)) {
             Wake::Renew
         } else {
             Wake::GoOn
         }
     }
-}
-
-/// What a lease lasts at the least whose holder's work may take as long as this.
-fn covering(work_left: Duration) -> Seconds {
-    Seconds(Seconds::covering(work_left).0.saturating_add(GRACE.0)).min(MAX_LEASE)
 }
 
 #[cfg(test)]
