@@ -6,7 +6,7 @@
 //! | module | concept |
 //! |---|---|
 //! | [`server`] | an embedded DynamoDB over HTTP, in a process of its own |
-//! | [`subject`] | what is measured: the floor, the bare count, the store, the handler, the deployed counter |
+//! | [`subject`] | what is measured: the floor, the bare count, the store's writes and the store, the handler, the deployed counter |
 //! | [`decider`] | who decides: the store, or a controller with a memory |
 //! | [`rounds`] | rounds in turn, and how one subject compares with the floor beside it |
 //! | [`cpu`] | the processor time that this takes, on a machine that is not idle |

@@ -4,6 +4,7 @@ mod deployed;
 mod handler;
 mod rush;
 mod stack;
+mod steps;
 mod store;
 mod units;
 
@@ -37,6 +38,7 @@ pub struct Options {
 /// The table that needs a local stack.
 pub const DEPLOYED: &str = "lambda";
 const STORE: &str = "store";
+const STEPS: &str = "steps";
 const REFUSALS: &str = "refusals";
 const HANDLER: &str = "handler";
 const UNITS: &str = "units";
@@ -50,7 +52,7 @@ const CALLERS: [u32; 4] = [1, 16, 64, 256];
 /// # Errors
 /// When there is no such table.
 pub fn chosen(only: &[String]) -> Result<Vec<&'static str>> {
-    let all = [STORE, REFUSALS, HANDLER, UNITS, RUSH, DEPLOYED];
+    let all = [STORE, STEPS, REFUSALS, HANDLER, UNITS, RUSH, DEPLOYED];
     for only in only {
         ensure!(all.contains(&only.as_str()), "no table {only:?}; there are {}", all.join(", "));
     }
@@ -68,6 +70,7 @@ pub fn chosen(only: &[String]) -> Result<Vec<&'static str>> {
 pub async fn measure(name: &str, options: &Options) -> Result<Printed> {
     match name {
         STORE => store::pairs(options).await,
+        STEPS => steps::table(options).await,
         REFUSALS => store::refusals(options).await,
         HANDLER => handler::pairs(options).await,
         UNITS => units::table(options).await,

@@ -5,6 +5,7 @@ mod bare_update;
 mod decided;
 mod handler;
 mod invoke;
+mod own_writes;
 mod protocol;
 
 pub use bare_count::BareCount;
@@ -12,6 +13,7 @@ pub use bare_update::BareUpdate;
 pub use decided::Decided;
 pub use handler::{Handler, log_to_nowhere};
 pub use invoke::{Invoke, InvokeNothing};
+pub use own_writes::{OwnWrites, Step};
 
 use anyhow::Result;
 use futures::future::BoxFuture;
