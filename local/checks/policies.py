@@ -17,8 +17,8 @@ logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 
 class Wildcard(NamedTuple):
-    """A `*` in what a statement allows: in which resource, which statement, which part of it; and all
-    actions of the statement, which the `*` is for."""
+    """A `*` or `?` in what a statement allows: in which resource, which statement, which part of it; and
+    all actions of the statement, which it is for."""
 
     resource: str
     statement: str
@@ -52,7 +52,7 @@ def wildcards(resources: dict[str, Any]) -> Iterator[Wildcard]:
                     yield Wildcard(name, label, part, json.dumps(statement[part]), actions)
             for part in ("Action", "Resource", "Principal"):
                 for text in strings(statement.get(part, [])):
-                    if "*" in text:
+                    if wild(text):
                         yield Wildcard(name, label, part, text, actions)
         for part in ("ManagedPolicyArns", "PermissionsBoundary"):
             for text in strings(properties.get(part, [])):
@@ -66,10 +66,15 @@ def wildcards(resources: dict[str, Any]) -> Iterator[Wildcard]:
 def open_permission(name: str, permission: dict[str, Any]) -> Iterator[Wildcard]:
     """A function that a whole service may invoke, for anybody's resources."""
     service = str(permission.get("Principal", "*"))
-    if "*" in service:
+    if wild(service):
         yield Wildcard(name, "(permission)", "Principal", service)
     if not {"SourceArn", "SourceAccount", "PrincipalOrgID"} & permission.keys():
         yield Wildcard(name, "(permission)", "SourceArn", "(none)")
+
+
+def wild(text: str) -> bool:
+    """IAM reads `*` as any text, and `?` as any one character."""
+    return "*" in text or "?" in text
 
 
 def statements(node: Any) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,19 @@ import unittest
 PROJECT = pathlib.Path(__file__).parents[2]
 # A link to a file alone on its line, and the block below it.
 SHOWN = re.compile(r"^\[[^\]]+\]\(([^)]+)\):\n\n```[a-z]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"(?<!\!)\[[^\]]*\]\((?!https?://|mailto:)([^)#]+)(#[^)]*)?\)")
+# Pictures too.
+LINK = re.compile(
+    r"\[[^\]]*\]\((?!https?://|mailto:)([^)#]*)(?:#([^)]*))?\)"
+    r'|src(?:set)?="(?!https?://)([^"]+)"'
+)
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    """What GitHub makes of a page's headings; of the same one twice, the first."""
+    headings = HEADING.findall(FENCED.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 class AnyLanguage(unittest.TestCase):
@@ -31,9 +43,13 @@ class Links(unittest.TestCase):
         pages = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md"), *PROJECT.glob("shared/**/*.md")]
         self.assertGreater(len(pages), 3)
         for page in pages:
-            for target, _ in LINK.findall(page.read_text()):
-                with self.subTest(page=page.name, link=target):
-                    self.assertTrue((page.parent / target).exists())
+            for target, anchor, picture in LINK.findall(page.read_text()):
+                target = target or picture
+                with self.subTest(page=page.name, link=target, anchor=anchor):
+                    found = page.parent / target if target else page
+                    self.assertTrue(found.exists())
+                    if anchor:
+                        self.assertIn(anchor, anchors(found))
 
 
 if __name__ == "__main__":

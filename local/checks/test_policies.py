@@ -101,8 +101,14 @@ class Check(unittest.TestCase):
         self.assertEqual(self.found(**allow, Action="dynamodb:GetItem"), set())
         self.assertEqual(self.found(**allow, Action="dynamodb:*"), {("Action", "dynamodb:*")})
         self.assertEqual(self.found(**allow, Action=["a:B", "c:Get*"]), {("Action", "c:Get*")})
+        self.assertEqual(self.found(**allow, Action="dynamodb:?etItem"), {("Action", "dynamodb:?etItem")})
         self.assertEqual(self.found(**allow, NotAction="iam:X"), {("NotAction", '"iam:X"')})
-        for resource in ("*", {"Fn::Sub": "arn:${AWS::Partition}:s3:::x/*"}, {"Fn::Join": [":", ["a", "*"]]}):
+        for resource in (
+            "*",
+            "arn:aws:s3:::mine-????????",
+            {"Fn::Sub": "arn:${AWS::Partition}:s3:::x/*"},
+            {"Fn::Join": [":", ["a", "*"]]},
+        ):
             found = self.found(Effect="Allow", Action="s3:GetObject", Resource=resource)
             self.assertEqual({part for part, _ in found}, {"Resource"}, resource)
         anybody = self.found(**allow, Action="a:B", Principal={"AWS": "*"})

@@ -1,11 +1,11 @@
-"""A way to the stack's AWS APIs that loses what passes."""
+"""Ways to the stack's AWS APIs on which something happens to what passes."""
 
 import contextlib
 import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from stack import STACK
@@ -47,6 +47,8 @@ class Passage(BaseHTTPRequestHandler):
 
 
 class Proxy(ThreadingHTTPServer):
+    """Loses some calls, or their answers."""
+
     def __init__(self, op: str, times: int, before: bool):
         super().__init__(("127.0.0.1", 0), Passage)
         self.op, self.left, self.before = op, times, before
@@ -61,16 +63,38 @@ class Proxy(ThreadingHTTPServer):
         return loses, self.before
 
 
+class Before(ThreadingHTTPServer):
+    """Loses nothing; before a call whose payload has these fields arrives, something else is done."""
+
+    def __init__(self, fields: dict[str, str], act: Callable[[], None]):
+        super().__init__(("127.0.0.1", 0), Passage)
+        self.fields, self.act = fields, act
+        self.times = 0
+
+    def lose(self, body: bytes) -> tuple[bool, bool]:
+        if self.fields.items() <= json.loads(body or b"{}").items():
+            self.times += 1
+            self.act()
+        return False, False
+
+
+@contextlib.contextmanager
+def serving(proxy: ThreadingHTTPServer) -> Iterator[str]:
+    """The address of a way, which is there as long as this lasts."""
+    thread = threading.Thread(target=proxy.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{proxy.server_port}"
+    finally:
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()
+
+
 @contextlib.contextmanager
 def losing(op: str, times: int, before: bool = False) -> Iterator[str]:
     """The address of a way that loses the answers to the first `times` calls `op`, or the calls."""
     proxy = Proxy(op, times, before)
-    serving = threading.Thread(target=proxy.serve_forever)
-    serving.start()
-    try:
-        yield f"http://127.0.0.1:{proxy.server_port}"
+    with serving(proxy) as way:
+        yield way
         assert proxy.left == 0, f"{proxy.left} calls were not made"
-    finally:
-        proxy.shutdown()
-        serving.join()
-        proxy.server_close()

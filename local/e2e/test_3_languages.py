@@ -1,6 +1,7 @@
 """The examples of docs/any-language.md, run as a reader would: each takes a slot, connects, gives back."""
 
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -12,7 +13,9 @@ import tempfile
 import time
 import unittest
 
-from proxy import losing
+import rotation
+from proxy import Before, losing, serving
+from rotating import Rotating, refused_logins, set_password
 from stack import POOL, STACK, STANDARD, QuietStack, ask, connect, item, leases, release
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "docs/examples"
@@ -89,7 +92,7 @@ def until(seconds: float, happened) -> None:
 class Holders:
     """What is true of an example in every language."""
 
-    class Cases(QuietStack):
+    class Runs(QuietStack):
         folder: str
 
         def command(self, seconds: int, sql: str) -> list[str]:
@@ -114,6 +117,7 @@ class Holders:
             out, err = process.communicate(timeout=120)
             return process.returncode, out.strip(), err
 
+    class Cases(Runs):
         @contextlib.contextmanager
         def holding(self, seconds: int):
             """The example holds its slot in a statement that ends when this does."""
@@ -198,38 +202,97 @@ class Holders:
                     os.killpg(process.pid, signal.SIGKILL)
                 self.assertTrue(release(lease)["released"])
 
+    class Rotated(Runs, Rotating):
+        """What is true of one that reads the secret itself, while the password is changed."""
 
-class Python(Holders.Cases):
+        def assert_let_in(self, refused: int, **more: str) -> None:
+            """It is, after so many logins that were refused."""
+            before = refused_logins()
+            self.assertEqual(self.run_it("SELECT 1", **more)[:2], (0, "1"))
+            self.assertEqual(refused_logins() - before, refused)
+
+        def test_the_pending_password_is_taken_as_soon_as_it_is_in_force(self):
+            token = self.begin("createSecret")
+            self.assert_let_in(refused=0)
+            rotation.step("setSecret", token)
+            self.assert_let_in(refused=1)
+            rotation.step("testSecret", token)
+            rotation.step("finishSecret", token)
+            self.assert_let_in(refused=0)
+
+        def test_a_change_that_is_completed_in_between_is_followed(self):
+            token = self.begin("createSecret", "setSecret")
+
+            def complete() -> None:
+                rotation.step("testSecret", token)
+                rotation.step("finishSecret", token)
+                rotation.give_up()
+
+            proxy = Before({"VersionStage": "AWSPENDING"}, complete)
+            with serving(proxy) as way:
+                self.assert_let_in(refused=1, AWS_ENDPOINT_URL=way)
+            self.assertEqual(proxy.times, 1)
+
+        def test_a_password_that_the_secret_does_not_have_is_not_guessed_at(self):
+            set_password("unknown")
+            before = refused_logins()
+            code, _, err = self.run_it("SELECT 1")
+            self.assertNotIn(code, (0, NO_SLOT))
+            self.assertIn("Access denied", err)
+            self.assertEqual(refused_logins() - before, 1)
+            self.assertEqual(item()["InUse"], {"N": "0"})
+
+
+class InPython:
     folder = str(EXAMPLES / "python")
 
     def command(self, seconds: int, sql: str) -> list[str]:
         return [sys.executable, "-Bc", PYTHON, self.folder, str(seconds), sql]
 
+
+class Python(InPython, Holders.Cases):
     def test_the_handler_answers(self):
         command = [sys.executable, "-Bc", PYTHON_HANDLER, self.folder]
         self.assert_counted(subprocess.check_output(command, env=environment(), text=True))
 
 
+class PythonRotated(InPython, Holders.Rotated):
+    pass
+
+
+@functools.cache
+def node_package() -> str:
+    """A folder with the example and what it needs."""
+    folder = unittest.enterModuleContext(tempfile.TemporaryDirectory())
+    shutil.copytree(EXAMPLES / "node", folder, dirs_exist_ok=True)
+    command = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    for name, text in (("run.mjs", NODE), ("handle.mjs", NODE_HANDLER)):
+        pathlib.Path(folder, name).write_text(text)
+    return folder
+
+
 @unittest.skipUnless(shutil.which("npm"), "no Node.js on this machine: its example is not run")
-class Node(Holders.Cases):
+class InNode:
     @classmethod
     def setUpClass(cls) -> None:
-        cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
-        shutil.copytree(EXAMPLES / "node", cls.folder, dirs_exist_ok=True)
-        command = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(command, cwd=cls.folder, check=True, stdout=subprocess.DEVNULL)
-        for name, text in (("run.mjs", NODE), ("handle.mjs", NODE_HANDLER)):
-            pathlib.Path(cls.folder, name).write_text(text)
+        cls.folder = node_package()
 
     def command(self, seconds: int, sql: str) -> list[str]:
         return ["node", "run.mjs", str(seconds), sql]
 
+
+class Node(InNode, Holders.Cases):
     def test_the_handler_answers(self):
         command = ["node", "handle.mjs"]
         # The SDK announces the end of its support for old versions of Node.js.
         quiet = environment(NODE_NO_WARNINGS="1")
         answer = subprocess.check_output(command, cwd=self.folder, env=quiet, text=True)
         self.assert_counted(answer)
+
+
+class NodeRotated(InNode, Holders.Rotated):
+    pass
 
 
 class Shell(Holders.Cases):

@@ -10,7 +10,11 @@ import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
-import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import {
+  GetSecretValueCommand,
+  ResourceNotFoundException,
+  SecretsManagerClient,
+} from "@aws-sdk/client-secrets-manager";
 import mysql from "mysql2";
 
 // All times are in milliseconds. The lease outlives its holder by GRACE, and in it nothing is said to
@@ -109,12 +113,54 @@ async function release(lease) {
   }
 }
 
-// Runs `work` with a connection under a slot.
+// The secret's versions whose password may be in force, each read when it is its turn. While the
+// password is being changed, that is the pending one, which may soon be the current one.
+async function* versions() {
+  const tried = new Set();
+  for (const VersionStage of ["AWSCURRENT", "AWSPENDING", "AWSCURRENT"]) {
+    const read = new GetSecretValueCommand({ SecretId: process.env.SECRET_ARN, VersionStage });
+    let answer;
+    try {
+      answer = await secrets.send(read);
+    } catch (error) {
+      // Nothing is being changed.
+      if (error instanceof ResourceNotFoundException && VersionStage === "AWSPENDING") continue;
+      throw error;
+    }
+    if (tried.has(answer.VersionId)) continue;
+    tried.add(answer.VersionId);
+    yield JSON.parse(answer.SecretString);
+  }
+}
+
+// Runs `work` with a connection under a slot, by the first of the passwords that is not refused.
 export async function withConnection(slot, work) {
-  const { SecretString } = await secrets.send(
-    new GetSecretValueCommand({ SecretId: process.env.SECRET_ARN }),
-  );
-  const { host, port, username, password, dbname } = JSON.parse(SecretString);
+  const connection = await logIn(slot);
+  try {
+    return await work(connection.promise());
+  } finally {
+    slot.vacant = await serverHasHungUp(connection);
+  }
+}
+
+async function logIn(slot) {
+  let refused;
+  for await (const secret of versions()) {
+    const connection = await open(slot, secret);
+    try {
+      await connection.promise().connect();
+      return connection;
+    } catch (error) {
+      slot.vacant = await serverHasHungUp(connection);
+      // The next connection only when the server has closed this one.
+      if (error.code !== "ER_ACCESS_DENIED_ERROR" || !slot.vacant) throw error;
+      refused = error;
+    }
+  }
+  throw refused;
+}
+
+async function open(slot, { host, port, username, password, dbname }) {
   const roots = process.env.DB_CA;
   const socket = net.connect({ host, port: Number(port), noDelay: true });
   try {
@@ -135,11 +181,7 @@ export async function withConnection(slot, work) {
   });
   // What breaks the connection is told to the statement that it breaks.
   connection.on("error", () => {});
-  try {
-    return await work(connection.promise());
-  } finally {
-    slot.vacant = await serverHasHungUp(connection);
-  }
+  return connection;
 }
 
 // Says goodbye and waits for the server to close its side: only then is the slot free.

@@ -16,6 +16,7 @@ import time
 import boto3
 import pymysql
 from botocore.config import Config
+from pymysql.constants.ER import ACCESS_DENIED_ERROR
 
 # The lease outlives its holder by this, and in it nothing is said to the server any more.
 GRACE = 5
@@ -113,10 +114,46 @@ def release(lease):
             time.sleep(pause)
 
 
+def versions():
+    """The secret's versions whose password may be in force, each read when it is its turn.
+
+    While the password is being changed, that is the pending one, which may soon be the current one.
+    """
+    tried = set()
+    for stage in ("AWSCURRENT", "AWSPENDING", "AWSCURRENT"):
+        try:
+            answer = SECRETS.get_secret_value(SecretId=os.environ["SECRET_ARN"], VersionStage=stage)
+        except SECRETS.exceptions.ResourceNotFoundException:
+            # Nothing is being changed.
+            if stage == "AWSPENDING":
+                continue
+            raise
+        if answer["VersionId"] not in tried:
+            tried.add(answer["VersionId"])
+            yield json.loads(answer["SecretString"])
+
+
 @contextlib.contextmanager
 def connection(held):
-    """A connection under a slot."""
-    secret = json.loads(SECRETS.get_secret_value(SecretId=os.environ["SECRET_ARN"])["SecretString"])
+    """A connection under a slot, by the first of the passwords that is not refused."""
+    with contextlib.ExitStack() as stack:
+        yield log_in(held, stack)
+
+
+def log_in(held, stack):
+    for secret in versions():
+        try:
+            return stack.enter_context(connection_as(secret, held))
+        except pymysql.OperationalError as error:
+            # The next connection only when the server has closed this one.
+            if error.args[0] != ACCESS_DENIED_ERROR or not held.vacant:
+                raise
+            refused = error
+    raise refused
+
+
+@contextlib.contextmanager
+def connection_as(secret, held):
     roots = os.environ["DB_CA"]
     address = (secret["host"], int(secret["port"]))
     wire = socket.create_connection(address, timeout=min(3, held.work_left()))
