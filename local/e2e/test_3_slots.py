@@ -3,9 +3,11 @@
 import unittest
 from contextlib import closing
 from typing import Any
+from unittest.mock import patch
 
 from stack import (
     SLOTS,
+    STACK,
     STANDARD,
     QuietStack,
     acquire,
@@ -18,7 +20,7 @@ from stack import (
     new_lease,
     release,
 )
-from tools import Samples, flood, set_max_connections, slots
+from tools import OF_SLOTS, Samples, flood, set_max_connections, slots
 
 
 class Operations(QuietStack):
@@ -94,8 +96,8 @@ class Operations(QuietStack):
 
 
 class Doctor(QuietStack):
-    def assert_finds(self, *checks: str) -> None:
-        code, answer = slots("doctor")
+    def assert_finds(self, *checks: str, told: tuple[str, ...] = ()) -> None:
+        code, answer = slots("doctor", *told)
         problems = [found for found in answer["findings"] if found["severity"] == "problem"]
         self.assertEqual([found["check"] for found in problems], list(checks), answer)
         self.assertEqual((code, answer["healthy"]), (int(bool(checks)), not checks))
@@ -109,6 +111,25 @@ class Doctor(QuietStack):
         self.addCleanup(set_max_connections, 66)
         set_max_connections(50)
         self.assert_finds("sizing")
+
+    def test_a_pool_that_nobody_has_made_large_again_is_found_unless_it_is_meant(self):
+        self.addCleanup(slots, "resize", str(SLOTS))
+        slots("resize", "40")
+        self.assert_finds("sizing")
+        self.assert_finds(told=("--reserved", "26"))
+
+    def test_a_pool_that_keeps_nothing_for_rotation_is_found(self):
+        self.addCleanup(slots, "resize", str(SLOTS), "--priority", str(SLOTS - STANDARD))
+        slots("resize", str(SLOTS), "--priority", "0")
+        self.assert_finds("sizing")
+
+    def test_the_secret_leads_to_the_database(self):
+        with patch.dict(OF_SLOTS):
+            del OF_SLOTS["SLOTS_DATABASE"]
+            code, answer = slots("doctor", "--secret", STACK["secretArn"])
+        self.assertEqual((code, answer["healthy"]), (0, True), answer)
+        self.assertEqual(answer["server"]["maxConnections"], 66)
+        self.assertEqual(answer["serviceConnections"], 0)
 
     def test_a_pool_made_larger_than_the_server_is_found(self):
         self.addCleanup(slots, "resize", str(SLOTS))

@@ -199,6 +199,41 @@ async fn a_pool_is_split_otherwise_only_when_it_is_drained_and_empty() {
     assert!(matches!(take(&newcomer, lease()).await.verdict, Verdict::Refused { .. }));
 }
 
+/// A pool of three items is put together, and whoever does it ends after the first write.
+async fn first_says_one(dynamo: &Dynamo) {
+    let update = dynamo.client.update_item().table_name(TABLE);
+    update
+        .key("RDBMSName", AttributeValue::S("Prod_MySQL".to_owned()))
+        .update_expression("SET MaxConnections = :six, StandardLimit = :six REMOVE Shards")
+        .expression_attribute_values(":six", AttributeValue::N("6".to_owned()))
+        .send()
+        .await
+        .expect("an answer");
+}
+
+#[tokio::test]
+async fn items_that_an_earlier_try_has_left_there_go_with_the_next() {
+    for drained in [true, false] {
+        let (dynamo, _clock, controller) = split_pool(6, 3).await;
+        let store = controller.store();
+        if drained {
+            store.drain(&pool()).await.expect("the pool");
+        }
+        first_says_one(&dynamo).await;
+        store.resume(&pool()).await.expect("the pool");
+        store.resize(&pool(), size(5, 0)).await.expect("the pool");
+        assert!(store.look(&Shard::new(pool(), 1)).await.is_ok());
+        let whole = store.resize_over(&pool(), size(6, 0), count(1)).await.expect("the pool");
+        assert_eq!((whole.shards, whole.size), (count(1), size(6, 0)));
+        assert_eq!(store.known_shards(&pool()), Some(count(1)));
+        // What grants slots is just being added by somebody else.
+        for number in [1, 2] {
+            let there = store.look(&Shard::new(pool(), number)).await.is_ok();
+            assert_eq!(there, !drained);
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_instance_that_knows_items_which_are_gone_finds_the_others() {
     let (dynamo, clock, operator) = split_pool(6, 3).await;

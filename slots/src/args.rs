@@ -23,10 +23,16 @@ pub struct Args {
     pub table: Option<String>,
 
     /// The pool in the table: the stack's output `PoolName`
-    #[arg(long, value_name = "NAME", default_value = "Prod_MySQL", global = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "SLOTS_POOL",
+        default_value = "Prod_MySQL",
+        global = true
+    )]
     pub pool: PoolName,
 
-    /// Answer in JSON, on standard output
+    /// Speak JSON: the answer on standard output; on standard error, how far a wait is and what went wrong
     #[arg(long, global = true)]
     pub json: bool,
 }
@@ -38,7 +44,8 @@ pub enum Command {
     Status {
         /// Show it again every second, until Ctrl-C
         ///
-        /// In place on a terminal; elsewhere a line each, with --json an object a line.
+        /// In place on a terminal; elsewhere a line each, with --json an object a line. When the table can't
+        /// be asked, it says so, and goes on.
         #[arg(long)]
         watch: bool,
     },
@@ -59,7 +66,7 @@ pub enum Command {
         ///
         /// When it is not given, the pool keeps the items that it has, and gets more where it grows out of
         /// them. Unless slots are added with the items, a pool is split otherwise only when it is drained
-        /// and empty.
+        /// and empty. Fewer items than now takes dynamodb:DeleteItem.
         #[arg(long, value_name = "ITEMS")]
         shards: Option<NonZeroU32>,
         /// How long to wait for it.
@@ -69,8 +76,9 @@ pub enum Command {
 
     /// Grant nothing more, to either class; leases that are out end as ever
     ///
-    /// Callers are refused with the reason `draining`, clients with 503 and Retry-After. Rotation, which
-    /// takes a slot as everybody does, waits too. `slots resume` ends it.
+    /// Callers are refused with the reason `draining`, clients with 503 and Retry-After. `slots resume` ends
+    /// it. Rotation, which takes a slot as everybody does, is refused too: what is due of it meanwhile fails
+    /// (`NoSlot`) and rings its alarm, and Secrets Manager's next attempt completes it.
     Drain {
         /// How long to wait for it.
         #[command(flatten)]
@@ -94,20 +102,45 @@ pub enum Command {
     /// Compare the pool with the server, and say what is wrong and what to do
     ///
     /// Opens one connection, which is one of those outside the pool. The account needs PROCESS to see
-    /// the threads of others.
-    Doctor {
-        /// The service's database, mysql://user:password@host:port/database
-        ///
-        /// Prefer the variable to the option: other users of the machine can read a command line.
-        #[arg(long, value_name = "ADDRESS", env = "SLOTS_DATABASE", hide_env_values = true)]
-        database: SecretString,
-        /// Connections that are not slots: the template's `ReservedConnections`
-        #[arg(long, value_name = "N", default_value_t = 4)]
-        reserved: u32,
-        /// `rds`: TLS, verified against RDS's roots; `off`; or the absolute path of a PEM file of roots
-        #[arg(long, value_name = "rds|off|FILE", env = "SLOTS_TLS", default_value = "rds")]
-        tls: Tls,
-    },
+    /// the threads of others. When the database can't be reached, that is found, and the table is looked
+    /// at all the same.
+    Doctor(Doctor),
+}
+
+/// What the doctor has to know.
+#[derive(clap::Args)]
+pub struct Doctor {
+    /// Where the service's database is.
+    #[command(flatten)]
+    pub database: Whereabouts,
+    /// Connections that are not slots: the template's `ReservedConnections`
+    ///
+    /// A pool that is meant to be smaller is one for which more are reserved.
+    #[arg(long, value_name = "N", env = "SLOTS_RESERVED", default_value_t = 4)]
+    pub reserved: u32,
+    /// Slots that only class priority may take: the template's `PrioritySlots`
+    #[arg(long, value_name = "P", env = "SLOTS_PRIORITY_SLOTS", default_value_t = 2)]
+    pub priority_slots: u32,
+    /// `rds`: TLS, verified against RDS's roots; `off`; or the absolute path of a PEM file of roots
+    #[arg(long, value_name = "rds|off|FILE", env = "SLOTS_TLS", default_value = "rds")]
+    pub tls: Tls,
+}
+
+/// Where the service's database is: one of the two.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct Whereabouts {
+    /// Its secret, by ARN or name: the stack's output `SecretArn`
+    ///
+    /// Logs in as the functions do, also while the password is being changed. Takes
+    /// secretsmanager:GetSecretValue.
+    #[arg(long, value_name = "ARN", env = "SLOTS_SECRET")]
+    pub secret: Option<String>,
+    /// Its address, mysql://user:password@host:port/database, in place of --secret
+    ///
+    /// Prefer the variable to the option: other users of the machine can read a command line.
+    #[arg(long, value_name = "ADDRESS", env = "SLOTS_DATABASE", hide_env_values = true)]
+    pub database: Option<SecretString>,
 }
 
 /// Whether to wait, and for how long.
@@ -150,6 +183,42 @@ mod tests {
             );
         }
         assert!(Args::try_parse_from(["slots", "evict", "Zk3v9Qa"]).is_err());
+    }
+
+    /// A parameter's default in `template.yaml`.
+    fn in_the_template(parameter: &str) -> String {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+        let template = std::fs::read_to_string(path).expect("template.yaml");
+        let (_, after) = template.split_once(&format!("\n  {parameter}:\n")).expect("a parameter");
+        let mut own = after.lines().take_while(|line| line.starts_with("    "));
+        let default = own.find_map(|line| line.trim().strip_prefix("Default: "));
+        default.expect("a default").to_owned()
+    }
+
+    #[test]
+    fn what_is_not_given_is_as_in_the_template() {
+        let args = Args::command();
+        let doctor = args.find_subcommand("doctor").expect("the doctor");
+        for (command, option, parameter) in [
+            (&args, "pool", "PoolName"),
+            (doctor, "reserved", "ReservedConnections"),
+            (doctor, "priority_slots", "PrioritySlots"),
+        ] {
+            let option = command.get_arguments().find(|argument| argument.get_id() == option);
+            let defaults = option.expect("an option").get_default_values();
+            assert_eq!(defaults, [in_the_template(parameter).as_str()], "{parameter}");
+        }
+    }
+
+    #[test]
+    fn the_doctor_is_told_one_database() {
+        let parse = |more: &[&str]| {
+            Args::try_parse_from(["slots", "doctor"].iter().chain(more)).map(|_| ())
+        };
+        assert!(parse(&["--secret", "arn"]).is_ok());
+        assert!(parse(&["--database", "mysql://h/db"]).is_ok());
+        assert!(parse(&[]).is_err());
+        assert!(parse(&["--secret", "arn", "--database", "mysql://h/db"]).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use rds_admission::pool::split::InvalidSplit;
 use rds_admission::pool::{InvalidSize, PoolName};
+use rds_admission::secret::SecretError;
 use rds_admission::session::SessionError;
 use rds_admission::store::StoreError;
 use thiserror::Error as ThisError;
@@ -62,6 +63,26 @@ pub enum Error {
         /// Why not.
         source: InvalidSplit,
     },
+    /// The pool has fewer items, but the others are in the table still.
+    #[error(
+        "pool {pool} has its new size, but the items that it no longer has could not be removed, which \
+         takes dynamodb:DeleteItem; no slot is granted in them. Give the same command again",
+        pool = pool.as_str()
+    )]
+    LeftOver {
+        /// The pool.
+        pool: PoolName,
+        /// What failed.
+        source: StoreError,
+    },
+    /// The secret could not be read.
+    #[error("secret {id:?}")]
+    Secret {
+        /// Its ARN or name.
+        id: String,
+        /// Why not.
+        source: SecretError,
+    },
     /// The database's address can't be used. It is not repeated: it holds a password.
     #[error("the database's address must be mysql://user:password@host:port/database")]
     Address(#[source] Option<mysql_async::UrlError>),
@@ -90,6 +111,11 @@ impl Error {
         match error {
             StoreError::UnknownPool(pool) => Self::NoPool { pool, table },
             StoreError::Split { pool, source } => Self::Split { pool, source },
+            // Items are removed when all else is done.
+            StoreError::Table { phase: REMOVE, ref pool, .. }
+            | StoreError::Throttled { phase: REMOVE, ref pool, .. } => {
+                Self::LeftOver { pool: pool.clone(), source: error }
+            }
             StoreError::Table { ref source, .. } if is_no_table(source.as_ref()) => {
                 Self::NoTable { table, region }
             }
@@ -97,6 +123,9 @@ impl Error {
         }
     }
 }
+
+/// What the store calls the removal of an item.
+const REMOVE: &str = "remove";
 
 /// Whether reading failed because there is no table. Every command reads before it writes.
 fn is_no_table(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {

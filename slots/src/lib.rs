@@ -13,6 +13,7 @@ mod status;
 mod table;
 mod voice;
 mod wait;
+mod words;
 
 pub use args::{Args, Command};
 pub use commands::run;

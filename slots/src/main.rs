@@ -7,7 +7,10 @@ use slots::{Args, COULD_NOT, Ending, FOUND, Voice, run};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return Voice::misunderstood(&error),
+    };
     match run(&args).await {
         Ok(Ending::Good) => ExitCode::SUCCESS,
         Ok(Ending::Bad) => ExitCode::from(FOUND),

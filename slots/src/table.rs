@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::{Builder, ProvideCredentials};
 use rds_admission::pool::{LeaseId, Pool, PoolName, PoolSize};
 use rds_admission::store::{DynamoStore, Evicted, Operations, Store, StoreError, Swept};
@@ -19,6 +19,7 @@ const OPERATION: Duration = Duration::from_secs(15);
 
 /// A pool, where it lives, and the time there.
 pub(crate) struct Table {
+    aws: SdkConfig,
     store: DynamoStore<TableClock>,
     clock: TableClock,
     name: String,
@@ -47,7 +48,12 @@ impl Table {
             Builder::from(&aws).timeout_config(timeouts).interceptor(clock.clone()).build();
         let client = aws_sdk_dynamodb::Client::from_conf(config);
         let store = DynamoStore::new(client, &name, clock.clone());
-        Ok(Self { store, clock, name, region, pool: args.pool.clone() })
+        Ok(Self { aws, store, clock, name, region, pool: args.pool.clone() })
+    }
+
+    /// The credentials and the region.
+    pub(crate) fn aws(&self) -> &SdkConfig {
+        &self.aws
     }
 
     /// The pool's name.

@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
 
 use rds_admission::telemetry::chain;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Args, Error};
+use crate::{Args, COULD_NOT, Error};
 
 /// Speaks words, or JSON.
 #[derive(Debug, Clone, Copy)]
@@ -46,19 +47,57 @@ impl Voice {
         }
     }
 
+    /// How far something is, on standard error: a line of words, or of JSON. It is not the answer: when it
+    /// can't be said, nothing fails.
+    pub(crate) fn meanwhile(self, words: impl Display, object: &impl Serialize) {
+        if !self.json {
+            err(&words.to_string());
+        } else if let Ok(object) = serde_json::to_string(object) {
+            err(&object);
+        }
+    }
+
     /// Says why there is no answer, on standard error and in one line.
     pub fn sorry(self, error: &Error) {
-        // Some causes are a list.
-        let cause = chain(error).lines().map(str::trim).collect::<Vec<_>>().join("; ");
         // Its reader has gone, as `head` does: that is no trouble to speak of.
         if matches!(error, Error::Answer(cause) if cause.kind() == ErrorKind::BrokenPipe) {
             return;
         }
-        let line =
-            if self.json { json!({"error": cause}).to_string() } else { format!("slots: {cause}") };
-        // There is nowhere left to say that this failed.
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let cause = in_one_line(&chain(error));
+        err(&if self.json { trouble(&cause) } else { format!("slots: {cause}") });
     }
+
+    /// Says why the arguments are no command: in words, or where they ask for JSON as any other error. Returns
+    /// the exit code.
+    #[must_use]
+    pub fn misunderstood(error: &clap::Error) -> ExitCode {
+        let asked_for_json = std::env::args_os().any(|argument| argument == "--json");
+        if asked_for_json && error.use_stderr() {
+            let said = error.render().to_string();
+            let usage = |line: &&str| !["Usage:", "For more"].iter().any(|it| line.starts_with(it));
+            let cause: Vec<_> = said.lines().take_while(usage).collect();
+            err(&trouble(&in_one_line(cause.join("\n").trim_start_matches("error:"))));
+        } else {
+            // There is nowhere left to say that this failed.
+            let _ = error.print();
+        }
+        u8::try_from(error.exit_code()).unwrap_or(COULD_NOT).into()
+    }
+}
+
+/// Some causes are a list.
+pub(crate) fn in_one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("; ").replace(":; ", ": ")
+}
+
+fn trouble(cause: &str) -> String {
+    json!({"error": cause}).to_string()
+}
+
+fn err(line: &str) {
+    // There is nowhere left to say that this failed.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn out(text: &str) -> Result<(), Error> {

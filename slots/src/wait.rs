@@ -1,15 +1,19 @@
 //! Waiting until a pool has come down.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use console::Term;
 use rds_admission::pool::Pool;
 use rds_admission::time::UnixSeconds;
+use serde::Serialize;
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::Error;
 use crate::table::Table;
+use crate::words::counted;
+use crate::{Error, Voice};
 
 /// Time between two looks at the pool.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -53,18 +57,19 @@ impl Goal {
 /// grants nothing nobody else does. Shows on standard error how far it is.
 pub(crate) async fn until(
     table: &Table,
+    voice: Voice,
     goal: Goal,
     patience: Duration,
 ) -> Result<(Pool, Waited), Error> {
     let end = Instant::now() + patience;
-    let mut progress = Progress::new();
+    let mut progress = Progress::by(voice);
     loop {
         let pool = table.sweep().await?;
         if let Some(waited) = goal.judge(&pool) {
             progress.clear();
             return Ok((pool, waited));
         }
-        progress.show(&words(&pool, goal, table.now()));
+        progress.show(Rest::of(&pool, goal, table.now()));
         if Instant::now() >= end {
             progress.clear();
             return Ok((pool, Waited::TimeOver));
@@ -73,32 +78,57 @@ pub(crate) async fn until(
     }
 }
 
-fn words(pool: &Pool, goal: Goal, now: UnixSeconds) -> String {
-    let (in_use, left) = (pool.in_use(), pool.in_use() - goal.in_use);
-    let last = pool.leases.values().max().map_or(0, |last| last.0.saturating_sub(now.0));
-    format!("{in_use} leases out, {left} to go; the last is over in {last} s, unless it is renewed")
+/// What there is yet to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rest {
+    /// Leases out.
+    in_use: u32,
+    /// Leases of them that must end.
+    to_go: u32,
+    /// How long the last of all lasts, if it is not renewed.
+    last_seconds_left: u64,
 }
 
-/// One line that changes, on a terminal; elsewhere a line for each change.
+impl Rest {
+    fn of(pool: &Pool, goal: Goal, now: UnixSeconds) -> Self {
+        let in_use = pool.in_use();
+        let last = pool.leases.values().max().map_or(0, |last| last.0.saturating_sub(now.0));
+        Self { in_use, to_go: in_use - goal.in_use, last_seconds_left: last }
+    }
+}
+
+impl fmt::Display for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { in_use, to_go, last_seconds_left } = *self;
+        let leases = counted(in_use, "lease", "leases");
+        write!(
+            f,
+            "{leases} out, {to_go} to go; the last is over in {last_seconds_left} s, unless it is renewed"
+        )
+    }
+}
+
+/// One line that changes, for a person at a terminal; else a line whenever another number is out.
 struct Progress {
+    voice: Voice,
     term: Option<Term>,
-    last: String,
+    said: Option<u32>,
 }
 
 impl Progress {
-    fn new() -> Self {
-        let term = std::io::stderr().is_terminal().then(Term::stderr);
-        Self { term, last: String::new() }
+    fn by(voice: Voice) -> Self {
+        let person = !voice.is_json() && std::io::stderr().is_terminal();
+        Self { voice, term: person.then(Term::stderr), said: None }
     }
 
-    fn show(&mut self, words: &str) {
+    fn show(&mut self, rest: Rest) {
         // What is shown meanwhile is not the answer: a terminal that fails fails nothing.
         if let Some(term) = &self.term {
-            let _ = term.clear_line().and_then(|()| term.write_str(words));
-        } else if count_of(words) != count_of(&self.last) {
-            eprintln!("{words}");
+            let _ = term.clear_line().and_then(|()| term.write_str(&rest.to_string()));
+        } else if self.said.replace(rest.in_use) != Some(rest.in_use) {
+            self.voice.meanwhile(rest, &json!({"waiting": rest}));
         }
-        words.clone_into(&mut self.last);
     }
 
     fn clear(&self) {
@@ -106,11 +136,6 @@ impl Progress {
             let _ = term.clear_line();
         }
     }
-}
-
-/// The part that is worth a line: how many are out.
-fn count_of(words: &str) -> &str {
-    words.split(';').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -148,10 +173,16 @@ mod tests {
 
     #[test]
     fn how_far_it_is_stands_in_a_line() {
-        let goal = Goal { in_use: 1, draining: true, slots: 2 };
+        let left = |leases, in_use| {
+            let goal = Goal { in_use, draining: true, slots: 2 };
+            Rest::of(&pool(leases), goal, UnixSeconds(990))
+        };
         assert_eq!(
-            words(&pool(3), goal, UnixSeconds(990)),
+            left(3, 1).to_string(),
             "3 leases out, 2 to go; the last is over in 12 s, unless it is renewed"
         );
+        assert!(left(1, 0).to_string().starts_with("1 lease out, 1 to go"));
+        let json = serde_json::to_value(left(3, 1)).expect("JSON");
+        assert_eq!(json, json!({"inUse": 3, "toGo": 2, "lastSecondsLeft": 12}));
     }
 }

@@ -1,42 +1,38 @@
 //! What is wrong between the pool and the server.
 
-use rds_admission::session::Tls;
-use secrecy::SecretString;
-
-use crate::doctor::{Address, Report, Seen, Server, checks};
+use crate::args::{self, Whereabouts};
+use crate::doctor::{Door, Plan, Report, Seen, checks};
 use crate::status::Status;
 use crate::table::Table;
 use crate::{Ending, Error, Voice};
 
-/// Compares the pool with the server at `database`, and says what is wrong.
+/// Compares the pool with its server, and says what is wrong.
 pub(super) async fn doctor(
     table: &Table,
     voice: Voice,
-    database: &SecretString,
-    reserved: u32,
-    tls: &Tls,
+    told: &args::Doctor,
 ) -> Result<Ending, Error> {
-    let address = Address::parse(database)?;
-    let (mut server, mut threads) = (None, Vec::new());
-    let mut session = match address.connect(tls).await? {
-        Some(mut session) => {
-            server = Some(Server::ask(&mut session, &address).await?);
-            threads = address.threads(&mut session).await?;
-            Some(session)
-        }
-        None => None,
-    };
+    let visit = door(table, &told.database)?.visit(&told.tls).await;
     // Between two looks at the threads: a connection that is in both was open when the pool was read.
     let pool = table.examine().await?;
-    if let Some(mut session) = session.take() {
-        let later = address.threads(&mut session).await?;
-        threads.retain(|thread| later.iter().any(|still| still.id == thread.id));
-        session.close().await;
-    }
+    let observed = match visit {
+        Ok(visit) => visit.end().await,
+        Err(unseen) => Err(unseen),
+    };
     let now = table.now();
     let status = pool.as_ref().ok().map(|pool| Status::of(table.pool(), pool, now));
-    let seen = Seen { pool, now, server, threads, database: address.database(), reserved };
+    let plan = Plan { reserved: told.reserved, priority: told.priority_slots };
+    let seen = Seen { pool, now, observed, plan };
     let report = Report::new(checks::all(&seen), status, &seen);
     voice.answer(&report, &report)?;
     Ok(if report.healthy { Ending::Good } else { Ending::Bad })
+}
+
+fn door(table: &Table, told: &Whereabouts) -> Result<Door, Error> {
+    match told {
+        Whereabouts { secret: Some(id), .. } => Ok(Door::of(id, table.aws())),
+        Whereabouts { database: Some(address), .. } => Door::at(address),
+        // The arguments have one of the two.
+        Whereabouts { .. } => Err(Error::Address(None)),
+    }
 }

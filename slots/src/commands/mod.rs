@@ -31,9 +31,7 @@ pub async fn run(args: &Args) -> Result<Ending, Error> {
         Command::Drain { wait } => drain::drain(&table, voice, *wait).await,
         Command::Resume => drain::resume(&table, voice).await,
         Command::Evict { lease } => evict::evict(&table, voice, *lease).await,
-        Command::Doctor { database, reserved, tls } => {
-            doctor::doctor(&table, voice, database, *reserved, tls).await
-        }
+        Command::Doctor(told) => doctor::doctor(&table, voice, told).await,
     }
 }
 
@@ -62,7 +60,7 @@ async fn conclude(
         return Ok(Ending::Good);
     }
     let patience = std::time::Duration::from_secs(wait.timeout.into());
-    let (pool, waited) = until(table, goal, patience).await?;
+    let (pool, waited) = until(table, voice, goal, patience).await?;
     let status = Status::of(table.pool(), &pool, table.now());
     let (ending, outcome) = match waited {
         Waited::Down => (Ending::Good, "done: ".to_owned()),

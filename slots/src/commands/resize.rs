@@ -9,6 +9,7 @@ use crate::args::Wait;
 use crate::status::Status;
 use crate::table::Table;
 use crate::wait::Goal;
+use crate::words::counted;
 use crate::{Ending, Error, Voice};
 
 /// What it is to be.
@@ -35,15 +36,17 @@ pub(super) async fn resize(
     let pool = table.resize(size, shards).await?;
     let goal = Goal { in_use: slots.get(), draining: pool.draining, slots: slots.get() };
     let was = before.size.max_connections();
-    let words =
-        move |status: &Status| format!("{} (there were {was} slots)\n{status}", verdict(status));
+    let words = move |status: &Status| format!("{} (before: {was})\n{status}", verdict(status));
     conclude(table, voice, pool, goal, wait, words).await
 }
 
 fn verdict(status: &Status) -> String {
     let Status { in_use, max_connections, .. } = *status;
+    let slots = counted(max_connections, "slot", "slots");
     match in_use.checked_sub(max_connections) {
-        None | Some(0) => format!("{max_connections} slots"),
-        Some(above) => format!("{max_connections} slots once {above} leases more have ended"),
+        None | Some(0) => slots,
+        Some(above) => {
+            format!("{slots} once {} ended", counted(above, "more lease has", "more leases have"))
+        }
     }
 }

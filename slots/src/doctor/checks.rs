@@ -2,48 +2,48 @@
 
 use std::collections::BTreeMap;
 
-use rds_admission::pool::GRACE;
-use rds_admission::pool::{LeaseId, MAX_LEASE, Pool};
+use rds_admission::pool::{GRACE, LeaseId, MAX_LEASE, Pool, PoolSize};
 use rds_admission::store::{MalformedItem, StoreError};
 use rds_admission::telemetry::chain;
 use rds_admission::time::{SKEW_ALLOWANCE, Seconds, UnixSeconds};
 
 use super::report::Finding;
-use super::{Server, Thread};
+use super::{Observed, Server, Thread, Unseen};
+use crate::Error;
+use crate::voice::in_one_line;
+use crate::words::counted;
 
 /// How long an expired lease may stay before something is wrong: the counter is asked every minute to
 /// sweep, where the template has set that up.
 const SWEPT_WITHIN: Seconds = Seconds(180);
 
 /// What was seen.
-pub(crate) struct Seen<'a> {
+pub(crate) struct Seen {
     /// The pool, or what is wrong with its item.
     pub(crate) pool: Result<Pool, StoreError>,
     /// The time at the table.
     pub(crate) now: UnixSeconds,
-    /// The server; `None`: it has no connection left.
-    pub(crate) server: Option<Server>,
-    /// The connections that were open when the pool was read.
-    pub(crate) threads: Vec<Thread>,
-    /// The service's database.
-    pub(crate) database: &'a str,
-    /// Connections that are to stay outside the pool.
-    pub(crate) reserved: u32,
+    /// The server, and the connections that were open when the pool was read.
+    pub(crate) observed: Result<Observed, Unseen>,
+    /// How the pool is meant to be.
+    pub(crate) plan: Plan,
 }
 
-impl Seen<'_> {
-    /// The connections to the service's database.
-    pub(crate) fn service(&self) -> impl Iterator<Item = &Thread> {
-        self.threads.iter().filter(|thread| thread.database.as_deref() == Some(self.database))
-    }
+/// How a server's connections are meant to be divided.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    /// Connections that stay outside the pool.
+    pub(crate) reserved: u32,
+    /// Slots that only class priority may take.
+    pub(crate) priority: u32,
 }
 
 /// Everything that is to be said.
-pub(crate) fn all(seen: &Seen<'_>) -> Vec<Finding> {
+pub(crate) fn all(seen: &Seen) -> Vec<Finding> {
     let mut found = Vec::new();
-    match &seen.server {
-        Some(server) => found.extend(timeouts(server).into_iter().chain(privilege(server))),
-        None => found.push(Finding::problem(
+    match &seen.observed {
+        Ok(Observed { server, .. }) => found.extend(timeouts(server).into_iter().chain(privilege(server))),
+        Err(Unseen::Full) => found.push(Finding::problem(
             "server",
             "The server has no connection left (error 1040): more connect than the pool admits, or it \
              takes fewer than the pool was sized for."
@@ -51,54 +51,96 @@ pub(crate) fn all(seen: &Seen<'_>) -> Vec<Finding> {
             "make the pool smaller (slots resize), find who connects past the counter (SHOW PROCESSLIST), \
              and ask again.",
         )),
+        Err(Unseen::Unasked(error)) => found.push(unasked(error)),
     }
     match &seen.pool {
         Ok(pool) => {
             found.extend(draining(pool));
             found.extend(leases(pool, seen.now));
             found.extend(full(pool));
-            if let Some(server) = &seen.server {
-                found.extend(sizing(pool, server, seen.reserved));
-                found.extend(connections(pool, seen));
+            if let Ok(observed) = &seen.observed {
+                found.extend(sizing(pool.size, observed.server.max_connections, seen.plan));
+                found.extend(connections(pool, seen.now, observed));
             }
         }
         Err(error) => found.push(damaged(error)),
     }
-    found.extend(others(seen));
+    if let Ok(observed) = &seen.observed {
+        found.extend(others(observed, seen.plan.reserved));
+    }
     found
 }
 
-/// The pool against what the server takes.
-fn sizing(pool: &Pool, server: &Server, reserved: u32) -> Option<Finding> {
+/// What is not known because the server could not be asked.
+fn unasked(error: &Error) -> Finding {
+    let says = format!(
+        "The server could not be asked: {}. How it is set and who is connected is not checked.",
+        in_one_line(&chain(error))
+    );
+    if let Error::Secret { .. } = error {
+        let advice = "see that --secret is the stack's SecretArn, and that these credentials may read it \
+                      (secretsmanager:GetSecretValue); or give --database.";
+        return Finding::problem("secret", says, advice);
+    }
+    let advice = "see whether the database is up, and whether this machine is let in (security group, TLS, \
+                  account); or ask again from where it is.";
+    Finding::problem("server", says, advice)
+}
+
+/// The pool against what the server takes, divided as is meant.
+fn sizing(found: PoolSize, takes: u32, Plan { reserved, priority }: Plan) -> Option<Finding> {
     const CHECK: &str = "sizing";
-    let (slots, takes) = (pool.size.max_connections(), server.max_connections);
-    let fit = takes.saturating_sub(reserved);
-    if slots > takes {
-        return Some(Finding::problem(
-            CHECK,
-            format!(
-                "The pool has {slots} slots, but the server takes {takes} connections: it can be exhausted."
-            ),
-            format!("slots resize {fit}; or give the server more (max_connections)."),
-        ));
-    }
-    if slots > fit {
-        return Some(Finding::problem(
-            CHECK,
-            format!(
-                "The pool's {slots} slots and the {reserved} reserved connections are more than the \
-                 {takes} that the server takes: people and RDS itself may be locked out."
-            ),
-            format!("slots resize {fit}."),
-        ));
-    }
-    (slots < fit).then(|| {
-        let spare = fit - slots;
-        Finding::note(
-            CHECK,
-            format!("The server takes {takes} connections: {spare} more slots would fit."),
+    let expected = match PoolSize::divide(takes, reserved, priority) {
+        Ok(expected) if expected == found => return None,
+        Ok(expected) => expected,
+        Err(error) => {
+            let says =
+                format!("The server takes {takes} connections, which make no pool: {error}.");
+            let advice = "give the server more (max_connections), or --reserved and --priority-slots as they \
+                          are meant.";
+            return Some(Finding::problem(CHECK, says, advice));
+        }
+    };
+    let (slots, fit) = (found.max_connections(), expected.max_connections());
+    let why = if slots > takes {
+        "the server can be exhausted"
+    } else if slots > fit {
+        "people and RDS itself may be locked out"
+    } else if slots < fit {
+        "callers are refused whom it could serve"
+    } else if kept(found) < priority {
+        "rotation and repair may be shut out"
+    } else {
+        "class standard is refused slots that are meant for it"
+    };
+    let advice = if slots > fit {
+        format!(
+            "slots resize {fit} --priority {priority}; or give the server more (max_connections)."
         )
-    })
+    } else {
+        let (reserved, priority_now) = (takes.saturating_sub(slots), kept(found));
+        format!(
+            "slots resize {fit} --priority {priority}. If the pool is meant to be so, say it: --reserved \
+             {reserved} --priority-slots {priority_now}."
+        )
+    };
+    let says = format!(
+        "The pool has {}. Meant are {}: the {takes} connections that the server takes, less {reserved} \
+         reserved. So {why}.",
+        in_words(found),
+        in_words(expected)
+    );
+    Some(Finding::problem(CHECK, says, advice))
+}
+
+/// Slots that only class priority may take.
+fn kept(size: PoolSize) -> u32 {
+    size.max_connections() - size.standard_limit()
+}
+
+fn in_words(size: PoolSize) -> String {
+    let slots = counted(size.max_connections(), "slot", "slots");
+    format!("{slots}, {} of them for class priority alone", kept(size))
 }
 
 /// The server's own limits, which end what a client leaves open that froze before it told its own.
@@ -126,10 +168,10 @@ fn privilege(server: &Server) -> Option<Finding> {
 
 fn draining(pool: &Pool) -> Option<Finding> {
     pool.draining.then(|| {
-        let out = pool.in_use();
+        let out = counted(pool.in_use(), "lease is", "leases are");
         Finding::problem(
             "draining",
-            format!("The pool drains: every caller is refused. {out} leases are out."),
+            format!("The pool drains: every caller is refused. {out} out."),
             "slots resume, when the maintenance is over.",
         )
     })
@@ -141,15 +183,18 @@ fn leases(pool: &Pool, now: UnixSeconds) -> Vec<Finding> {
     let expired: BTreeMap<LeaseId, UnixSeconds> = pool.expired(now).collect();
     if let Some(first) = expired.values().min() {
         let (count, age) = (expired.len(), now.0.saturating_sub(first.0));
-        let says = format!(
-            "{count} leases have expired, the first {age} s ago: their holders crashed, or were cut off."
-        );
+        let says = match count {
+            1 => format!("1 lease has expired, {age} s ago: its holder crashed, or was cut off."),
+            _ => format!(
+                "{count} leases have expired, the first {age} s ago: their holders crashed, or were cut off."
+            ),
+        };
         found.push(if age > u64::from(SWEPT_WITHIN.0) {
             let advice = "see whether the counter is still asked every minute to sweep (its schedule, its \
-                          errors). Whoever needs a slot takes them over all the same.";
+                          errors). Whoever needs a slot takes over what has expired all the same.";
             Finding::problem("expired", says, advice)
         } else {
-            Finding::note("expired", says + " Whoever needs a slot takes them over.")
+            Finding::note("expired", says + " Whoever needs a slot takes over what has expired.")
         });
     }
     let longest = now.plus(MAX_LEASE).plus(SKEW_ALLOWANCE).plus(Seconds(1));
@@ -170,33 +215,32 @@ fn leases(pool: &Pool, now: UnixSeconds) -> Vec<Finding> {
 fn full(pool: &Pool) -> Option<Finding> {
     let (out, slots) = (pool.in_use(), pool.size.max_connections());
     if out > slots {
-        let above = out - slots;
-        let says =
-            format!("{above} leases more are out than there are slots: a resize is draining.");
+        let above = counted(out - slots, "more lease is", "more leases are");
+        let says = format!("{above} out than there are slots: a smaller pool is coming down.");
         return Some(Finding::note("full", says));
     }
     (out >= pool.size.standard_limit()).then(|| {
-        let standard = pool.size.standard_limit();
-        Finding::note(
-            "full",
-            format!("All {standard} standard slots are out: callers are refused."),
-        )
+        let standard = counted(pool.size.standard_limit(), "slot", "slots");
+        let says = format!("{standard} of class standard, and all are out: callers are refused.");
+        Finding::note("full", says)
     })
 }
 
 /// Connections to the service's database against leases. Every one of them was open when the pool was
 /// read, so each has a lease in it, unless it was opened past the counter.
-fn connections(pool: &Pool, seen: &Seen<'_>) -> Option<Finding> {
-    let connections = seen.service().count();
-    let live = pool.leases.len() - pool.expired(seen.now).count();
+fn connections(pool: &Pool, now: UnixSeconds, observed: &Observed) -> Option<Finding> {
+    let connections = observed.service().count();
+    let live = pool.leases.len() - pool.expired(now).count();
     let without = connections.checked_sub(live).filter(|more| *more > 0)?;
-    let users = users(seen.service());
+    let users = users(observed.service());
+    let open = counted(connections, "connection", "connections");
+    let live = counted(live, "lease is", "leases are");
+    let without = counted(without, "is", "are");
     Some(Finding::problem(
         "connections",
         format!(
-            "{connections} connections to {:?} are open and {live} leases are live: {without} are not \
-             counted ({users}).",
-            seen.database
+            "{open} to {:?}, and {live} live: {without} not counted ({users}).",
+            observed.database
         ),
         "find who connects past the counter: a person, a job, a query with ADMISSION=bypass, the holder of \
          an evicted lease. Have it take a slot, or reserve connections for it.",
@@ -204,20 +248,17 @@ fn connections(pool: &Pool, seen: &Seen<'_>) -> Option<Finding> {
 }
 
 /// Connections to anything else against those that are reserved.
-fn others(seen: &Seen<'_>) -> Option<Finding> {
-    let others = || {
-        let other = |thread: &&Thread| thread.database.as_deref() != Some(seen.database);
-        seen.threads.iter().filter(other)
-    };
+fn others(observed: &Observed, reserved: u32) -> Option<Finding> {
     // The doctor's own is one of them.
-    let count = others().count() + 1;
-    (count > seen.reserved as usize).then(|| {
+    let count = observed.others().count() + 1;
+    (count > reserved as usize).then(|| {
+        let others = counted(count, "connection is", "connections are");
+        let reserved = counted(reserved, "is", "are");
+        let users = users(observed.others());
         Finding::problem(
             "reserved",
             format!(
-                "{count} connections are not the service's, this one included ({}), and {} are reserved.",
-                users(others()),
-                seen.reserved
+                "{others} not the service's, this one included ({users}), and {reserved} reserved."
             ),
             "end those that are not needed, or make the pool smaller by as many (slots resize).",
         )
@@ -238,8 +279,9 @@ fn damaged(error: &StoreError) -> Finding {
         return Finding::problem(
             "count",
             format!(
-                "InUse is {in_use}, but {leases} leases are out: no write of this project changes one \
-                 without the other, so somebody has edited the item."
+                "InUse is {in_use}, but {} out: no write of this project changes one without the other, so \
+                 somebody has edited the item.",
+                counted(*leases, "lease is", "leases are")
             ),
             format!(
                 "set InUse to the number of leases, on the condition that it is still {in_use} (aws \
@@ -253,9 +295,10 @@ fn damaged(error: &StoreError) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use rds_admission::pool::PoolSize;
+    use rds_admission::secret::SecretError;
+    use serde_json::{Value, json};
 
-    use super::super::report::Severity;
+    use super::super::report::{Report, Severity};
     use super::*;
 
     const NOW: UnixSeconds = UnixSeconds(1_764_000_000);
@@ -286,19 +329,23 @@ mod tests {
         (0..count).map(thread).collect()
     }
 
-    fn seen(pool: Pool) -> Seen<'static> {
-        let server = Some(server());
-        let threads = threads(Some("demodb2"), pool.leases.len() as u64);
-        Seen { pool: Ok(pool), now: NOW, server, threads, database: "demodb2", reserved: 4 }
+    fn observed(server: Server, threads: Vec<Thread>) -> Observed {
+        Observed { server, threads, database: "demodb2".to_owned() }
     }
 
-    fn problems(seen: &Seen<'_>) -> Vec<&'static str> {
+    fn seen(pool: Pool) -> Seen {
+        let threads = threads(Some("demodb2"), pool.leases.len() as u64);
+        let plan = Plan { reserved: 4, priority: 2 };
+        Seen { pool: Ok(pool), now: NOW, observed: Ok(observed(server(), threads)), plan }
+    }
+
+    fn problems(seen: &Seen) -> Vec<&'static str> {
         let found = all(seen);
         let problems = found.iter().filter(|finding| finding.severity == Severity::Problem);
         problems.map(|finding| finding.check).collect()
     }
 
-    fn notes(seen: &Seen<'_>) -> Vec<&'static str> {
+    fn notes(seen: &Seen) -> Vec<&'static str> {
         let found = all(seen);
         let notes = found.iter().filter(|finding| finding.severity == Severity::Note);
         notes.map(|finding| finding.check).collect()
@@ -309,33 +356,70 @@ mod tests {
         assert_eq!(all(&seen(pool(&[1_010; 20]))), []);
     }
 
+    /// What is said of a pool of so many slots, so many of them for class priority, on a server that takes 66
+    /// connections, 4 of them reserved.
+    fn sized(slots: u32, priority: u32, plan: Plan) -> Option<Finding> {
+        let size = PoolSize::divide(slots, 0, priority).expect("a size");
+        let found = all(&Seen { plan, ..seen(Pool::new(size)) });
+        assert!(found.len() <= 1, "{found:?}");
+        found.into_iter().next()
+    }
+
     #[test]
-    fn a_pool_fits_when_the_reserved_connections_do_too() {
-        let takes = |max_connections| {
-            let server = Some(Server { max_connections, ..server() });
-            Seen { server, ..seen(pool(&[])) }
-        };
-        assert_eq!(problems(&takes(61)), ["sizing"]);
-        assert_eq!(problems(&takes(65)), ["sizing"]);
-        assert_eq!(all(&takes(66)), []);
-        assert_eq!((problems(&takes(67)), notes(&takes(67))), (vec![], vec!["sizing"]));
+    fn a_pool_of_another_size_or_division_than_is_meant_is_found() {
+        let plan = Plan { reserved: 4, priority: 2 };
+        assert_eq!(sized(62, 2, plan), None);
+        for (slots, priority, why) in [
+            (67, 2, "can be exhausted"),
+            (63, 2, "locked out"),
+            (61, 2, "callers are refused"),
+            (40, 2, "callers are refused"),
+            (62, 0, "rotation and repair"),
+            (62, 3, "class standard is refused"),
+        ] {
+            let found = sized(slots, priority, plan).expect("a finding");
+            assert_eq!((found.check, found.severity), ("sizing", Severity::Problem));
+            let has = format!("The pool has {slots} slots, {priority} of them");
+            let meant = "Meant are 62 slots, 2 of them";
+            for part in [has.as_str(), meant, why] {
+                assert!(found.says.contains(part), "{}", found.says);
+            }
+            let advice = found.advice.expect("an advice");
+            assert!(advice.starts_with("slots resize 62 --priority 2"), "{advice}");
+        }
+    }
+
+    #[test]
+    fn a_smaller_pool_that_is_meant_is_said_so_as_the_advice_has_it() {
+        let advice = sized(40, 1, Plan { reserved: 4, priority: 2 }).and_then(|found| found.advice);
+        let advice = advice.expect("an advice");
+        assert!(advice.ends_with("--reserved 26 --priority-slots 1."), "{advice}");
+        assert_eq!(sized(40, 1, Plan { reserved: 26, priority: 1 }), None);
+    }
+
+    #[test]
+    fn a_server_that_is_too_small_for_any_pool_is_found() {
+        for plan in [Plan { reserved: 66, priority: 2 }, Plan { reserved: 4, priority: 62 }] {
+            assert_eq!(sized(62, 2, plan).map(|found| found.check), Some("sizing"));
+        }
     }
 
     #[test]
     fn a_server_that_waits_longer_than_a_lease_is_found() {
         for (wait, connect) in [(6, 5), (5, 6)] {
             let (wait_timeout, connect_timeout) = (Seconds(wait), Seconds(connect));
-            let server = Some(Server { wait_timeout, connect_timeout, ..server() });
-            assert_eq!(problems(&Seen { server, ..seen(pool(&[])) }), ["timeouts"]);
+            let observed =
+                observed(Server { wait_timeout, connect_timeout, ..server() }, Vec::new());
+            assert_eq!(problems(&Seen { observed: Ok(observed), ..seen(pool(&[])) }), ["timeouts"]);
         }
     }
 
     #[test]
     fn connections_without_a_lease_are_found() {
         let connected = |count| {
-            let threads = threads(Some("demodb2"), count);
+            let observed = observed(server(), threads(Some("demodb2"), count));
             // The third has expired: it is no excuse for a connection.
-            Seen { threads, ..seen(pool(&[1_010, 1_010, 900])) }
+            Seen { observed: Ok(observed), ..seen(pool(&[1_010, 1_010, 900])) }
         };
         assert_eq!(problems(&connected(2)), Vec::<&str>::new());
         assert_eq!(problems(&connected(3)), ["connections"]);
@@ -344,7 +428,10 @@ mod tests {
     #[test]
     fn more_connections_of_others_than_are_reserved_are_found() {
         // The doctor's own is the fourth.
-        let others = |count| Seen { threads: threads(None, count), ..seen(pool(&[])) };
+        let others = |count| {
+            let observed = observed(server(), threads(None, count));
+            Seen { observed: Ok(observed), ..seen(pool(&[])) }
+        };
         assert_eq!(problems(&others(3)), Vec::<&str>::new());
         assert_eq!(problems(&others(4)), ["reserved"]);
     }
@@ -352,8 +439,8 @@ mod tests {
     #[test]
     fn expired_leases_are_a_problem_once_nobody_sweeps() {
         let expired = |seconds: u64| {
-            let seen = seen(pool(&[1_000 - seconds]));
-            Seen { threads: Vec::new(), ..seen }
+            let observed = observed(server(), Vec::new());
+            Seen { observed: Ok(observed), ..seen(pool(&[1_000 - seconds])) }
         };
         assert_eq!(all(&expired(1)), []);
         assert_eq!((problems(&expired(60)), notes(&expired(60))), (vec![], vec!["expired"]));
@@ -379,7 +466,31 @@ mod tests {
         let pool_name = "Prod_MySQL".parse().expect("a name");
         let source = MalformedItem::Count { in_use: 5, leases: 4 };
         let damaged = Err(StoreError::Malformed { pool: pool_name, source });
-        let seen = Seen { pool: damaged, server: None, threads: Vec::new(), ..seen(pool(&[])) };
+        let seen = Seen { pool: damaged, observed: Err(Unseen::Full), ..seen(pool(&[])) };
         assert_eq!(problems(&seen), ["server", "count"]);
+    }
+
+    #[test]
+    fn what_was_not_asked_is_found_and_the_pool_is_checked_all_the_same() {
+        let draining = Pool { draining: true, ..pool(&[1_010]) };
+        let observed = Err(Unseen::Unasked(Error::NoSettings));
+        let unasked = Seen { observed, ..seen(draining) };
+        assert_eq!(problems(&unasked), ["server", "draining"]);
+        let secret =
+            Error::Secret { id: "arn".to_owned(), source: SecretError::Shape { field: "host" } };
+        let unread = Seen { observed: Err(Unseen::Unasked(secret)), ..seen(pool(&[])) };
+        let found = all(&unread);
+        assert_eq!(problems(&unread), ["secret"]);
+        assert!(found[0].says.contains("not an object with host"), "{found:?}");
+        // No connection was counted, which is not none.
+        let report = serde_json::to_value(Report::new(found, None, &unread));
+        let report = report.expect("JSON");
+        assert_eq!(
+            (&report["serviceConnections"], &report["healthy"]),
+            (&Value::Null, &json!(false))
+        );
+        let well = seen(pool(&[]));
+        let report = Report::new(all(&well), None, &well);
+        assert_eq!(serde_json::to_value(report).expect("JSON")["serviceConnections"], 0);
     }
 }

@@ -4,6 +4,6 @@ pub(crate) mod checks;
 mod report;
 mod server;
 
-pub(crate) use checks::Seen;
+pub(crate) use checks::{Plan, Seen};
 pub(crate) use report::Report;
-pub(crate) use server::{Address, Server, Thread};
+pub(crate) use server::{Door, Observed, Server, Thread, Unseen};

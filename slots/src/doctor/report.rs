@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Seen, Server};
 use crate::status::Status;
+use crate::words::counted;
 
 /// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,17 +56,19 @@ pub(crate) struct Report {
     pool: Option<Status>,
     /// The server, when it let the doctor in.
     server: Option<Server>,
-    /// Connections to the service's database.
-    service_connections: usize,
+    /// Connections to the service's database, when the server let the doctor in.
+    service_connections: Option<usize>,
 }
 
 impl Report {
     /// A report of `findings`.
-    pub(crate) fn new(mut findings: Vec<Finding>, pool: Option<Status>, seen: &Seen<'_>) -> Self {
+    pub(crate) fn new(mut findings: Vec<Finding>, pool: Option<Status>, seen: &Seen) -> Self {
         findings.sort_by_key(|finding| finding.severity == Severity::Note);
         let healthy = findings.iter().all(|finding| finding.severity == Severity::Note);
-        let service_connections = seen.service().count();
-        Self { healthy, findings, pool, server: seen.server.clone(), service_connections }
+        let observed = seen.observed.as_ref().ok();
+        let server = observed.map(|observed| observed.server.clone());
+        let service_connections = observed.map(|observed| observed.service().count());
+        Self { healthy, findings, pool, server, service_connections }
     }
 }
 
@@ -81,11 +84,13 @@ impl fmt::Display for Report {
         if let Some(status) = &self.pool {
             writeln!(f, "pool     {}", status.line())?;
         }
-        if let Some(server) = &self.server {
+        if let (Some(server), Some(count)) = (&self.server, self.service_connections) {
+            let Server { version, max_connections, .. } = server;
+            let connections = counted(count, "connection", "connections");
             writeln!(
                 f,
-                "server   {}: {} connections to the service's database, of {} that it takes",
-                server.version, self.service_connections, server.max_connections
+                "server   {version}: {connections} to the service's database, of {max_connections} that it \
+                 takes"
             )?;
         }
         f.write_str(if self.healthy { "Nothing is wrong." } else { "Something is wrong." })

@@ -1,12 +1,15 @@
 //! The database's server, and who is connected to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Opts, Row};
+use rds_admission::aws::secret_client;
 use rds_admission::client::Slot;
-use rds_admission::secret::Credentials;
-use rds_admission::session::{Session, SessionError, SessionOptions, Tls};
+use rds_admission::secret::{Credentials, SecretCache, SecretError};
+use rds_admission::session::{LoginError, Session, SessionError, SessionOptions, Tls};
 use rds_admission::time::{Deadline, Seconds};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -30,11 +33,44 @@ const OWN_ID: &str = "SELECT CONNECTION_ID()";
 /// Threads of the server that are not connections, or not yet anybody's.
 const NOBODYS: [&str; 3] = ["system user", "event_scheduler", "unauthenticated user"];
 
-/// Where the service's database is, and how to log in.
+/// The way into the service's database.
+pub(crate) enum Door {
+    /// An account, and where it is.
+    Address(Arc<Credentials>),
+    /// The secret that holds both.
+    Secret {
+        /// Its ARN or name.
+        id: String,
+        /// What it holds.
+        secret: Box<SecretCache>,
+    },
+}
+
+/// A session, what it has found by now, and where.
+pub(crate) struct Visit {
+    session: Session,
+    credentials: Arc<Credentials>,
+    observed: Observed,
+}
+
+/// What was seen of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Observed {
+    /// How it is set.
+    pub(crate) server: Server,
+    /// The connections of others.
+    pub(crate) threads: Vec<Thread>,
+    /// The service's database.
+    pub(crate) database: String,
+}
+
+/// Why nothing was seen of the server.
 #[derive(Debug)]
-pub(crate) struct Address {
-    credentials: Credentials,
-    database: String,
+pub(crate) enum Unseen {
+    /// It has no connection left.
+    Full,
+    /// It could not be asked.
+    Unasked(Error),
 }
 
 /// How the server is set.
@@ -64,60 +100,95 @@ pub(crate) struct Thread {
     pub(crate) database: Option<String>,
 }
 
-impl Address {
-    /// Reads `mysql://user:password@host:port/database`.
-    pub(crate) fn parse(address: &SecretString) -> Result<Self, Error> {
+impl Door {
+    /// By `mysql://user:password@host:port/database`.
+    pub(crate) fn at(address: &SecretString) -> Result<Self, Error> {
         let opts = Opts::from_url(address.expose_secret());
         let opts = opts.map_err(|error| Error::Address(Some(error)))?;
         let database = opts.db_name().filter(|name| !name.is_empty());
         let database = database.ok_or(Error::Address(None))?.to_owned();
-        let credentials = Credentials {
+        Ok(Self::Address(Arc::new(Credentials {
             username: opts.user().unwrap_or_default().to_owned(),
             password: opts.pass().unwrap_or_default().into(),
             host: opts.ip_or_hostname().to_owned(),
             port: opts.tcp_port(),
-            database: Some(database.clone()),
-        };
-        Ok(Self { credentials, database })
+            database: Some(database),
+        })))
     }
 
-    /// The service's database.
-    pub(crate) fn database(&self) -> &str {
-        &self.database
+    /// By what the secret of this ARN or name holds.
+    pub(crate) fn of(id: &str, aws: &SdkConfig) -> Self {
+        let secret = Box::new(SecretCache::new(secret_client(aws), id));
+        Self::Secret { id: id.to_owned(), secret }
     }
 
-    /// Connects; `None` when the server has no connection left.
-    pub(crate) async fn connect(&self, tls: &Tls) -> Result<Option<Session>, Error> {
+    /// Connects, and looks around.
+    pub(crate) async fn visit(&self, tls: &Tls) -> Result<Visit, Unseen> {
         let slot = Slot::outside_the_pool(Deadline::within(PATIENCE));
         let options = SessionOptions { tls: tls.clone(), idle: IDLE, ..SessionOptions::default() };
-        match Session::open(&slot, &options, &self.credentials).await {
-            Ok(session) => Ok(Some(session)),
-            Err(full) if full.is_too_many_connections() => Ok(None),
-            Err(error) => Err(self.error(error)),
-        }
+        let (credentials, session) = match self {
+            Self::Address(credentials) => {
+                let opened = Session::open(&slot, &options, credentials).await;
+                (Arc::clone(credentials), opened.map_err(LoginError::from))
+            }
+            Self::Secret { secret, .. } => {
+                let credentials = secret.get().await.map_err(|error| self.unread(error))?;
+                (credentials, Session::log_in(&slot, &options, secret).await)
+            }
+        };
+        let mut session = session.map_err(|error| match error {
+            LoginError::Session(full) if full.is_too_many_connections() => Unseen::Full,
+            LoginError::Session(error) => failed(&credentials, error),
+            LoginError::Secret(error) => self.unread(error),
+        })?;
+        let database = credentials.database.clone();
+        let database =
+            database.ok_or_else(|| self.unread(SecretError::Shape { field: "dbname" }))?;
+        let server = Server::ask(&mut session, &credentials).await?;
+        let threads = threads(&mut session, &credentials).await?;
+        Ok(Visit { session, credentials, observed: Observed { server, threads, database } })
     }
 
-    /// The connections of others.
-    pub(crate) async fn threads(&self, session: &mut Session) -> Result<Vec<Thread>, Error> {
-        let rows: Result<(Option<u64>, Vec<Row>), _> = session
-            .run(async |conn| Ok((conn.query_first(OWN_ID).await?, conn.query(THREADS).await?)))
-            .await;
-        let (own, rows) = rows.map_err(|error| self.error(error))?;
-        let threads = rows.iter().filter_map(Thread::read);
-        Ok(threads.filter(|thread| Some(thread.id) != own).collect())
+    /// Only of a secret can there be nothing to read.
+    fn unread(&self, source: SecretError) -> Unseen {
+        let id = if let Self::Secret { id, .. } = self { id.clone() } else { String::new() };
+        Unseen::Unasked(Error::Secret { id, source })
+    }
+}
+
+impl Visit {
+    /// Looks once more, and leaves: what was connected at both looks was so all the time between.
+    pub(crate) async fn end(mut self) -> Result<Observed, Unseen> {
+        let later = threads(&mut self.session, &self.credentials).await?;
+        self.session.close().await;
+        let mut observed = self.observed;
+        observed.threads.retain(|thread| later.iter().any(|still| still.id == thread.id));
+        Ok(observed)
+    }
+}
+
+impl Observed {
+    /// The connections to the service's database.
+    pub(crate) fn service(&self) -> impl Iterator<Item = &Thread> {
+        self.threads.iter().filter(|thread| self.is_service(thread))
     }
 
-    fn error(&self, source: SessionError) -> Error {
-        let Credentials { host, port, .. } = &self.credentials;
-        Error::Database { host: host.clone(), port: *port, source }
+    /// The connections to anything else.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &Thread> {
+        self.threads.iter().filter(|thread| !self.is_service(thread))
+    }
+
+    fn is_service(&self, thread: &Thread) -> bool {
+        thread.database.as_ref() == Some(&self.database)
     }
 }
 
 impl Server {
     /// Asks how it is set.
-    pub(crate) async fn ask(session: &mut Session, address: &Address) -> Result<Self, Error> {
+    async fn ask(session: &mut Session, credentials: &Credentials) -> Result<Self, Unseen> {
         let row = session.query_first::<(String, u32, u32, u32, bool)>(SETTINGS).await;
-        let row = row.map_err(|error| address.error(error))?.ok_or(Error::NoSettings)?;
+        let row = row.map_err(|error| failed(credentials, error))?;
+        let row = row.ok_or(Unseen::Unasked(Error::NoSettings))?;
         let (version, max_connections, wait_timeout, connect_timeout, sees_all_threads) = row;
         Ok(Self {
             version,
@@ -127,6 +198,20 @@ impl Server {
             sees_all_threads,
         })
     }
+}
+
+/// The connections of others.
+async fn threads(session: &mut Session, credentials: &Credentials) -> Result<Vec<Thread>, Unseen> {
+    let rows: Result<(Option<u64>, Vec<Row>), _> = session
+        .run(async |conn| Ok((conn.query_first(OWN_ID).await?, conn.query(THREADS).await?)))
+        .await;
+    let (own, rows) = rows.map_err(|error| failed(credentials, error))?;
+    let threads = rows.iter().filter_map(Thread::read);
+    Ok(threads.filter(|thread| Some(thread.id) != own).collect())
+}
+
+fn failed(Credentials { host, port, .. }: &Credentials, source: SessionError) -> Unseen {
+    Unseen::Unasked(Error::Database { host: host.clone(), port: *port, source })
 }
 
 impl Thread {
@@ -146,10 +231,14 @@ mod tests {
 
     #[test]
     fn an_address_needs_a_database_and_is_not_repeated() {
-        let parse = |address: &str| Address::parse(&address.into());
-        let address = parse("mysql://u:p%40w@db.example:3307/demodb2").expect("an address");
-        assert_eq!((address.database(), address.credentials.port), ("demodb2", 3307));
-        assert_eq!(address.credentials.password.expose_secret(), "p@w");
+        let parse = |address: &str| match Door::at(&address.into()) {
+            Ok(Door::Address(credentials)) => Ok(credentials),
+            Ok(Door::Secret { .. }) => panic!("an address is no secret"),
+            Err(error) => Err(error),
+        };
+        let credentials = parse("mysql://u:p%40w@db.example:3307/demodb2").expect("an address");
+        assert_eq!((credentials.database.as_deref(), credentials.port), (Some("demodb2"), 3307));
+        assert_eq!(credentials.password.expose_secret(), "p@w");
         for wrong in
             ["mysql://u:secretpw@db.example:3306", "postgres://u:secretpw@h/db", "secretpw"]
         {

@@ -3,7 +3,7 @@
 use rds_admission::pool::{Class, LeaseId};
 use rds_admission::store::{Acquired, Operations, Store};
 use rds_admission::time::Seconds;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::slots::World;
 use crate::support::{lease, pool};
@@ -55,10 +55,17 @@ async fn to_wait_is_to_see_the_last_lease_end_and_to_take_away_what_expired() {
 async fn who_waits_in_vain_is_told_so() {
     let world = World::new().await;
     world.lease("Zk3v9Qa1").await;
-    let (code, answer) = world.json(&["drain", "--wait", "--timeout", "1"]).await;
-    assert_eq!((code, &answer["down"], &answer["inUse"]), (1, &json!(false), &json!(1)));
+    let mut waiting = world.command(&["drain", "--wait", "--timeout", "1", "--json"]);
+    let waited = waiting.output().await.expect("it runs");
+    let answer: Value = serde_json::from_slice(&waited.stdout).expect("JSON and nothing else");
+    assert_eq!(waited.status.code(), Some(1));
+    assert_eq!((&answer["down"], &answer["inUse"]), (&json!(false), &json!(1)));
     // It goes on draining.
     assert_eq!(answer["draining"], true);
+    // How far it was is JSON too, and was said once: nothing changed.
+    let meanwhile: Value = serde_json::from_slice(&waited.stderr).expect("one line of JSON");
+    let waiting = &meanwhile["waiting"];
+    assert_eq!((&waiting["inUse"], &waiting["toGo"]), (&json!(1), &json!(1)));
 }
 
 #[tokio::test]
@@ -103,7 +110,7 @@ async fn a_smaller_pool_is_waited_for() {
     let third = world.lease("Zk3v9Qa3").await;
     let (code, said) = world.run(&["resize", "2", "--priority", "1"]).await;
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("2 slots once 1 leases more have ended"), "{said}");
+    assert!(said.contains("2 slots once 1 more lease has ended"), "{said}");
     world.store.release(&pool(), third).await.expect("an answer");
     let (code, answer) = world.json(&["resize", "2", "--wait"]).await;
     assert_eq!((code, &answer["down"], &answer["inUse"]), (0, &json!(true), &json!(2)));

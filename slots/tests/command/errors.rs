@@ -24,6 +24,37 @@ async fn what_is_missing_is_named() {
 }
 
 #[tokio::test]
+async fn arguments_that_make_no_command_are_an_error_like_any_other() {
+    for (arguments, named) in [
+        (&["resize", "--json"][..], "<N>"),
+        (&["--json", "evict", "short"], "short"),
+        (&["--json"], "subcommand"),
+        (&["doctor", "--json"], "--secret <ARN>"),
+        (&["doctor", "--json", "--secret", "a", "--database", "mysql://h/d"], "cannot be used"),
+    ] {
+        let line = fails(bare(arguments)).await;
+        let error: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        let error = error["error"].as_str().expect("a text");
+        assert!(error.contains(named) && !error.contains("--help"), "{error}");
+        // For a person, as every command says it.
+        let words: Vec<_> = arguments.iter().copied().filter(|word| *word != "--json").collect();
+        let (code, said) = said(&bare(&words).output().await.expect("it runs"));
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("--help") && said.lines().count() > 1, "{said}");
+    }
+    let (code, help) = said(&bare(&["--json", "--help"]).output().await.expect("it runs"));
+    assert_eq!(code, 0, "{help}");
+}
+
+#[tokio::test]
+async fn a_pool_is_named_by_a_variable_too() {
+    let world = World::new().await;
+    let mut command = world.command(&["status"]);
+    command.env("SLOTS_POOL", "nobody");
+    assert!(fails(command).await.contains(r#"no pool "nobody""#));
+}
+
+#[tokio::test]
 async fn a_table_or_pool_that_is_not_there_is_named_by_every_command() {
     let world = World::new().await;
     let commands: [&[&str]; 5] =

@@ -4,7 +4,9 @@
 mod support;
 
 mod change;
+mod doctor;
 mod errors;
+mod front;
 mod show;
 mod slots;
 mod split;

@@ -1,6 +1,7 @@
 //! What is shown.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -50,4 +51,40 @@ async fn a_watch_without_a_terminal_is_a_line_each_time() {
     world.lease("Zk3v9Qa1").await;
     while next().await["inUse"] != 1 {}
     child.kill().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_while_the_table_can_not_be_asked() {
+    let world = World::new().await;
+    world.front.denies("GetItem");
+    let mut child = world
+        .command(&["status", "--watch", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut troubles = BufReader::new(child.stderr.take().expect("errors")).lines();
+    let mut lines = BufReader::new(child.stdout.take().expect("an output")).lines();
+    for _ in 0..2 {
+        // Not even the first look has to succeed.
+        let trouble = troubles.next_line().await.expect("output").expect("a line");
+        let trouble: Value = serde_json::from_str(&trouble).expect("an object");
+        let error = trouble["error"].as_str().expect("a text");
+        assert!(error.contains("not authorized"), "{error}");
+        world.front.permits("GetItem");
+        let line = lines.next_line().await.expect("output").expect("a line");
+        assert_eq!(serde_json::from_str::<Value>(&line).expect("an object")["inUse"], 0);
+        world.front.denies("GetItem");
+    }
+    child.kill().await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_watch_of_what_is_not_there_ends() {
+    let world = World::new().await;
+    let watched = world.run(&["status", "--watch", "--pool", "nobody"]);
+    let (code, said) =
+        tokio::time::timeout(Duration::from_secs(30), watched).await.expect("an end");
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains(r#"no pool "nobody""#), "{said}");
 }

@@ -9,12 +9,15 @@ use rds_admission::time::{FakeClock, Seconds, SystemClock};
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::front::Front;
 use crate::support::dynamo::{Dynamo, START, TABLE};
 use crate::support::pool;
 
 /// A table with a pool of a db.t2.micro's size.
 pub(crate) struct World {
     pub(crate) dynamo: Dynamo,
+    /// What the command asks in the table's place.
+    pub(crate) front: Front,
     pub(crate) store: DynamoStore<SystemClock>,
     long_ago: DynamoStore<Arc<FakeClock>>,
 }
@@ -22,11 +25,12 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         let dynamo = Dynamo::start().await;
+        let front = Front::before(&dynamo.endpoint).await;
         // The pool is made on a clock that stands still, a year ago.
         let (long_ago, _) = dynamo.store().await;
         let store = DynamoStore::new(dynamo.client.clone(), TABLE, SystemClock);
         assert!(START < rds_admission::time::Clock::now(&SystemClock));
-        Self { dynamo, store, long_ago }
+        Self { dynamo, front, store, long_ago }
     }
 
     /// A lease that lasts for minutes.
@@ -52,7 +56,7 @@ impl World {
         let mut command = bare(arguments);
         command
             .env("SLOTS_TABLE", TABLE)
-            .env("AWS_ENDPOINT_URL", &self.dynamo.endpoint)
+            .env("AWS_ENDPOINT_URL", &self.front.endpoint)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test");

@@ -71,6 +71,33 @@ async fn a_pool_is_split_and_made_whole_only_when_it_is_drained_and_empty() {
 }
 
 #[tokio::test]
+async fn items_that_may_not_be_removed_are_named_and_grant_nothing() {
+    let (world, leases) = World::split().await;
+    for lease in leases {
+        assert!(world.store.release(&pool(), lease).await.expect("an answer").released);
+    }
+    assert_eq!(world.run(&["drain"]).await.0, 0);
+    world.front.denies("DeleteItem");
+    let to_one = ["resize", "62", "--shards", "1"];
+    let (code, said) = world.run(&to_one).await;
+    assert_eq!((code, said.trim_end().lines().count()), (2, 1), "{said}");
+    for part in ["has its new size", "takes dynamodb:DeleteItem", "same command again"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let (_, status) = world.json(&["status"]).await;
+    assert_eq!((&status["shards"], &status["maxConnections"]), (&json!(1), &json!(62)));
+    assert_eq!(world.run(&["resume"]).await.0, 0);
+    // The store of this test knows three items, and asks those that are left over too.
+    for number in 1..3 {
+        assert!(world.store.look(&Shard::new(pool(), number)).await.expect("an item").draining);
+    }
+    world.front.permits("DeleteItem");
+    let (code, answer) = world.json(&to_one).await;
+    assert_eq!((code, &answer["shards"], &answer["draining"]), (0, &json!(1), &json!(false)));
+    assert!(!world.has(1).await && !world.has(2).await);
+}
+
+#[tokio::test]
 async fn more_items_than_slots_are_refused() {
     let world = World::new().await;
     assert_eq!(world.run(&["drain"]).await.0, 0);

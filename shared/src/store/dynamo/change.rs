@@ -15,6 +15,12 @@ use crate::time::Clock;
 /// How often a change looks at the pool anew when somebody else changes it at the same time.
 const TRIES: u32 = 8;
 
+/// An item has no lease, or is gone.
+const UNUSED: &str = "attribute_not_exists(RDBMSName) OR InUse = :zero";
+/// The same of one that grants none either.
+const NO_LONGER_OF_A_POOL: &str =
+    "attribute_not_exists(RDBMSName) OR (InUse = :zero AND attribute_exists(Drain))";
+
 impl<C: Clock> DynamoStore<C> {
     /// Gives a pool another size, over so many shards; if none is said, over as many as it has, and more
     /// where it grows out of them. Creates it if `or_create`.
@@ -51,6 +57,11 @@ impl<C: Clock> DynamoStore<C> {
     ) -> Result<Option<Pool>, StoreError> {
         let sizes = divided(pool, current, size, shards)
             .map_err(|source| StoreError::Split { pool: pool.clone(), source })?;
+        // There are fewer only where that is asked for.
+        let beyond = match shards {
+            Some(shards) => self.beyond(pool, shards).await?,
+            None => Vec::new(),
+        };
         let count = u32::try_from(sizes.len()).ok().and_then(NonZeroU32::new);
         let shards = count.unwrap_or(NonZeroU32::MIN);
         let draining = current.iter().any(|shard| shard.draining);
@@ -68,10 +79,26 @@ impl<C: Clock> DynamoStore<C> {
                 Outcome::Refused(_) => return Ok(None),
             }
         }
-        for number in (shards.get()..).take(current.len().saturating_sub(changed.len())) {
-            self.delete(&Shard::new(pool.clone(), number)).await?;
+        // The last one first: what may be left is then next to the others, where the next try finds it.
+        for item in beyond.iter().rev() {
+            self.delete(item, NO_LONGER_OF_A_POOL).await?;
         }
         Ok(Pool::whole(changed.into_iter().rev()))
+    }
+
+    /// The items beyond so many: those that the pool is about to lose, and those that an earlier try has left
+    /// there. A pool has fewer only while it drains, so that they do. One that does not is just being added by
+    /// somebody else.
+    async fn beyond(&self, pool: &PoolName, shards: NonZeroU32) -> Result<Vec<Shard>, StoreError> {
+        let mut items = Vec::new();
+        for number in shards.get().. {
+            let item = Shard::new(pool.clone(), number);
+            match self.get(Tries::Many, &item, true).await? {
+                Some(seen) if seen.draining => items.push(item),
+                _ => break,
+            }
+        }
+        Ok(items)
     }
 
     /// Removes a pool that has no lease out. One that is split is drained first, so that none comes in
@@ -81,11 +108,13 @@ impl<C: Clock> DynamoStore<C> {
             Ok(current) => current,
             Err(StoreError::UnknownPool(_)) => return Ok(true),
             // What is damaged is no pool that could be split.
-            Err(StoreError::Malformed { .. }) => return self.delete(&Shard::first(pool)).await,
+            Err(StoreError::Malformed { .. }) => {
+                return self.delete(&Shard::first(pool), UNUSED).await;
+            }
             Err(error) => return Err(error),
         };
         if let [_] = current.as_slice() {
-            return self.delete(&Shard::first(pool)).await;
+            return self.delete(&Shard::first(pool), UNUSED).await;
         }
         let was_draining = current.iter().any(|shard| shard.draining);
         if self.drain(pool).await?.in_use() > 0 {
@@ -95,7 +124,7 @@ impl<C: Clock> DynamoStore<C> {
             return Ok(false);
         }
         for number in (0..).take(current.len()) {
-            if !self.delete(&Shard::new(pool.clone(), number)).await? {
+            if !self.delete(&Shard::new(pool.clone(), number), UNUSED).await? {
                 return Ok(false);
             }
         }
@@ -103,14 +132,14 @@ impl<C: Clock> DynamoStore<C> {
         Ok(true)
     }
 
-    /// Removes an item that has no lease. Returns whether it is gone.
-    async fn delete(&self, shard: &Shard) -> Result<bool, StoreError> {
+    /// Removes an item if it is so. Returns whether it is gone.
+    async fn delete(&self, shard: &Shard, condition: &str) -> Result<bool, StoreError> {
         let sent = self
             .client
             .delete_item()
             .table_name(&self.table)
             .key(KEY, AttributeValue::S(shard.to_string()))
-            .condition_expression("attribute_not_exists(RDBMSName) OR InUse = :zero")
+            .condition_expression(condition)
             .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
             .customize()
             .config_override(Tries::Many.config())
