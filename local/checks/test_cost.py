@@ -50,8 +50,18 @@ class Inputs(unittest.TestCase):
         self.assertEqual(kinds.count("AWS::CloudWatch::Alarm"), inputs.ALARMS)
         self.assertEqual(kinds.count("AWS::CloudWatch::Dashboard"), inputs.DASHBOARDS)
         self.assertEqual(kinds.count("AWS::EC2::Subnet"), inputs.ZONES)
+        for page in ("README.md", "docs/metrics.md"):
+            (told,) = re.findall(r"\b(\d+) alarms\b", (PROJECT / page).read_text())
+            self.assertEqual(int(told), inputs.ALARMS, page)
         (schedule,) = [r for r in resources if r["Type"] == "AWS::Events::Rule"]
         self.assertEqual(schedule["Properties"]["ScheduleExpression"], "rate(1 minute)")
+
+    def test_the_metrics_are_as_many_as_the_list_has(self):
+        # The list, which a test of the library holds equal to the code's; and the sentence about it.
+        page = (PROJECT / "docs/metrics.md").read_text()
+        listed = re.findall(r"^\| `\w+` \| (?:Count|Milliseconds|Percent) \|", page, re.MULTILINE)
+        self.assertEqual(inputs.METRICS, len(listed))
+        self.assertIn(f"- {inputs.METRICS} custom metrics at the most", page)
 
 
 if __name__ == "__main__":

@@ -17,15 +17,19 @@ from stack import (
     STANDARD,
     QuietStack,
     acquire,
+    admitted,
     client,
     connect,
     counter,
     get,
+    item,
     leases,
     new_lease,
     release,
     switch,
+    until,
 )
+from tools import slots
 
 NAME = STACK["counterFunction"].removesuffix("-counter")
 UNITS = {"Count", "Milliseconds", "Percent"}
@@ -85,11 +89,10 @@ class Sums(Counter[str]):
 
 
 @contextlib.contextmanager
-def no_slot_can_be_asked_for():
-    """Whoever invokes the counter to take a slot is throttled by Lambda: it is certain that nothing was
-    decided, and so nothing is given back behind the request."""
+def counter_is_throttled(call: str):
+    """Whoever invokes the counter for this is throttled by Lambda: it is certain that nothing was decided."""
     faults = STACK["awsEndpoint"] + "/_local/faults"
-    rule = {"call": "acquire", "moment": "before", "action": {"answer": "throttled"}}
+    rule = {"call": call, "moment": "before", "action": {"answer": "throttled"}}
     headers = {"content-type": "application/json"}
     request = urllib.request.Request(faults, json.dumps(rule).encode(), headers)
     with urllib.request.urlopen(request) as answer:
@@ -170,8 +173,48 @@ class Metrics(QuietStack):
                 self.assertEqual(get("/employees").status, 200)
 
     def test_requests_without_an_answer_from_the_counter_are_counted(self):
-        with self.adds(AdmissionUnavailable=1), no_slot_can_be_asked_for():
+        with self.adds(AdmissionUnavailable=1), counter_is_throttled("acquire"):
             self.assertEqual(get("/employees").problem, "admission-unavailable")
+
+    def test_a_slot_that_could_not_be_given_back_is_counted(self):
+        with self.adds(SlotsGranted=1, DecisionLatency=1, SlotHoldTime=1, ReleaseFailures=1):
+            with counter_is_throttled("release"):
+                self.assertEqual(get("/employees").status, 200)
+        [lease] = item()["Leases"]["M"]
+        self.assertTrue(release(lease)["released"])
+
+    def test_rejections_of_a_pool_that_drains_are_counted(self):
+        # The counter hears of it when it asks the table again.
+        self.addCleanup(lambda: self.assertEqual(admitted().status, 200))
+        self.addCleanup(slots, "resume")
+        slots("drain")
+        with self.adds(RejectedDraining=2, DecisionLatency=2):
+            self.assertEqual(acquire(new_lease(), 60)["reason"], "draining")
+            self.assertEqual(get("/employees").problem, "draining")
+
+    def test_requests_on_a_kept_slot_are_counted(self):
+        self.addCleanup(switch, WARM_SLOT_SECONDS="0")
+        switch(WARM_SLOT_SECONDS="4")
+        released = Sums.now()["SlotsReleased"]
+        # The first finds a new instance, which keeps nothing; the second keeps its slot for the others.
+        with self.adds(
+            SlotsGranted=2, SlotsReleased=2, DecisionLatency=4, SlotHoldTime=4, WarmRequests=2
+        ):
+            for _ in range(4):
+                self.assertEqual(get("/employees").status, 200)
+            until(lambda: Sums.now()["SlotsReleased"] == released + 2, 10)
+
+    def test_leases_that_are_taken_over_in_direct_mode_are_counted(self):
+        self.addCleanup(switch, ADMISSION_VIA="counter")
+        switch(ADMISSION_VIA="table")
+        before = Sums.now()
+        for _ in range(STANDARD):
+            self.assertTrue(acquire(new_lease(), 1)["granted"])
+        # Their time, the skew allowance, and what is cut off of a second.
+        time.sleep(4)
+        self.assertEqual(admitted().status, 200)
+        # By the query; or by the schedule, which may have come first.
+        self.assertEqual((Sums.now() - before)["LeasesTakenOver"], STANDARD)
 
     def test_a_name_that_is_no_pools_is_not_measured(self):
         with contextlib.suppress(Exception):
@@ -188,6 +231,7 @@ class Metrics(QuietStack):
             "granted": "SlotsGranted",
             "full": "RejectedFull",
             "throttled": "RejectedThrottled",
+            "draining": "RejectedDraining",
             "released": "SlotsReleased",
             "renewed": "LeasesRenewed",
             "lost": "LeasesLost",

@@ -141,6 +141,10 @@ fn log<C: Counter + 'static>(
         in_use,
         max_connections,
         woken,
+        // What was decided is told by the metrics, or by the counter's log.
+        decision: _,
+        taken_over: _,
+        lost: _,
     } = held;
     let lost = match given_back {
         GivenBack::Failed(Some(error)) => Some(chain(&**error)),

@@ -1,9 +1,8 @@
 //! What a request measures.
 
-use rds_admission::client::{AdmissionError, Admitted, GivenBack};
+use rds_admission::client::{AdmissionError, Admitted};
 use rds_admission::pool::PoolName;
 use rds_admission::telemetry::{Metric, Metrics};
-use rds_admission::wire::Refused;
 
 use crate::Failure;
 
@@ -28,7 +27,7 @@ pub(crate) fn measured(
         .count(Metric::TooManyConnections, u32::from(is_too_many_connections(count)));
     let metrics = match decided {
         Decided::There => metrics,
-        Decided::Here => decision(metrics, count),
+        Decided::Here => metrics.decided(count),
         Decided::Nowhere => return metrics.count(Metric::BypassedRequests, 1),
     };
     match count {
@@ -43,32 +42,6 @@ pub(crate) fn measured(
     }
 }
 
-/// What the counter would have measured of the two decisions.
-fn decision(
-    metrics: Metrics,
-    count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
-) -> Metrics {
-    match count {
-        Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
-            let released = matches!(held.given_back, GivenBack::Released);
-            let metrics = metrics.count(Metric::SlotsReleased, u32::from(released));
-            match held.woken {
-                None => metrics
-                    .count(Metric::SlotsGranted, 1)
-                    .fraction(Metric::DecisionLatency, held.acquire.as_secs_f64() * 1_000.0)
-                    .filled(Some(held.in_use), Some(held.max_connections)),
-                Some(woken) => metrics.count(Metric::LeasesRenewed, u32::from(woken.renewed)),
-            }
-        }
-        Err(AdmissionError::Rejected(Refused { reason, in_use, max_connections, .. })) => {
-            metrics.count(Metric::of_refusal(*reason), 1).filled(*in_use, *max_connections)
-        }
-        Err(AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { held: None, .. }) => {
-            metrics
-        }
-    }
-}
-
 fn is_too_many_connections(count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>) -> bool {
     matches!(count, Ok(Admitted { value: Err(Failure::Session(session)), .. })
         if session.is_too_many_connections())
@@ -76,12 +49,14 @@ fn is_too_many_connections(count: &Result<Admitted<Result<u64, Failure>>, Admiss
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use mysql_async::{Error, ServerError};
-    use rds_admission::client::{CounterError, Held, Phase, Woken};
+    use rds_admission::client::{CounterError, GivenBack, Held, Phase, Woken};
     use rds_admission::session::SessionError;
-    use rds_admission::wire::Reason;
+    use rds_admission::telemetry::Source;
+    use rds_admission::wire::{Reason, Refused};
 
     use super::*;
 
@@ -90,14 +65,17 @@ mod tests {
     fn held(given_back: GivenBack) -> Held {
         Held {
             lease: "Zk3v9Qa1".parse().expect("an id"),
-            acquire: Duration::from_millis(20),
+            acquire: Duration::from_millis(25),
+            decision: Duration::from_millis(20),
             refusals: 0,
             work: Duration::from_millis(30),
             release: Duration::from_millis(10),
             given_back,
             in_use: 1,
             max_connections: 62,
+            taken_over: 0,
             woken: None,
+            lost: false,
         }
     }
 
@@ -178,15 +156,68 @@ mod tests {
     }
 
     #[test]
+    fn leases_that_ended_are_counted_by_who_decided() {
+        let held = Held { taken_over: 2, lost: true, ..held(GivenBack::Released) };
+        let count = Ok(Admitted { value: Ok(3), held });
+        let ended = [("LeasesTakenOver", 2.0), ("LeasesLost", 1.0)];
+        let here = of(&count, Decided::Here);
+        assert!(ended.iter().all(|metric| here.contains(metric)), "{here:?}");
+        assert_eq!(of(&count, Decided::There), [("SlotHoldTime", 40.0)]);
+    }
+
+    #[test]
     fn a_request_on_a_kept_slot_was_decided_by_nobody() {
         let warm = |renewed| {
             let woken = Some(Woken { renewed, replaced: false });
-            Ok(Admitted { value: Ok(3), held: Held { woken, ..held(GivenBack::Kept) } })
+            let held = Held { woken, taken_over: 2, ..held(GivenBack::Kept) };
+            Ok(Admitted { value: Ok(3), held })
         };
         let expected = [("SlotHoldTime", 40.0), ("WarmRequests", 1.0)];
         assert_eq!(of(&warm(false), Decided::There), expected);
         assert_eq!(of(&warm(false), Decided::Here), expected);
         let renewed = [&[("LeasesRenewed", 1.0)], &expected[..]].concat();
         assert_eq!(of(&warm(true), Decided::Here), renewed);
+    }
+
+    /// One request of each kind.
+    fn counts() -> Vec<Count> {
+        let refused = |reason| {
+            let (in_use, max_connections) = (Some(1), Some(62));
+            let retry_after = Duration::from_secs(1);
+            Err(AdmissionError::Rejected(Refused { reason, retry_after, in_use, max_connections }))
+        };
+        let late = Held { taken_over: 1, lost: true, ..held(GivenBack::LeftToLapse) };
+        let woken = Some(Woken { renewed: true, replaced: false });
+        let warm = Held { woken, ..held(GivenBack::Kept) };
+        let source = CounterError::Throttled { source: "Rate Exceeded".into() };
+        vec![
+            Ok(admitted(Ok(3), GivenBack::Released)),
+            Ok(Admitted { value: Ok(3), held: late }),
+            Ok(Admitted { value: Ok(3), held: warm }),
+            Ok(admitted(refused_by_server(), GivenBack::Failed(None))),
+            refused(Reason::Full),
+            refused(Reason::Throttled),
+            refused(Reason::Draining),
+            Err(AdmissionError::Unavailable { source }),
+        ]
+    }
+
+    /// What they measure.
+    fn written(decided: &[Decided]) -> BTreeSet<&'static str> {
+        let of_all = |decided| counts().into_iter().flat_map(move |count| of(&count, decided));
+        decided.iter().flat_map(|decided| of_all(*decided)).map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn the_query_measures_what_is_listed_as_the_querys() {
+        let querys = Metric::ALL.iter().filter(|metric| metric.source() == Source::Holder);
+        let listed: BTreeSet<_> = querys.map(|metric| metric.name()).collect();
+        assert_eq!(written(&[Decided::There, Decided::Nowhere]), listed);
+    }
+
+    #[test]
+    fn who_decides_itself_leaves_none_of_the_counters_out() {
+        let all: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+        assert_eq!(written(&[Decided::Here, Decided::Nowhere]), all);
     }
 }

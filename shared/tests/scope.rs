@@ -7,10 +7,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt;
-use rds_admission::client::{Admission, AdmissionError, GivenBack, Phase};
+use rds_admission::client::{Admission, AdmissionError, Counter, CounterError, GivenBack, Phase};
 use rds_admission::pool::Class;
-use rds_admission::time::Deadline;
-use rds_admission::wire::Reason;
+use rds_admission::store::Store;
+use rds_admission::time::{Deadline, SKEW_ALLOWANCE, Seconds};
+use rds_admission::wire::{Reason, Request};
+use serde_json::Value;
 use support::counter::InMemory;
 
 fn admission(counter: &InMemory) -> Admission<InMemory> {
@@ -32,6 +34,22 @@ async fn a_value_comes_with_how_the_slot_was_held() {
     assert!(matches!(admitted.held.given_back, GivenBack::Released));
     assert_eq!((admitted.held.in_use, admitted.held.max_connections), (1, 62));
     assert_eq!(counter.in_use().await, 0);
+}
+
+#[tokio::test]
+async fn who_takes_over_expired_leases_hears_of_it() {
+    let counter = InMemory::new().await;
+    let (pool, ttl) = (support::pool(), Seconds(0));
+    for _ in 0..60 {
+        let crashed = support::lease();
+        counter.store().acquire(&pool, crashed, ttl, Class::Standard).await.expect("a slot");
+    }
+    // Clocks may differ by so much, and tell whole seconds.
+    tokio::time::sleep(Duration::from(SKEW_ALLOWANCE) + Duration::from_secs(1)).await;
+    let taken_over = async || {
+        admission(&counter).with_slot(soon(), async |_| ()).await.expect("a slot").held.taken_over
+    };
+    assert_eq!((taken_over().await, taken_over().await), (60, 0));
 }
 
 #[tokio::test]
@@ -63,6 +81,28 @@ async fn work_that_takes_too_long_is_dropped_and_its_slot_is_back_before_the_dea
     assert!(matches!(held.given_back, GivenBack::Released));
     assert!(!deadline.left().is_zero());
     assert_eq!(counter.in_use().await, 0);
+}
+
+/// A counter that never answers a release.
+struct Silent(InMemory);
+
+impl Counter for Silent {
+    async fn call(&self, request: &Request) -> Result<Value, CounterError> {
+        match request {
+            Request::Release { .. } => pending().await,
+            _ => self.0.call(request).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_is_not_answered_leaves_its_holder_time_to_say_so() {
+    let admission = Admission::new(Silent(InMemory::new().await), support::pool());
+    let deadline = Deadline::within(Duration::from_millis(1_500));
+    let admitted = admission.with_slot(deadline, async |_| 3).await.expect("a slot");
+    assert_eq!(admitted.value, 3);
+    assert!(matches!(admitted.held.given_back, GivenBack::Failed(None)));
+    assert!(!deadline.left().is_zero());
 }
 
 #[tokio::test]

@@ -178,8 +178,9 @@ async fn nobody_at_the_address_is_a_failure_and_not_a_refusal() {
     drop(server.folder);
 }
 
-/// A certificate authority of the test's own, as a PEM file; and a server's certificate by it.
-fn certificates(folder: &TempDir) -> (PathBuf, ServerTls) {
+/// A certificate authority of the test's own, as a PEM file; and by it the certificate of a server with this
+/// name.
+fn certificates(folder: &TempDir, name: &str) -> (PathBuf, ServerTls) {
     let write = |name: &str, pem: String| {
         let path = folder.path().join(name);
         std::fs::write(&path, pem).expect("a file");
@@ -191,7 +192,7 @@ fn certificates(folder: &TempDir) -> (PathBuf, ServerTls) {
     let root = ca.self_signed(&ca_key).expect("a certificate");
     let issuer = rcgen::Issuer::new(ca, ca_key);
     let key = rcgen::KeyPair::generate().expect("a key");
-    let server = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
+    let server = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
     let certificate = server.signed_by(&key, &issuer).expect("a certificate");
     let tls = ServerTls {
         certificate: write("server.pem", certificate.pem()),
@@ -200,18 +201,23 @@ fn certificates(folder: &TempDir) -> (PathBuf, ServerTls) {
     (write("ca.pem", root.pem()), tls)
 }
 
-#[tokio::test]
-async fn tls_is_verified_when_it_is_asked_for() {
+/// A server with this name in its certificate, and how to trust it.
+async fn encrypting(name: &str) -> (Server, SessionOptions) {
     let mut ca = PathBuf::new();
     let server = Server::start(|options, folder| {
-        let (root, tls) = certificates(folder);
+        let (root, tls) = certificates(folder, name);
         ca = root;
         options.tls(tls).require_secure_transport()
     })
     .await;
+    (server, SessionOptions { tls: Tls::Roots(ca), ..SessionOptions::default() })
+}
+
+#[tokio::test]
+async fn tls_is_verified_when_it_is_asked_for() {
+    let (server, trusted) = encrypting("127.0.0.1").await;
     let credentials = server.credentials();
 
-    let trusted = SessionOptions { tls: Tls::Roots(ca), ..SessionOptions::default() };
     let mut session = Session::open(&slot(30), &trusted, &credentials).await.expect("a session");
     let (_, cipher): (String, String) = session
         .query_first("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
@@ -228,4 +234,19 @@ async fn tls_is_verified_when_it_is_asked_for() {
 
     let unencrypted = Session::open(&slot(30), &plain(), &credentials).await;
     assert!(matches!(unencrypted, Err(SessionError::Connect { .. })), "{unencrypted:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_is_for_the_name_that_was_connected_to() {
+    let (server, trusted) = encrypting("localhost").await;
+    let by = |host: &str| Credentials { host: host.to_owned(), ..server.credentials() };
+
+    let named = Session::open(&slot(30), &trusted, &by("localhost")).await.expect("a session");
+    named.close().await;
+
+    // The same server, also trusted, and the address of the line's near end: not the name in the certificate.
+    let other = Session::open(&slot(30), &trusted, &by("127.0.0.1")).await;
+    let other = other.expect_err("it is refused");
+    assert!(matches!(other, SessionError::Connect { .. }), "{other:?}");
+    assert!(chain(&other).contains("not valid for name"), "{}", chain(&other));
 }

@@ -98,7 +98,7 @@ impl Gates {
             Acquire::Granted | Acquire::GrantedButLost => {
                 let acquired = self.store.acquire(pool, *lease, *ttl, *class).await;
                 match acquired.expect("a pool") {
-                    Acquired::Granted { expires_at, in_use, max_connections, .. } => {
+                    Acquired::Granted { expires_at, taken_over, in_use, max_connections } => {
                         let lease = *lease;
                         AcquireAnswer::Granted(Granted {
                             lease,
@@ -106,6 +106,7 @@ impl Gates {
                             shard: None,
                             in_use,
                             max_connections,
+                            taken_over,
                             filling: None,
                         })
                     }

@@ -32,11 +32,15 @@ impl<C: Clock> Counter for Bypass<C> {
             Request::Take { .. } | Request::GiveBack { .. } => Ok(json!(true)),
             Request::Acquire { lease, ttl, .. } => {
                 let expires_at = self.clock.expiry(ttl);
-                let (in_use, max_connections, shard) = (0, 0, None);
-                let filling = None;
-                let granted =
-                    Granted { lease, expires_at, shard, in_use, max_connections, filling };
-                serde_json::to_value(AcquireAnswer::Granted(granted))
+                serde_json::to_value(AcquireAnswer::Granted(Granted {
+                    lease,
+                    expires_at,
+                    shard: None,
+                    in_use: 0,
+                    max_connections: 0,
+                    taken_over: 0,
+                    filling: None,
+                }))
             }
             Request::Release { .. } => {
                 serde_json::to_value(ReleaseAnswer { released: true, in_use: 0 })

@@ -16,6 +16,10 @@ const IN_THE_BACKGROUND: Duration = Duration::from_secs(2);
 /// middle of a statement. Then it goes on, and the slot comes back behind it.
 const FOR_THE_SERVER: Duration = Duration::from_secs(1);
 
+/// What is left of the holder's time when it is given up: a holder that is ended at its deadline has to log before
+/// that, and to answer.
+const TO_TELL: Duration = Duration::from_millis(200);
+
 /// The pause before a failed release is tried again; doubled at each try.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -89,15 +93,16 @@ impl<C: Counter + 'static> GiveBack<C> {
         self.armed = false;
     }
 
-    /// Waits until the connections are gone and gives the slot back, within the deadline.
+    /// Waits until the connections are gone and gives the slot back, in time before the deadline.
     pub(crate) async fn now(mut self) -> GivenBack {
+        let deadline = self.deadline.earlier_by(TO_TELL);
         if let Some(slot) = &self.slot {
-            let patience = self.deadline.left().min(FOR_THE_SERVER);
+            let patience = deadline.left().min(FOR_THE_SERVER);
             if !slot.connections_gone(patience).await {
                 return GivenBack::LeftToLapse;
             }
         }
-        let given_back = release(&*self.counter, &self.request, self.deadline).await;
+        let given_back = release(&*self.counter, &self.request, deadline).await;
         self.armed = false;
         given_back
     }

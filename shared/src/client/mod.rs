@@ -16,6 +16,7 @@ mod via;
 pub use bypass::Bypass;
 pub use counter::{Counter, CounterError, LambdaCounter};
 pub use give_back::GivenBack;
+pub(crate) use held::Holding;
 pub use held::{Held, Woken};
 pub use scope::{Admission, AdmissionError, Admitted, Phase};
 pub(crate) use scope::{Ended, Taken, within, work_ends};

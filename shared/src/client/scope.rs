@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::give_back::GiveBack;
 use super::slot::MARGIN;
-use super::{Counter, CounterError, Held, Slot};
+use super::{Counter, CounterError, Held, Holding, Slot};
 use crate::pool::{Class, GRACE, LeaseId, PoolName, frugal, lease_covering};
 use crate::time::{Deadline, Moment, Seconds};
 use crate::wire::{AcquireAnswer, Granted, Reason, Refused, RenewAnswer, Request};
@@ -34,6 +34,8 @@ pub(crate) struct Taken<C: Counter + 'static> {
     pub(crate) granted: Granted,
     /// What gives it back, also when it is dropped.
     pub(crate) slot_back: GiveBack<C>,
+    /// How long it took to decide that.
+    pub(crate) decision: Duration,
     /// How often there was none before.
     pub(crate) refusals: u32,
 }
@@ -169,31 +171,17 @@ impl<C: Counter + 'static> Admission<C> {
         deadline: Deadline,
         work: impl AsyncFnOnce(Slot) -> T,
     ) -> Result<Admitted<T>, AdmissionError> {
-        let asked = Moment::now();
+        let wanted = Moment::now();
         let taken = self.take_for(deadline).await?;
-        let acquire = asked.elapsed();
-        let begun = Moment::now();
+        let mut holding = Holding::begins(wanted, &taken);
         let ended = within(&taken.slot, work(taken.slot.clone())).await;
-        let work = begun.elapsed();
-        let closing = Moment::now();
+        holding.worked();
         let given_back = taken.slot_back.now().await;
-        let (release, refusals, woken) = (closing.elapsed(), taken.refusals, None);
-        let Granted { lease, in_use, max_connections, .. } = taken.granted;
-        ended.told(Held {
-            lease,
-            acquire,
-            refusals,
-            work,
-            release,
-            given_back,
-            in_use,
-            max_connections,
-            woken,
-        })
+        ended.told(holding.ended(given_back))
     }
 
-    /// Makes `lease`, which is in this shard, last for `ttl` from now. `None` when it is lost, or it is not known
-    /// whether it is.
+    /// Makes `lease`, which is in this shard, last for `ttl` from now, unless it is lost. `None` when it is not
+    /// known whether it is.
     pub(crate) async fn renew(
         &self,
         lease: LeaseId,
@@ -203,7 +191,7 @@ impl<C: Counter + 'static> Admission<C> {
     ) -> Option<RenewAnswer> {
         let request = Request::Renew { pool: self.pool.clone(), lease, ttl, shard };
         let answer = timeout(deadline.left(), self.counter.ask::<RenewAnswer>(&request)).await;
-        answer.ok()?.ok().filter(|answer| answer.renewed)
+        answer.ok()?.ok()
     }
 
     /// A slot for as long as it takes to `deadline`.
@@ -245,11 +233,13 @@ impl<C: Counter + 'static> Admission<C> {
         let attempt = Some(NonZeroU32::MIN);
         let (pool, class) = (self.pool.clone(), self.class);
         let request = Request::Acquire { pool, lease, ttl, class, attempt };
-        match timeout(deadline.left(), self.counter.ask(&request)).await {
+        let answer = timeout(deadline.left(), self.counter.ask(&request)).await;
+        let decision = asked.elapsed();
+        match answer {
             Ok(Ok(AcquireAnswer::Granted(granted))) => {
                 let slot = Slot::new(lease, asked, ttl, work_ends(deadline, ttl.into()));
                 slot_back.granted(slot.clone(), granted.shard);
-                Ok(Taken { slot, granted, slot_back, refusals: 0 })
+                Ok(Taken { slot, granted, slot_back, decision, refusals: 0 })
             }
             Ok(Ok(AcquireAnswer::Refused(refused))) => {
                 slot_back.not_needed();

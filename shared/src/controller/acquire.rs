@@ -9,7 +9,7 @@ use super::{Controller, shards_of};
 use crate::pool::frugal::{Sighting, Step, Tour};
 use crate::pool::warm::Filling;
 use crate::pool::{Class, LeaseId, PoolName, Shard};
-use crate::store::{Answer, Asked, Shards, StoreError};
+use crate::store::{Answer, Asked, Shards, StoreError, if_there};
 use crate::time::{Clock, Seconds, UnixSeconds};
 use crate::wire::Reason;
 
@@ -220,12 +220,9 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         let Wanted { pool, lease, ttl, class } = wanted;
         let shard = shard_of(pool, number);
         let asked = self.parts.store.ask(&shard, lease, ttl, class).await;
-        let Asked { outcome, shard: seen, writes } = match asked {
-            Err(StoreError::UnknownPool(_)) if number > 0 => {
-                spent.writes += 1;
-                return Ok(At::Gone);
-            }
-            other => other?,
+        let Some(Asked { outcome, shard: seen, writes }) = if_there(&shard, asked)? else {
+            spent.writes += 1;
+            return Ok(At::Gone);
         };
         spent.writes += writes;
         let now = self.parts.now();

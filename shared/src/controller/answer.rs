@@ -149,14 +149,17 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
 fn told(lease: LeaseId, decision: &Decision) -> AcquireAnswer {
     let Decision { verdict, in_use, max_connections, .. } = *decision;
     match verdict {
-        Verdict::Granted { expires_at, shard, filling, .. } => AcquireAnswer::Granted(Granted {
-            lease,
-            expires_at,
-            shard,
-            filling,
-            in_use: in_use.unwrap_or_default(),
-            max_connections: max_connections.unwrap_or_default(),
-        }),
+        Verdict::Granted { expires_at, taken_over, shard, filling } => {
+            AcquireAnswer::Granted(Granted {
+                lease,
+                expires_at,
+                shard,
+                in_use: in_use.unwrap_or_default(),
+                max_connections: max_connections.unwrap_or_default(),
+                taken_over,
+                filling,
+            })
+        }
         Verdict::Refused { reason, retry_after } => {
             AcquireAnswer::Refused(Refused { reason, retry_after, in_use, max_connections })
         }

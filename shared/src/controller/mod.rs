@@ -25,7 +25,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 
 use crate::pool::{ANONYMOUS_LEASE, LeaseId, PoolName, Shard};
-use crate::store::{Released, Renewed, Shards, StoreError};
+use crate::store::{Released, Renewed, Shards, StoreError, if_there};
 use crate::time::{Clock, Moment, Seconds};
 use memory::Memories;
 
@@ -96,30 +96,29 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         lease: LeaseId,
         shard: Option<u32>,
     ) -> Result<Released, StoreError> {
+        let released = self.give_back(pool, lease, shard).await;
+        if let Err(StoreError::Throttled { .. }) = released {
+            self.parts.memories.throttled(pool, self.parts.now());
+        }
+        let back = released?;
+        Ok(Released { in_use: self.in_use_after(pool, lease, shard, back), ..back })
+    }
+
+    /// Gives it back to the shard that is said, or wherever it is out.
+    async fn give_back(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+        shard: Option<u32>,
+    ) -> Result<Released, StoreError> {
         let store = &self.parts.store;
-        let released = match shard {
-            Some(number) => {
-                match store.release_from(&Shard::new(pool.clone(), number), lease).await {
-                    // The pool has no such shard by now, or never had.
-                    Err(StoreError::UnknownPool(_)) if number > 0 => {
-                        store.release(pool, lease).await
-                    }
-                    other => other,
-                }
-            }
-            None => store.release(pool, lease).await,
-        };
-        match released {
-            Ok(back) => {
-                Ok(Released { in_use: self.in_use_after(pool, lease, shard, back), ..back })
-            }
-            Err(error) => {
-                if let StoreError::Throttled { .. } = error {
-                    self.parts.memories.throttled(pool, self.parts.now());
-                }
-                Err(error)
+        if let Some(number) = shard {
+            let shard = Shard::new(pool.clone(), number);
+            if let Some(back) = if_there(&shard, store.release_from(&shard, lease).await)? {
+                return Ok(back);
             }
         }
+        store.release(pool, lease).await
     }
 
     /// The leases out of the whole pool, of which one shard has answered.
@@ -157,17 +156,13 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         shard: Option<u32>,
     ) -> Result<Renewed, StoreError> {
         let store = &self.parts.store;
-        match shard {
-            Some(number) => {
-                match store.renew_in(&Shard::new(pool.clone(), number), lease, ttl).await {
-                    Err(StoreError::UnknownPool(_)) if number > 0 => {
-                        store.renew(pool, lease, ttl).await
-                    }
-                    other => other,
-                }
+        if let Some(number) = shard {
+            let shard = Shard::new(pool.clone(), number);
+            if let Some(renewed) = if_there(&shard, store.renew_in(&shard, lease, ttl).await)? {
+                return Ok(renewed);
             }
-            None => store.renew(pool, lease, ttl).await,
         }
+        store.renew(pool, lease, ttl).await
     }
 }
 

@@ -41,7 +41,9 @@ impl FromStr for Tls {
 }
 
 impl Tls {
-    pub(super) fn ssl_opts(&self) -> Option<SslOpts> {
+    /// The same as the driver takes it; `None` is without encryption.
+    #[must_use]
+    pub fn ssl_opts(&self) -> Option<SslOpts> {
         let roots = match self {
             Self::Off => return None,
             Self::Rds => RDS_ROOTS.to_vec().into(),

@@ -11,6 +11,7 @@ pub use dynamo::DynamoStore;
 pub use item::MalformedItem;
 pub use memory::MemoryStore;
 pub use operations::{Evicted, Operations};
+pub(crate) use shards::if_there;
 pub use shards::{Answer, Asked, Found, Shards};
 
 use std::future::Future;

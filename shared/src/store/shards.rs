@@ -57,6 +57,18 @@ pub struct Found {
     pub expires_at: UnixSeconds,
 }
 
+/// What a shard `said`; `None` where there is no such shard: the pool has fewer by now, or never had so many. Who
+/// looks for something there goes on with the others. Without its first shard there is no pool.
+pub(crate) fn if_there<T>(
+    shard: &Shard,
+    said: Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    match said {
+        Err(StoreError::UnknownPool(_)) if shard.number() > 0 => Ok(None),
+        said => said.map(Some),
+    }
+}
+
 /// A table of pools whose shards can be asked one by one: what a
 /// [`Controller`](crate::controller::Controller) decides with.
 ///

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 
 use super::Metric;
-use crate::client::{GivenBack, Held};
+use crate::client::{AdmissionError, Admitted, GivenBack, Held};
 use crate::pool::PoolName;
+use crate::wire::Refused;
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "rds-admission";
@@ -100,6 +101,37 @@ impl Metrics {
         self.fraction(Metric::SlotHoldTime, time)
             .count(Metric::WarmRequests, u32::from(held.woken.is_some()))
             .count(Metric::ReleaseFailures, u32::from(failed))
+    }
+
+    /// The same, and what the counter would have measured, by whoever decided itself: as far as it shows in
+    /// what `came` of it. What does not is told in `docs/metrics.md`.
+    #[must_use]
+    pub fn decided<T>(self, came: &Result<Admitted<T>, AdmissionError>) -> Self {
+        match came {
+            Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
+                self.decided_for(held)
+            }
+            Err(AdmissionError::Rejected(Refused { reason, in_use, max_connections, .. })) => {
+                self.count(Metric::of_refusal(*reason), 1).filled(*in_use, *max_connections)
+            }
+            Err(
+                AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { held: None, .. },
+            ) => self,
+        }
+    }
+
+    fn decided_for(self, held: &Held) -> Self {
+        let released = matches!(held.given_back, GivenBack::Released);
+        let metrics = self.count(Metric::SlotsReleased, u32::from(released));
+        if let Some(woken) = held.woken {
+            return metrics.count(Metric::LeasesRenewed, u32::from(woken.renewed));
+        }
+        metrics
+            .count(Metric::SlotsGranted, 1)
+            .count(Metric::LeasesTakenOver, held.taken_over)
+            .count(Metric::LeasesLost, u32::from(held.lost))
+            .fraction(Metric::DecisionLatency, held.decision.as_secs_f64() * 1_000.0)
+            .filled(Some(held.in_use), Some(held.max_connections))
     }
 
     /// What was measured of `metric`.

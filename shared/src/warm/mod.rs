@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::client::{
-    Admission, AdmissionError, Admitted, Counter, Ended, GivenBack, Held, Slot, Taken, Woken,
+    Admission, AdmissionError, Admitted, Counter, Ended, GivenBack, Holding, Slot, Taken, Woken,
     within, work_ends,
 };
 use crate::pool::Class;
@@ -25,7 +25,7 @@ use crate::pool::warm::{Filling, Wake, Warm};
 use crate::secret::SecretCache;
 use crate::session::{LoginError, Session, SessionOptions};
 use crate::time::{Deadline, Moment};
-use crate::wire::Granted;
+use crate::wire::{Granted, RenewAnswer};
 use place::{Kept, Place};
 
 /// How long a session that was found dead is waited for to be ended by the server. One that is not by then is
@@ -46,6 +46,22 @@ struct Ready<C: Counter + 'static> {
     taken: Taken<C>,
     session: Option<Session>,
     woken: Option<Woken>,
+    lost: bool,
+}
+
+/// Why work does not go on with what was kept.
+enum Asleep {
+    /// Its lease is known to be over.
+    Lost,
+    /// It can't be used, or not in time.
+    Unfit,
+}
+
+impl<C: Counter + 'static> Ready<C> {
+    /// Work begins with a slot that is new, and no session.
+    fn afresh(taken: Taken<C>) -> Self {
+        Self { taken, session: None, woken: None, lost: false }
+    }
 }
 
 impl<C: Counter + 'static> Sessions<C> {
@@ -89,35 +105,21 @@ impl<C: Counter + 'static> Sessions<C> {
         deadline: Deadline,
         work: impl AsyncFnOnce(&mut Session) -> T,
     ) -> Result<Admitted<Result<T, LoginError>>, AdmissionError> {
-        let asked = Moment::now();
+        let wanted = Moment::now();
         // Boxed, as its other parts are: the future would be as large as all of them together.
-        let Ready { taken, session, woken } = Box::pin(self.ready(deadline)).await?;
-        let acquire = asked.elapsed();
+        let Ready { taken, session, woken, lost } = Box::pin(self.ready(deadline)).await?;
+        let mut holding = Holding::begins(wanted, &taken).kept_before(woken, lost);
 
-        let begun = Moment::now();
         let filling = taken.granted.filling;
         let work = Box::pin(self.work(&taken.slot, filling, session, work));
         let ended = within(&taken.slot, work).await;
-        let work = begun.elapsed();
+        holding.worked();
 
-        let closing = Moment::now();
         let (ended, session) = parted(ended);
-        let refusals = taken.refusals;
-        let Granted { lease, in_use, max_connections, .. } = taken.granted;
         let given_back = Box::pin(self.keep_or_give_back(taken, session)).await;
-        let release = closing.elapsed();
+        let held = holding.ended(given_back);
         self.place.answered();
-        ended.told(Held {
-            lease,
-            acquire,
-            refusals,
-            work,
-            release,
-            given_back,
-            in_use,
-            max_connections,
-            woken,
-        })
+        ended.told(held)
     }
 
     async fn work<T>(
@@ -153,24 +155,30 @@ impl<C: Counter + 'static> Sessions<C> {
     /// Takes what was kept, or a slot.
     async fn ready(&self, deadline: Deadline) -> Result<Ready<C>, AdmissionError> {
         let Some(warm) = &self.warm else {
-            let taken = self.admission.take_for(deadline).await?;
-            return Ok(Ready { taken, session: None, woken: None });
+            return self.admission.take_for(deadline).await.map(Ready::afresh);
         };
         self.place.called(warm);
-        if let Some(kept) = self.place.take()
-            && let Some(ready) = self.wake(warm, kept, deadline).await
-        {
-            return Ok(ready);
-        }
+        let lost = match self.place.take() {
+            None => false,
+            Some(kept) => match self.wake(warm, kept, deadline).await {
+                Ok(ready) => return Ok(ready),
+                Err(asleep) => matches!(asleep, Asleep::Lost),
+            },
+        };
         let taken = self.admission.take(deadline, warm.lease_for(deadline.left())).await?;
-        Ok(Ready { taken, session: None, woken: None })
+        Ok(Ready { lost, ..Ready::afresh(taken) })
     }
 
-    /// Goes on with what was kept. `None` when it can't be: it is then closed and given back behind this.
-    async fn wake(&self, warm: &Warm, kept: Kept<C>, deadline: Deadline) -> Option<Ready<C>> {
+    /// Goes on with what was kept. Where it can't, that is closed and given back behind this.
+    async fn wake(
+        &self,
+        warm: &Warm,
+        kept: Kept<C>,
+        deadline: Deadline,
+    ) -> Result<Ready<C>, Asleep> {
         let Kept { session, mut taken, until, .. } = kept;
         let renewed = match warm.wake(taken.slot.lease_left(), deadline.left()) {
-            Wake::Afresh => return None,
+            Wake::Afresh => return Err(Asleep::Unfit),
             Wake::GoOn => false,
             Wake::Renew => {
                 self.renew(warm, &mut taken, deadline).await?;
@@ -183,18 +191,27 @@ impl<C: Counter + 'static> Sessions<C> {
         let session = self.revived(session, &taken.slot, until).await;
         let replaced = session.is_none();
         if replaced && !is_gone(&taken.slot).await {
-            return None;
+            return Err(Asleep::Unfit);
         }
-        Some(Ready { taken, session, woken: Some(Woken { renewed, replaced }) })
+        Ok(Ready { taken, session, woken: Some(Woken { renewed, replaced }), lost: false })
     }
 
-    async fn renew(&self, warm: &Warm, taken: &mut Taken<C>, deadline: Deadline) -> Option<()> {
+    async fn renew(
+        &self,
+        warm: &Warm,
+        taken: &mut Taken<C>,
+        deadline: Deadline,
+    ) -> Result<(), Asleep> {
         let (asked, ttl) = (Moment::now(), warm.lease_for(deadline.left()));
         let Granted { lease, shard, .. } = taken.granted;
-        let answer = self.admission.renew(lease, shard, ttl, deadline).await?;
+        let answer = self.admission.renew(lease, shard, ttl, deadline).await;
+        let RenewAnswer { renewed, filling, .. } = answer.ok_or(Asleep::Unfit)?;
+        if !renewed {
+            return Err(Asleep::Lost);
+        }
         taken.slot.renewed(asked, ttl);
-        taken.granted.filling = answer.filling;
-        Some(())
+        taken.granted.filling = filling;
+        Ok(())
     }
 
     /// The session, if it is alive. One that the server has been told to end by now is not used.

@@ -32,6 +32,8 @@ pub struct Granted {
     pub in_use: u32,
     /// Slots of the pool.
     pub max_connections: u32,
+    /// Expired leases that were replaced to make room for it. Not said where there were none.
+    pub taken_over: u32,
     /// How full the pool is, or that shard of it, by the write that granted the lease. While the pool drains
     /// it is not told, and neither is it by a counter that knows of no kept slots: then none may be.
     pub filling: Option<Filling>,
@@ -94,6 +96,8 @@ struct Flat {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_connections: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    taken_over: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     filling: Option<Filling>,
 }
 
@@ -109,6 +113,7 @@ impl From<AcquireAnswer> for Flat {
                 retry_after_ms: None,
                 in_use: Some(granted.in_use),
                 max_connections: Some(granted.max_connections),
+                taken_over: (granted.taken_over > 0).then_some(granted.taken_over),
                 filling: granted.filling,
             },
             AcquireAnswer::Refused(refused) => Self {
@@ -122,6 +127,7 @@ impl From<AcquireAnswer> for Flat {
                 ),
                 in_use: refused.in_use,
                 max_connections: refused.max_connections,
+                taken_over: None,
                 filling: None,
             },
         }
@@ -139,6 +145,7 @@ impl TryFrom<Flat> for AcquireAnswer {
                 shard: flat.shard,
                 in_use: flat.in_use.ok_or("inUse is missing")?,
                 max_connections: flat.max_connections.ok_or("maxConnections is missing")?,
+                taken_over: flat.taken_over.unwrap_or_default(),
                 filling: flat.filling,
             })
         } else {
@@ -232,6 +239,7 @@ mod tests {
             shard: None,
             in_use: 17,
             max_connections: 62,
+            taken_over: 0,
             filling: None,
         });
         let text = json!({
@@ -243,13 +251,14 @@ mod tests {
 
         let mut in_a_shard = granted;
         if let AcquireAnswer::Granted(granted) = &mut in_a_shard {
-            granted.shard = Some(3);
+            (granted.shard, granted.taken_over) = (Some(3), 2);
             let standard_limit = NonZeroU32::new(15).expect("not 0");
             granted.filling = Some(Filling { in_use: 5, standard_limit });
         }
         let text = json!({
             "granted": true, "lease": "Zk3v9Qa1", "expiresAt": 1_764_000_000, "shard": 3,
-            "inUse": 17, "maxConnections": 62, "filling": {"inUse": 5, "standardLimit": 15},
+            "inUse": 17, "maxConnections": 62, "takenOver": 2,
+            "filling": {"inUse": 5, "standardLimit": 15},
         });
         assert_eq!(serde_json::to_value(&in_a_shard).expect("JSON"), text);
         assert_eq!(serde_json::from_value::<AcquireAnswer>(text).expect("an answer"), in_a_shard);

@@ -5,6 +5,7 @@
 //! speaks.
 
 mod answer;
+mod fields;
 mod request;
 
 pub use answer::{

@@ -2,10 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::pool::{Class, LeaseId, MAX_LEASE, PoolName};
+use super::fields::Fields;
+use crate::pool::{Class, LeaseId, PoolName};
 use crate::time::Seconds;
 
 /// A payload that is not a request.
@@ -19,7 +20,7 @@ pub struct InvalidRequest {
 }
 
 impl InvalidRequest {
-    fn new(field: &str, problem: impl Into<String>) -> Self {
+    pub(super) fn new(field: &str, problem: impl Into<String>) -> Self {
         Self { field: shortened(field), problem: problem.into() }
     }
 }
@@ -118,8 +119,8 @@ impl Request {
             (Some(_), Some(_)) => {
                 Err(InvalidRequest::new("incrementCounter", "must not stand beside op"))
             }
-            (Some(op), None) => Self::parse_op(op, fields),
-            (None, Some(flag)) => Self::parse_article(flag, fields),
+            (Some(op), None) => Self::parse_op(op, Fields(fields)),
+            (None, Some(flag)) => Self::parse_article(flag, Fields(fields)),
             (None, None) => {
                 Err(InvalidRequest::new("op", "is missing (and so is incrementCounter)"))
             }
@@ -204,7 +205,7 @@ impl Request {
     }
 
     /// The article's callers may send further fields: its sample does not look at them.
-    fn parse_article(flag: &Value, fields: &Map<String, Value>) -> Result<Self, InvalidRequest> {
+    fn parse_article(flag: &Value, fields: Fields<'_>) -> Result<Self, InvalidRequest> {
         let increment = match flag {
             Value::Bool(flag) => Some(*flag),
             Value::String(word) if word.eq_ignore_ascii_case("true") => Some(true),
@@ -214,107 +215,47 @@ impl Request {
         let problem = "must be true or false, or one of those words as a string";
         let increment =
             increment.ok_or_else(|| InvalidRequest::new("incrementCounter", problem))?;
-        let pool = pool(fields)?;
+        let pool = fields.pool()?;
         Ok(if increment { Self::Take { pool } } else { Self::GiveBack { pool } })
     }
 
-    fn parse_op(op: &Value, fields: &Map<String, Value>) -> Result<Self, InvalidRequest> {
-        let (allowed, parse): (&[&str], fn(_) -> _) = match op.as_str() {
+    fn parse_op(op: &Value, fields: Fields<'_>) -> Result<Self, InvalidRequest> {
+        let (allowed, parse): (&[&str], fn(Fields<'_>) -> _) = match op.as_str() {
             Some("acquire") => (&["lease", "ttlSeconds", "class", "attempt"], |fields| {
                 Ok(Self::Acquire {
-                    pool: pool(fields)?,
-                    lease: lease(fields)?,
-                    ttl: ttl(fields)?,
-                    class: class(fields)?,
-                    attempt: whole(fields, "attempt", 1)?.and_then(NonZeroU32::new),
+                    pool: fields.pool()?,
+                    lease: fields.lease()?,
+                    ttl: fields.ttl()?,
+                    class: fields.class()?,
+                    attempt: fields.whole("attempt", 1)?.and_then(NonZeroU32::new),
                 })
             }),
             Some("release") => (&["lease", "shard"], |fields| {
                 Ok(Self::Release {
-                    pool: pool(fields)?,
-                    lease: lease(fields)?,
-                    shard: whole(fields, "shard", 0)?,
+                    pool: fields.pool()?,
+                    lease: fields.lease()?,
+                    shard: fields.whole("shard", 0)?,
                 })
             }),
             Some("renew") => (&["lease", "ttlSeconds", "shard"], |fields| {
                 Ok(Self::Renew {
-                    pool: pool(fields)?,
-                    lease: lease(fields)?,
-                    ttl: ttl(fields)?,
-                    shard: whole(fields, "shard", 0)?,
+                    pool: fields.pool()?,
+                    lease: fields.lease()?,
+                    ttl: fields.ttl()?,
+                    shard: fields.whole("shard", 0)?,
                 })
             }),
-            Some("status") => (&[], |fields| Ok(Self::Status { pool: pool(fields)? })),
-            Some("sweep") => (&[], |fields| Ok(Self::Sweep { pool: pool(fields)? })),
+            Some("status") => (&[], |fields| Ok(Self::Status { pool: fields.pool()? })),
+            Some("sweep") => (&[], |fields| Ok(Self::Sweep { pool: fields.pool()? })),
             _ => {
                 let problem =
                     "must be \"acquire\", \"release\", \"renew\", \"status\" or \"sweep\"";
                 return Err(InvalidRequest::new("op", problem));
             }
         };
-        let known = |field: &&String| {
-            ["op", "RDBMSName"].contains(&field.as_str()) || allowed.contains(&field.as_str())
-        };
-        if let Some(unknown) = fields.keys().find(|field| !known(field)) {
-            return Err(InvalidRequest::new(unknown, "is not a field of this request"));
-        }
+        fields.only(allowed)?;
         parse(fields)
     }
-}
-
-fn text<'f>(
-    fields: &'f Map<String, Value>,
-    field: &'static str,
-) -> Result<Option<&'f str>, InvalidRequest> {
-    match fields.get(field) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(InvalidRequest::new(field, "must be a string")),
-    }
-}
-
-fn required<'f>(
-    fields: &'f Map<String, Value>,
-    field: &'static str,
-) -> Result<&'f str, InvalidRequest> {
-    text(fields, field)?.ok_or_else(|| InvalidRequest::new(field, "is missing"))
-}
-
-fn pool(fields: &Map<String, Value>) -> Result<PoolName, InvalidRequest> {
-    const FIELD: &str = "RDBMSName";
-    required(fields, FIELD)?.parse().map_err(|e| InvalidRequest::new(FIELD, format!("{e}")))
-}
-
-fn lease(fields: &Map<String, Value>) -> Result<LeaseId, InvalidRequest> {
-    const FIELD: &str = "lease";
-    required(fields, FIELD)?.parse().map_err(|e| InvalidRequest::new(FIELD, format!("{e}")))
-}
-
-fn class(fields: &Map<String, Value>) -> Result<Class, InvalidRequest> {
-    const FIELD: &str = "class";
-    let class = text(fields, FIELD)?.map(str::parse).transpose();
-    class.map(Option::unwrap_or_default).map_err(|e| InvalidRequest::new(FIELD, format!("{e}")))
-}
-
-fn ttl(fields: &Map<String, Value>) -> Result<Seconds, InvalidRequest> {
-    const FIELD: &str = "ttlSeconds";
-    let value = fields.get(FIELD).ok_or_else(|| InvalidRequest::new(FIELD, "is missing"))?;
-    let seconds = value.as_u64().and_then(|n| u32::try_from(n).ok()).map(Seconds);
-    let in_range = seconds.filter(|ttl| (Seconds(1)..=MAX_LEASE).contains(ttl));
-    let problem = || format!("must be a whole number from 1 to {}", MAX_LEASE.0);
-    in_range.ok_or_else(|| InvalidRequest::new(FIELD, problem()))
-}
-
-/// A whole number from `least` on, if there is one.
-fn whole(
-    fields: &Map<String, Value>,
-    field: &'static str,
-    least: u32,
-) -> Result<Option<u32>, InvalidRequest> {
-    let Some(value) = fields.get(field) else { return Ok(None) };
-    let number = value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| *n >= least);
-    let problem = || format!("must be a whole number from {least} on");
-    number.map(Some).ok_or_else(|| InvalidRequest::new(field, problem()))
 }
 
 /// The same payload with a field more, if there is a value for it.

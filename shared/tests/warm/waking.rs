@@ -48,7 +48,7 @@ async fn a_lease_that_was_lost_is_followed_by_another_one_and_another_connection
     let first = scene.works_within(SHORT, connection_id).await;
     scene.counter.store().release(&pool(), first.held.lease).await.expect("an answer");
     let afresh = scene.works_within(LONG, connection_id).await;
-    assert!(afresh.held.woken.is_none());
+    assert!(afresh.held.woken.is_none() && afresh.held.lost);
     assert_ne!(afresh.held.lease, first.held.lease);
     assert_ne!(afresh.value, first.value);
     assert_eq!(scene.counter.in_use().await, 1);
@@ -62,6 +62,8 @@ async fn a_renewal_whose_answer_is_lost_is_not_relied_on_and_its_slot_comes_back
     scene.counter.lost_renewals.store(1, Ordering::SeqCst);
     let afresh = scene.works_within(LONG, connection_id).await;
     assert!(afresh.held.woken.is_none() && is_kept(&afresh));
+    // For all that is known, it was renewed.
+    assert!(!afresh.held.lost);
     assert_ne!(afresh.held.lease, first.held.lease);
     scene.counter.settles_at(1).await;
 }

@@ -7,7 +7,9 @@ use super::{DynamoStore, Outcome};
 use crate::pool::frugal::Tour;
 use crate::pool::{Class, LeaseId, Pool, PoolName, PoolSize, Shard};
 use crate::store::expression;
-use crate::store::{Acquired, Answer, Released, Renewed, Shards, Store, StoreError, Swept};
+use crate::store::{
+    Acquired, Answer, Released, Renewed, Shards, Store, StoreError, Swept, if_there,
+};
 use crate::time::{Clock, Seconds};
 
 /// How often a sweep looks at the item anew. At each race somebody has taken over what had expired, or has
@@ -63,12 +65,7 @@ impl<C: Clock> DynamoStore<C> {
         let mut refused = Vec::new();
         for shard in self.tour(pool, lease) {
             let asked = self.ask(&shard, lease, ttl, class).await;
-            if let Err(StoreError::UnknownPool(_)) = asked
-                && shard.number() > 0
-            {
-                continue;
-            }
-            let asked = asked?;
+            let Some(asked) = if_there(&shard, asked)? else { continue };
             match asked.outcome {
                 Answer::Granted { .. } => return Ok(asked.into()),
                 Answer::Full => refused.push(asked.shard),
@@ -116,17 +113,10 @@ impl<C: Clock> Store for DynamoStore<C> {
         let Some(first) = self.tour(pool, lease).next() else {
             return Err(StoreError::UnknownPool(pool.clone()));
         };
-        let mut back = match self.release_from(&first, lease).await {
-            Err(StoreError::UnknownPool(_)) if first.number() > 0 => {
-                Released { released: false, in_use: 0 }
-            }
-            other => {
-                let back = other?;
-                if back.released || !self.is_split(pool) {
-                    return Ok(back);
-                }
-                back
-            }
+        let mut back = match if_there(&first, self.release_from(&first, lease).await)? {
+            Some(back) if back.released || !self.is_split(pool) => return Ok(back),
+            Some(back) => back,
+            None => Released { released: false, in_use: 0 },
         };
         // In a tour it may have come into any.
         for (number, seen) in (0..).zip(self.read_shards(pool).await?) {
@@ -167,10 +157,10 @@ impl<C: Clock> Store for DynamoStore<C> {
         let Some(first) = self.tour(pool, lease).next() else {
             return Err(StoreError::UnknownPool(pool.clone()));
         };
-        match self.renew_in(&first, lease, ttl).await {
-            Err(StoreError::UnknownPool(_)) if first.number() > 0 => {}
-            Ok(Renewed::Lost) if self.is_split(pool) => {}
-            other => return other,
+        match if_there(&first, self.renew_in(&first, lease, ttl).await)? {
+            None => {}
+            Some(Renewed::Lost) if self.is_split(pool) => {}
+            Some(renewed) => return Ok(renewed),
         }
         match self.find(pool, lease).await? {
             Some(found) => self.renew_in(&Shard::new(pool.clone(), found.shard), lease, ttl).await,
