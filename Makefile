@@ -17,11 +17,17 @@ CHAOS_DIRECT := $(CHAOS_STACK) --param AdmissionVia=table --param Shards=2 -- ta
 CHAOS_WARM := $(CHAOS_STACK) --param WarmSlotSeconds=3 --param WarmBelow=1 -- target/debug/chaos \
 	--users 16 --pause 1
 
-.PHONY: demo test spike chaos model bench cold fuzz advisories up down setup build lint unit e2e page chaos-short
+.PHONY: demo screenshots test spike chaos model bench cold mysql fuzz advisories up down setup build lint unit e2e page chaos-short
 
 ## demo: the whole cloud on this machine, one GET, a flood without admission and with it, a verdict
 demo: build
 	$(LOCAL) --dir target/demo run -- local/demo.sh
+
+## screenshots: the demonstration once more; its table, its pictures and its report go into the README and docs/loadtest
+screenshots: demo
+	@local/setup.sh browser
+	$(VENV)/bin/python loadtest/tests/page/screenshots.py target/loadtest/report.html docs/loadtest
+	$(VENV)/bin/python local/readme.py target/loadtest/report.json
 
 ## test: everything that is checked
 test: setup lint unit e2e page chaos-short
@@ -50,6 +56,10 @@ bench: build
 ## cold: how large the functions are, and how long their first answers take, into docs/cold-start.md
 cold: build
 	$(LOCAL) --dir target/cold run -- $(VENV)/bin/python local/cold/measure.py --write
+
+## mysql: what a MySQL server could take differently from MariaDB, on MySQL 9.7, fetched into target/mysql
+mysql: setup
+	MYSQLD=$$(local/mysql.sh) cargo test --locked --package admin --test mysql -- --ignored
 
 ## fuzz: a million inputs for each of what takes bytes from outside
 fuzz: setup

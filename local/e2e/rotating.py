@@ -5,14 +5,14 @@ import json
 import pathlib
 import time
 import urllib.request
-from typing import Any
+from typing import Any, Callable, Iterator
 
 import pymysql
 import rotation
 from rotation import SECRET, begin, labels, step, value
-from stack import SECRETS, STACK, FunctionError, QuietStack, get
+from stack import LAMBDA, SECRETS, STACK, FunctionError, QuietStack, get
 
-ROTATE, QUERY = STACK["rotateFunction"], STACK["queryFunction"]
+ROTATE, QUERY, COUNTER = STACK["rotateFunction"], STACK["queryFunction"], STACK["counterFunction"]
 SENTENCE = "Selected 3 items from RDS MySQL table"
 
 
@@ -54,16 +54,49 @@ def forget_secrets() -> None:
         time.sleep(0.01)
 
 
-def observe(sql: str, *values: Any) -> Any:
-    """The first row of what the account that sees everything is answered."""
-    observer = STACK["observer"]
+def kill(function: str) -> None:
+    """Kills the instance of a function that is in an invocation."""
+    (busy,) = [i for i in local("instances") if (i["function"], i["state"]) == (function, "busy")]
+    local(f"instances/{busy['id']}/kill", {})
+
+
+@contextlib.contextmanager
+def observer() -> Iterator[pymysql.cursors.Cursor]:
+    """A session of the account that sees everything."""
+    account = STACK["observer"]
     with contextlib.closing(
         pymysql.connect(
-            unix_socket=observer["socket"], user=observer["user"], password=observer["password"]
+            unix_socket=account["socket"], user=account["user"], password=account["password"]
         )
     ) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+def observe(sql: str, *values: Any) -> Any:
+    """The first row of what the account that sees everything is answered."""
+    with observer() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchone()
+
+
+@contextlib.contextmanager
+def passwords_locked() -> Iterator[Callable[[], int | None]]:
+    """A statement that changes a password waits at the server; everybody can log in. Yields a function
+    that tells the number of the session that waits."""
+
+    def waiting() -> int | None:
+        row = observe(
+            "SELECT id FROM information_schema.processlist WHERE user = %s AND state LIKE %s",
+            STACK["mysql"]["adminUser"],
+            "Waiting for table%",
+        )
+        return row and row[0]
+
+    with observer() as cursor:
+        # The server ends a session that says nothing for 5 s.
+        cursor.execute("SET SESSION wait_timeout = 600")
+        cursor.execute("LOCK TABLES mysql.global_priv WRITE")
+        yield waiting
 
 
 def set_password(password: str) -> None:
@@ -93,6 +126,13 @@ def log(function: str) -> list[dict[str, Any]]:
     return sorted(map(json.loads, lines), key=lambda line: line["timestamp"])
 
 
+def set_variables(variables: dict[str, str]) -> None:
+    """Sets those of rotate, and no others, and waits until they are in force."""
+    LAMBDA.update_function_configuration(FunctionName=ROTATE, Environment={"Variables": variables})
+    waiter = LAMBDA.get_waiter("function_updated_v2")
+    waiter.wait(FunctionName=ROTATE, WaiterConfig={"Delay": 1})
+
+
 class Rotating(QuietStack):
     """A test that finds and leaves the database and the secret as they were deployed."""
 
@@ -120,6 +160,12 @@ class Rotating(QuietStack):
 
     def password(self) -> str:
         return value("AWSCURRENT")["password"]
+
+    def configure(self, **variables: str) -> None:
+        """Sets variables of rotate, until the test ends."""
+        environment = LAMBDA.get_function_configuration(FunctionName=ROTATE)["Environment"]
+        self.addCleanup(set_variables, environment["Variables"])
+        set_variables(environment["Variables"] | variables)
 
     def lines(self) -> list[dict[str, Any]]:
         """What rotate has logged since the test began."""

@@ -4,10 +4,18 @@ import json
 import unittest
 
 import rotation
-from rotating import ROTATE, SENTENCE, Rotating, forget_secrets, lets_in, reads_of_the_query, set_password
+from rotating import (
+    COUNTER,
+    SENTENCE,
+    Rotating,
+    forget_secrets,
+    lets_in,
+    log,
+    reads_of_the_query,
+    set_password,
+)
 from rotation import SECRET, STEPS, begin, labels, rotate, step, value
 from stack import (
-    LAMBDA,
     SECRETS,
     SLOTS,
     STANDARD,
@@ -18,6 +26,7 @@ from stack import (
     new_lease,
     release,
 )
+from test_3_metrics import values
 
 
 class Steps(Rotating):
@@ -77,20 +86,40 @@ class Steps(Rotating):
         self.assertEqual(get("/employees").body, SENTENCE)
 
 
-class Discretion(Rotating):
-    def configure(self, variables: dict[str, str]) -> None:
-        LAMBDA.update_function_configuration(
-            FunctionName=ROTATE, Environment={"Variables": variables}
-        )
-        waiter = LAMBDA.get_waiter("function_updated_v2")
-        waiter.wait(FunctionName=ROTATE, WaiterConfig={"Delay": 1})
+class Slots(Rotating):
+    """Whoever decides about the slots of a rotation, the pool's metrics tell of them once."""
 
+    HELD = {"SlotHoldTime"}
+    GAUGES = {"SlotsInUse", "PoolSize", "SlotUtilisation"}
+    DECIDED = {"SlotsGranted", "SlotsReleased", "DecisionLatency"} | GAUGES
+
+    def rotates(self) -> tuple[list[set[str]], list[str]]:
+        """Rotates; returns what each step measures, and what the counter was asked for meanwhile."""
+        before, asked = self.password(), len(log(COUNTER))
+        self.assert_rotated(self.begin(*STEPS), before)
+        # The schedule's are others.
+        since = [line["op"] for line in log(COUNTER)[asked:] if line["op"] != "sweep"]
+        return [set(values(line)) for line in self.lines()], since
+
+    def test_by_the_counter(self):
+        measured, asked = self.rotates()
+        self.assertEqual(measured, [set(), self.HELD, self.HELD, set()])
+        # The last two are the query's, which is asked whether all is well.
+        self.assertEqual(asked, ["acquire", "release"] * 3)
+
+    def test_by_the_table_without_the_counter(self):
+        self.configure(ADMISSION_VIA="table")
+        measured, asked = self.rotates()
+        both = self.HELD | self.DECIDED
+        self.assertEqual(measured, [set(), both, both, set()])
+        self.assertEqual(asked, ["acquire", "release"])
+        self.assertEqual({line.get("given_back") for line in self.lines()}, {None, "released"})
+
+
+class Discretion(Rotating):
     def test_no_password_is_logged_at_the_most_talkative_level(self):
         before = self.password()
-        configuration = LAMBDA.get_function_configuration(FunctionName=ROTATE)
-        variables = configuration["Environment"]["Variables"]
-        self.addCleanup(self.configure, variables)
-        self.configure({**variables, "LOG_LEVEL": "trace"})
+        self.configure(LOG_LEVEL="trace")
         token = self.begin(*STEPS)
         # What is searched for the passwords when this test ends has a lot to say.
         self.assertGreater(sum(line["level"] == "TRACE" for line in self.lines()), 100)

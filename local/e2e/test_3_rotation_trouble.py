@@ -1,21 +1,29 @@
 """The rotation of the database's password when its function crashes, and when the service is flooded."""
 
-import json
 import os
-import pathlib
-import signal
-import subprocess
-import tempfile
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 import rotation
-from rotating import QUERY, ROTATE, SENTENCE, Rotating, log, refused_logins, rule
-from rotation import STEPS, rotate, step
-from stack import STACK, STANDARD, get, item, release
+from rotating import (
+    QUERY,
+    ROTATE,
+    SENTENCE,
+    Rotating,
+    kill,
+    lets_in,
+    log,
+    observe,
+    passwords_locked,
+    refused_logins,
+    rule,
+)
+from rotation import STEPS, rotate, step, value
+from stack import STANDARD, get, in_use, item, release, until
+from tools import flood
 
-ROTATIONS = int(os.environ.get("ROTATIONS", "5"))
-LOADTEST = os.environ.get("LOADTEST", "target/debug/loadtest")
+ROTATIONS = int(os.environ.get("ROTATIONS", "20"))
 
 
 class Crashes(Rotating):
@@ -28,6 +36,9 @@ class Crashes(Rotating):
             for _ in range(kills):
                 self.assert_refused("Runtime.ExitError", name, token)
             self.assertEqual(hits(), kills)
+        self.assert_completed(token, before)
+
+    def assert_completed(self, token: str, before: str) -> None:
         # The service goes on in whatever state the crash has left.
         self.assertEqual(get("/employees").body, SENTENCE)
         # A slot that was held comes back when its lease is over: not waited for here.
@@ -52,6 +63,33 @@ class Crashes(Rotating):
     def test_set_before_it_connects(self):
         self.crash("setSecret", call="acquire", moment="granted")
 
+    def crash_at_the_statement(self, carried_out: bool) -> None:
+        """It dies logged in, with the statement that changes the password waiting at the server; which
+        then carries it out for nobody, or does not."""
+        before = self.password()
+        token = self.begin("createSecret")
+        pending = value("AWSPENDING")["password"]
+        with ThreadPoolExecutor(1) as caller:
+            with passwords_locked() as waiting:
+                refused = caller.submit(self.assert_refused, "Runtime.ExitError", "setSecret", token)
+                until(waiting)
+                session = waiting()
+                kill(ROTATE)
+                refused.result()
+                if not carried_out:
+                    observe("KILL CONNECTION %s", session)
+                    until(lambda: not waiting())
+            until(lambda: lets_in(pending) == carried_out)
+        self.assert_completed(token, before)
+        done = [line["outcome"] for line in self.lines() if line["step"] == "setSecret"]
+        self.assertEqual(done, ["done-before" if carried_out else "done"])
+
+    def test_set_logged_in_and_the_password_not_changed(self):
+        self.crash_at_the_statement(carried_out=False)
+
+    def test_set_before_the_server_has_changed_the_password(self):
+        self.crash_at_the_statement(carried_out=True)
+
     def test_set_after_the_database_has_the_password(self):
         self.crash("setSecret", call="release", moment="before")
         repeated = [line for line in self.lines() if line["step"] == "setSecret"]
@@ -59,6 +97,9 @@ class Crashes(Rotating):
 
     def test_set_twice(self):
         self.crash("setSecret", kills=2, call="release", moment="after")
+
+    def test_test_before_it_connects(self):
+        self.crash("testSecret", call="acquire", moment="granted")
 
     def test_test_with_the_connection_closed_and_the_slot_held(self):
         self.crash("testSecret", call="release", moment="before")
@@ -105,55 +146,32 @@ class Crashes(Rotating):
 
 
 class Flood(Rotating):
-    def flood(self, folder: pathlib.Path) -> subprocess.Popen[bytes]:
-        """A load test that goes on until it is interrupted."""
-        flood = subprocess.Popen(
-            [LOADTEST, "--host", STACK["apiUrl"], "--users", "120", "--duration", "3000", "--out", folder],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self.addCleanup(flood.wait)
-        self.addCleanup(flood.kill)
-        return flood
-
     def test_rotations_in_a_row_break_no_request_and_lose_no_slot(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        folder = pathlib.Path(temporary.name)
-        flood = self.flood(folder)
-        # As good as full: the last slots are free for a moment.
-        while int(item()["InUse"]["N"]) < STANDARD - 10:
-            self.assertIsNone(flood.poll(), "the flood fills the pool")
-            time.sleep(0.01)
-        refused, requests = refused_logins(), len(log(QUERY))
-        versions, retried, begun = set(), 0, time.monotonic()
-        for _ in range(ROTATIONS):
-            retried += len(rotate(tries=5))
-            versions.add(rotation.labelled("AWSCURRENT"))
-            self.passwords.append(self.password())
-        took = time.monotonic() - begun
-        refused = refused_logins() - refused
-        self.assertEqual(len(versions), ROTATIONS)
-        self.assertIsNone(flood.poll(), "the flood has outlasted the rotations")
-        flood.send_signal(signal.SIGINT)
-        flood.wait(timeout=90)
-        report = json.loads((folder / "report.json").read_text())
-        (run,) = report["runs"]
+        versions, retried = set(), 0
+        # It judges what it was answered, and that nothing but this test has ended it.
+        with flood() as run:
+            # As good as full: the last slots are free for a moment.
+            until(lambda: in_use(item()) >= STANDARD - 10)
+            refused, requests, begun = refused_logins(), len(log(QUERY)), time.monotonic()
+            for _ in range(ROTATIONS):
+                retried += len(rotate(tries=5))
+                versions.add(rotation.labelled("AWSCURRENT"))
+                self.passwords.append(self.password())
+            took = time.monotonic() - begun
+            refused = refused_logins() - refused
         print(
             f"{ROTATIONS} rotations in {took:.0f} s, {retried} tried again; "
             f"{refused} logins with a password that was no longer right; "
             f"{run['admitted']['count']} admitted, {run['rejected']['count']} rejected, "
             f"{run['broken']['count']} broken"
         )
+        self.assertEqual(len(versions), ROTATIONS)
         self.assertGreater(refused, ROTATIONS, "the queries have met the rotations")
         self.assertEqual(run["broken"]["count"], 0, run["broken"])
         self.assertGreater(run["admitted"]["count"], 0)
         self.assertGreater(run["rejected"]["count"], 0)
         # Given back, not only over: a lease of the query lasts 25 seconds.
-        deadline = time.monotonic() + 10
-        while item()["InUse"] != {"N": "0"}:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.1)
+        until(lambda: in_use(item()) == 0, 10)
         unreturned = [
             line
             for line in log(QUERY)[requests:] + self.lines()

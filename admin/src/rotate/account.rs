@@ -146,6 +146,71 @@ mod tests {
         assert!(!format!("{statement:?}").contains("it"), "{statement:?}");
     }
 
+    /// A server by its version, as its comments have it: 50744 is 5.7.44, 101114 is 10.11.14.
+    #[derive(Debug, Clone, Copy)]
+    enum Server {
+        MySql(u32),
+        MariaDb(u32),
+    }
+
+    impl Server {
+        /// Whether it reads what a comment holds that begins with `mark` and a version
+        /// (<https://dev.mysql.com/doc/refman/8.4/en/comments.html>,
+        /// <https://mariadb.com/kb/en/comment-syntax/>).
+        fn reads(self, mark: &str, version: u32) -> bool {
+            match (self, mark) {
+                // What MySQL has had since it went ways of its own.
+                (Self::MariaDb(_), "!") if (50_700..=99_999).contains(&version) => false,
+                (Self::MySql(own), "!") | (Self::MariaDb(own), "!" | "M!") => version <= own,
+                _ => false,
+            }
+        }
+
+        /// What is left of a text when its comments have been read, or left out.
+        fn sees(self, sql: &str) -> String {
+            let (mut seen, mut rest) = (String::new(), sql);
+            while let Some(first) = rest.chars().next() {
+                if first == '\'' {
+                    // A doubled quote ends one string and begins another, which comes to the same.
+                    let end = rest[1..].find('\'').expect("a string ends") + 2;
+                    seen.push_str(&rest[..end]);
+                    rest = &rest[end..];
+                } else if let Some(comment) = rest.strip_prefix("/*") {
+                    let marked = comment.trim_start_matches(['M', '!']);
+                    let mark = &comment[..comment.len() - marked.len()];
+                    let code = marked.trim_start_matches(|c: char| c.is_ascii_digit());
+                    let version = marked[..marked.len() - code.len()].parse().unwrap_or(0);
+                    rest = if self.reads(mark, version) {
+                        code
+                    } else {
+                        &comment[comment.find("*/").expect("a comment ends") + 2..]
+                    };
+                } else if let Some(after) = rest.strip_prefix("*/") {
+                    rest = after;
+                } else {
+                    seen.push(first);
+                    rest = &rest[first.len_utf8()..];
+                }
+            }
+            seen.split_whitespace().collect::<Vec<_>>().join(" ")
+        }
+    }
+
+    #[test]
+    fn each_server_sees_its_own_statement_and_nothing_of_the_others() {
+        use Server::{MariaDb, MySql};
+        let statement = statement(&"it's */ /*!50000 mine".to_owned().into());
+        let password = "'it''s */ /*!50000 mine'";
+        for server in [MySql(50_708), MySql(50_744), MySql(80_046), MySql(80_400), MySql(90_704)] {
+            let seen = format!("ALTER USER USER() IDENTIFIED BY {password}");
+            assert_eq!(server.sees(statement.expose_secret()), seen, "{server:?}");
+        }
+        for server in [100_101, 100_339, 100_525, 101_114, 110_408, 120_002].map(MariaDb) {
+            let seen = format!("SET PASSWORD = PASSWORD( {password} )");
+            assert_eq!(server.sees(statement.expose_secret()), seen, "{server:?}");
+        }
+    }
+
     #[test]
     fn what_the_server_says_of_the_statement_is_not_repeated() {
         let said = |source| without_the_statement(SessionError::Statement { source });

@@ -1,12 +1,12 @@
 //! `rotate` behind the Lambda Runtime API.
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use rds_admission::client::{AdmissionError, Counter, GivenBack, Held};
+use rds_admission::client::{Counter, GivenBack, Held};
 use rds_admission::telemetry::chain;
 use rds_admission::time::Deadline;
 use serde_json::Value;
 
-use super::{Event, Outcome, RotateError, Rotation};
+use super::{Event, Outcome, Rotation};
 
 /// Serves invocations until Lambda ends the instance.
 ///
@@ -47,12 +47,9 @@ fn diagnostic(error_type: &str, error_message: String) -> Diagnostic {
     Diagnostic { error_type: error_type.to_owned(), error_message }
 }
 
-fn log(request_id: &str, event: &Event, Outcome { result, held }: &Outcome) {
-    let held = match result {
-        Err(RotateError::Admission(AdmissionError::OutOfTime { held, .. })) => held,
-        _ => held,
-    }
-    .as_ref();
+fn log(request_id: &str, event: &Event, outcome: &Outcome) {
+    let metrics = outcome.metrics.as_ref().map(tracing::field::display);
+    let held = outcome.held();
     let lease = held.map(|held| held.lease.as_str());
     let given_back = held.map(|held| held.given_back.as_str());
     let release_failure = match held {
@@ -60,7 +57,7 @@ fn log(request_id: &str, event: &Event, Outcome { result, held }: &Outcome) {
         _ => None,
     };
     let (step, version) = (event.step.as_str(), event.token.as_str());
-    match result {
+    match &outcome.result {
         Ok(done) => {
             let outcome = done.as_str();
             tracing::info!(
@@ -71,6 +68,7 @@ fn log(request_id: &str, event: &Event, Outcome { result, held }: &Outcome) {
                 lease,
                 given_back,
                 release_failure,
+                metrics,
                 "rotate"
             );
         }
@@ -85,6 +83,7 @@ fn log(request_id: &str, event: &Event, Outcome { result, held }: &Outcome) {
                 lease,
                 given_back,
                 release_failure,
+                metrics,
                 "rotate"
             );
         }

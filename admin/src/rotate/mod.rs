@@ -14,6 +14,7 @@ mod account;
 mod document;
 mod event;
 pub mod lambda;
+mod measured;
 mod vault;
 mod versions;
 
@@ -25,9 +26,11 @@ pub use versions::{NotRotatable, Stage, Versions};
 
 use std::time::Duration;
 
+use measured::measured;
 use rds_admission::client::{Admission, AdmissionError, Admitted, Counter, Held, Slot};
 use rds_admission::pool::{Class, PoolName};
 use rds_admission::session::SessionOptions;
+use rds_admission::telemetry::Metrics;
 use rds_admission::time::Deadline;
 use rds_admission::wire::Reason;
 use thiserror::Error;
@@ -117,13 +120,26 @@ impl RotateError {
 pub struct Outcome {
     /// The result.
     pub result: Result<Done, RotateError>,
-    /// How the slot was held.
-    pub held: Option<Held>,
+    /// How the slot was held. A step that ran out of time has it in its result.
+    held: Option<Held>,
+    /// What was measured, if it wanted one.
+    metrics: Option<Metrics>,
+}
+
+impl Outcome {
+    /// How the slot was held, if the step took one.
+    #[must_use]
+    pub fn held(&self) -> Option<&Held> {
+        match &self.result {
+            Err(RotateError::Admission(AdmissionError::OutOfTime { held, .. })) => held.as_ref(),
+            _ => self.held.as_ref(),
+        }
+    }
 }
 
 impl From<Result<Done, RotateError>> for Outcome {
     fn from(result: Result<Done, RotateError>) -> Self {
-        Self { result, held: None }
+        Self { result, held: None, metrics: None }
     }
 }
 
@@ -169,15 +185,19 @@ impl<C: Counter + 'static> Rotation<C> {
         work: impl AsyncFn(Slot) -> Result<Done, RotateError>,
     ) -> Outcome {
         loop {
-            let pause = match self.admission.with_slot(deadline, &work).await {
-                Ok(Admitted { value, held }) => return Outcome { result: value, held: Some(held) },
+            let came = self.admission.with_slot(deadline, &work).await;
+            let metrics = Some(measured(self.admission.pool(), &came, self.admission.decides()));
+            let pause = match came {
+                Ok(Admitted { value: result, held }) => {
+                    return Outcome { result, held: Some(held), metrics };
+                }
                 Err(AdmissionError::Rejected(refused))
                     if refused.reason == Reason::Throttled
                         && deadline.left() > refused.retry_after + ENOUGH =>
                 {
                     refused.retry_after
                 }
-                Err(error) => return Err(error.into()).into(),
+                Err(error) => return Outcome { metrics, ..Err(error.into()).into() },
             };
             tokio::time::sleep(pause).await;
         }

@@ -1,5 +1,6 @@
 //! A password that is changed under a warm instance: what is kept, what is read, and what is tried.
 
+mod room;
 mod vault;
 
 use std::sync::Arc;
@@ -8,10 +9,13 @@ use std::time::Duration;
 use local::{MariaDb, MariaDbOptions};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use rds_admission::client::Slot;
+use rds_admission::client::{Admission, Admitted, GivenBack, Slot};
+use rds_admission::pool::warm::Warm;
 use rds_admission::secret::{Credentials, SecretCache, SecretError};
 use rds_admission::session::{LoginError, Session, SessionOptions, Tls};
-use rds_admission::time::Deadline;
+use rds_admission::time::{Deadline, Seconds};
+use rds_admission::warm::Sessions;
+use room::Room;
 use serde_json::{Value, json};
 use vault::{Pending, Vault, Versions};
 
@@ -115,6 +119,10 @@ async fn what_was_kept_is_kept_on_when_it_cant_be_read() {
     assert!(has(&kept(&cache).await, "one"));
 }
 
+fn options() -> SessionOptions {
+    SessionOptions { tls: Tls::Off, ..SessionOptions::default() }
+}
+
 /// A server, and a secret that leads to it.
 struct Database {
     mariadb: MariaDb,
@@ -142,9 +150,15 @@ impl Database {
 
     async fn log_in(&self, cache: &SecretCache) -> Result<(), LoginError> {
         let slot = Slot::outside_the_pool(Deadline::within(Duration::from_secs(30)));
-        let options = SessionOptions { tls: Tls::Off, ..SessionOptions::default() };
-        Session::log_in(&slot, &options, cache).await?.close().await;
+        Session::log_in(&slot, &options(), cache).await?.close().await;
         Ok(())
+    }
+
+    /// Does what only an administrator may.
+    async fn administer(&self, sql: &str) {
+        let mut observer = Conn::new(self.mariadb.observer_opts()).await.expect("an observer");
+        observer.query_drop(sql).await.expect("done");
+        observer.disconnect().await.expect("disconnected");
     }
 
     /// How many logins the server has refused.
@@ -202,4 +216,55 @@ async fn a_password_that_is_wrong_for_good_is_tried_once_and_given_up() {
     let right = Versions { current: Some(database.right()), pending: Pending::No };
     database.vault.hold(right);
     database.log_in(&cache).await.expect("a session");
+}
+
+/// An instance with slots that it may keep, and the connections that its requests run in.
+struct Instance(Sessions<Room>);
+
+impl Instance {
+    fn of(database: &Database) -> Self {
+        let admission = Admission::new(Room, "Prod_MySQL".parse().expect("a name"));
+        let warm = Warm::new(Seconds(20), Warm::BELOW).expect("a time");
+        Self(Sessions::new(admission, database.vault.cache(), options()).keeping(warm))
+    }
+
+    async fn connection(&self) -> Admitted<u64> {
+        let deadline = Deadline::within(Duration::from_secs(10));
+        let id = async |session: &mut Session| session.query_first("SELECT CONNECTION_ID()").await;
+        let Admitted { value, held } = self.0.with_session(deadline, id).await.expect("a slot");
+        let value = value.expect("a session").expect("an answer").expect("a row");
+        Admitted { value, held }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_kept_goes_on_and_the_login_after_it_has_the_new_password() {
+    let database = Database::start().await;
+    let vault = &database.vault;
+    let old = database.right();
+    vault.hold(Versions { current: Some(old.clone()), pending: Pending::No });
+    let instance = Instance::of(&database);
+    instance.connection().await;
+    let kept = instance.connection().await;
+    assert!(matches!(kept.held.given_back, GivenBack::Kept), "{:?}", kept.held);
+    assert_eq!(vault.reads(), [CURRENT]);
+
+    let user = database.mariadb.admin().user();
+    database.administer(&format!("ALTER USER '{user}'@'%' IDENTIFIED BY 'new'")).await;
+    let pending = Pending::Value(database.secret("new"));
+    vault.hold(Versions { current: Some(old), pending });
+    let goes_on = instance.connection().await;
+    assert_eq!(goes_on.value, kept.value);
+    assert!(vault.reads().is_empty());
+
+    database.administer(&format!("KILL CONNECTION {}", kept.value)).await;
+    let replaced = instance.connection().await;
+    assert_ne!(replaced.value, kept.value);
+    assert!(replaced.held.woken.is_some_and(|woken| woken.replaced), "{:?}", replaced.held);
+    assert_eq!(vault.reads(), [CURRENT, PENDING]);
+
+    // By now it is the current one: nothing is to be read.
+    vault.hold(Versions { current: Some(database.secret("new")), pending: Pending::No });
+    assert_eq!(instance.connection().await.value, replaced.value);
+    assert!(vault.reads().is_empty());
 }

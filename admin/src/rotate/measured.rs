@@ -1,0 +1,147 @@
+//! What a step of a rotation measures of its slot.
+
+use rds_admission::client::{AdmissionError, Admitted};
+use rds_admission::pool::PoolName;
+use rds_admission::telemetry::{Metric, Metrics};
+
+use super::{AccountError, Done, RotateError};
+
+/// What became of a step that wanted a slot.
+type Came = Result<Admitted<Result<Done, RotateError>>, AdmissionError>;
+
+/// What a step measures under `pool`. Who `decides` itself counts its decisions too, which otherwise stand in
+/// the counter's log.
+pub(super) fn measured(pool: &PoolName, came: &Came, decides: bool) -> Metrics {
+    let metrics = Metrics::new(pool.clone())
+        .count(Metric::TooManyConnections, u32::from(is_too_many_connections(came)));
+    let metrics = if decides { metrics.decided(came) } else { metrics };
+    match came {
+        Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
+            metrics.held(held)
+        }
+        Err(AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { held: None, .. }) => {
+            metrics.count(Metric::AdmissionUnavailable, 1)
+        }
+        // Whoever decided has counted it.
+        Err(AdmissionError::Rejected(_)) => metrics,
+    }
+}
+
+fn is_too_many_connections(came: &Came) -> bool {
+    matches!(came, Ok(Admitted { value: Err(RotateError::Account(AccountError::Login(error))), .. })
+        if error.is_too_many_connections())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mysql_async::{Error, ServerError};
+    use rds_admission::client::{CounterError, GivenBack, Held, Phase};
+    use rds_admission::session::SessionError;
+    use rds_admission::wire::{Reason, Refused};
+
+    use super::*;
+
+    const TIME: (&str, f64) = ("SlotHoldTime", 40.0);
+    const GRANTED: [(&str, f64); 6] = [
+        ("SlotsGranted", 1.0),
+        ("LeasesTakenOver", 2.0),
+        ("DecisionLatency", 20.0),
+        ("SlotsInUse", 31.0),
+        ("PoolSize", 62.0),
+        ("SlotUtilisation", 50.0),
+    ];
+
+    fn held(given_back: GivenBack) -> Held {
+        Held {
+            lease: "Zk3v9Qa1".parse().expect("an id"),
+            acquire: Duration::from_millis(25),
+            decision: Duration::from_millis(20),
+            refusals: 0,
+            work: Duration::from_millis(30),
+            release: Duration::from_millis(10),
+            given_back,
+            in_use: 31,
+            max_connections: 62,
+            taken_over: 2,
+            woken: None,
+            lost: false,
+        }
+    }
+
+    fn under_a_slot(
+        value: Result<Done, RotateError>,
+        given_back: GivenBack,
+    ) -> Admitted<Result<Done, RotateError>> {
+        Admitted { value, held: held(given_back) }
+    }
+
+    fn refused_with(code: u16) -> RotateError {
+        let said = ServerError { code, message: String::new(), state: "08004".to_owned() };
+        let session = SessionError::Connect { source: Error::Server(said) };
+        AccountError::Login(session).into()
+    }
+
+    /// What is measured, by names, in the list's order.
+    fn of(came: &Came, decides: bool) -> Vec<(&'static str, f64)> {
+        let metrics = measured(&"Prod_MySQL".parse().expect("a name"), came, decides);
+        let value = |metric: &Metric| Some((metric.name(), metrics.get(*metric)?));
+        Metric::ALL.iter().filter_map(value).collect()
+    }
+
+    /// The same, in any order.
+    fn sorted(mut metrics: Vec<(&'static str, f64)>) -> Vec<(&'static str, f64)> {
+        metrics.sort_by_key(|(name, _)| *name);
+        metrics
+    }
+
+    #[test]
+    fn a_slot_is_held_from_its_grant_until_it_is_back() {
+        assert_eq!(of(&Ok(under_a_slot(Ok(Done::Now), GivenBack::Released)), false), [TIME]);
+        let failed = [TIME, ("ReleaseFailures", 1.0)];
+        for result in [Ok(Done::Before), Err(RotateError::NobodyLetIn)] {
+            assert_eq!(of(&Ok(under_a_slot(result, GivenBack::Failed(None))), false), failed);
+        }
+        let held = Some(held(GivenBack::Failed(None)));
+        let late = AdmissionError::OutOfTime { phase: Phase::Work, held };
+        assert_eq!(of(&Err(late), false), failed);
+    }
+
+    #[test]
+    fn the_servers_own_refusal_is_counted() {
+        let full = Ok(under_a_slot(Err(refused_with(1040)), GivenBack::Released));
+        assert_eq!(of(&full, false), [TIME, ("TooManyConnections", 1.0)]);
+        let denied = Ok(under_a_slot(Err(refused_with(1045)), GivenBack::Released));
+        assert_eq!(of(&denied, false), [TIME]);
+    }
+
+    #[test]
+    fn a_refusal_is_the_deciders_and_silence_is_ours() {
+        let refused = || Refused {
+            reason: Reason::Full,
+            retry_after: Duration::from_secs(1),
+            in_use: Some(31),
+            max_connections: Some(62),
+        };
+        assert_eq!(of(&Err(AdmissionError::Rejected(refused())), false), []);
+        let here = of(&Err(AdmissionError::Rejected(refused())), true);
+        assert_eq!(here, [&[("RejectedFull", 1.0)], &GRANTED[3..]].concat());
+        for decides in [false, true] {
+            let source = CounterError::Throttled { source: "Rate Exceeded".into() };
+            let late = AdmissionError::OutOfTime { phase: Phase::Acquire, held: None };
+            for silence in [AdmissionError::Unavailable { source }, late] {
+                assert_eq!(of(&Err(silence), decides), [("AdmissionUnavailable", 1.0)]);
+            }
+        }
+    }
+
+    #[test]
+    fn who_decides_itself_measures_what_the_counter_would_have() {
+        let here = |given_back| sorted(of(&Ok(under_a_slot(Ok(Done::Now), given_back)), true));
+        let released = [&GRANTED[..], &[("SlotsReleased", 1.0), TIME]].concat();
+        assert_eq!(here(GivenBack::Released), sorted(released));
+        let lapses = [&GRANTED[..], &[TIME]].concat();
+        assert_eq!(here(GivenBack::LeftToLapse), sorted(lapses));
+    }
+}

@@ -1,0 +1,259 @@
+//! What the other tests show on MariaDB, as far as a MySQL server could take it differently: the login, the
+//! limits, a session that is kept, the change of a password, `init`.
+//!
+//! `make mysql` fetches a server and runs these; the variable `MYSQLD` names it.
+
+mod server;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use admin::init::Database;
+use admin::rotate::Account;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Credentials as Keys, Region};
+use axum::routing::post;
+use axum::{Json, Router};
+use mysql_async::prelude::Queryable;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rds_admission::client::{Admission, Admitted, GivenBack, Slot};
+use rds_admission::controller::Controller;
+use rds_admission::pool::warm::Warm;
+use rds_admission::pool::{PoolName, PoolSize};
+use rds_admission::secret::{Credentials, SecretCache};
+use rds_admission::session::{Session, SessionError, SessionOptions, Tls};
+use rds_admission::store::{MemoryStore, Store};
+use rds_admission::time::{Deadline, Seconds, SystemClock};
+use rds_admission::warm::Sessions;
+use serde_json::json;
+use server::{MAX_CONNECTIONS, MySql};
+use tokio::net::TcpListener;
+
+fn slot(seconds: u64) -> Slot {
+    Slot::outside_the_pool(Deadline::within(Duration::from_secs(seconds)))
+}
+
+fn with(credentials: &Credentials, password: &str) -> Credentials {
+    Credentials { password: password.to_owned().into(), ..credentials.clone() }
+}
+
+/// The secret that leads to a server, at a Secrets Manager that knows no other.
+async fn secret(mysql: &MySql) -> SecretCache {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    let answer = Json(json!({"Name": "the secret", "SecretString": mysql.secret().to_string()}));
+    let routes = Router::new().route("/", post(async move || answer));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Keys::new("test", "test", None, None, "test"))
+        .endpoint_url(endpoint)
+        .build();
+    SecretCache::new(Client::from_conf(config), "the secret")
+}
+
+async fn asked<T>(session: &mut Session, sql: &str) -> T
+where
+    T: mysql_async::prelude::FromRow + Send + 'static,
+{
+    session.query_first(sql).await.expect("an answer").expect("a row")
+}
+
+#[tokio::test]
+#[ignore = "needs MySQL: make mysql"]
+async fn logging_in_takes_tls_and_the_password_by_mysqls_own_method() {
+    let mysql = MySql::start().await;
+    let (right, options) = (mysql.credentials(), mysql.options());
+    let mut observer = mysql.observer().await;
+    let plugin = "SELECT plugin FROM mysql.user WHERE user = 'admin'";
+    let plugin: Option<String> = observer.query_first(plugin).await.expect("an answer");
+    assert_eq!(plugin.as_deref(), Some("caching_sha2_password"));
+
+    // A wrong password and a right one are first told to the server itself, which has nothing to compare
+    // with; then by what it has remembered; and after that is gone, as at first.
+    for _ in 0..2 {
+        let denied = Session::open(&slot(30), &options, &with(&right, "wrong")).await;
+        assert!(denied.as_ref().is_err_and(SessionError::is_access_denied), "{denied:?}");
+        for _ in 0..2 {
+            let mut session = Session::open(&slot(30), &options, &right).await.expect("a session");
+            let cipher = "SHOW SESSION STATUS LIKE 'Ssl_cipher'";
+            let (_, cipher): (String, String) = asked(&mut session, cipher).await;
+            assert!(!cipher.is_empty());
+            session.close().await;
+        }
+        observer.query_drop("FLUSH PRIVILEGES").await.expect("done");
+    }
+
+    for tls in [Tls::Off, Tls::Rds] {
+        let options = SessionOptions { tls, ..options.clone() };
+        let refused = Session::open(&slot(30), &options, &right).await;
+        assert!(matches!(refused, Err(SessionError::Connect { .. })), "{refused:?}");
+    }
+    mysql.is_left_alone().await;
+}
+
+#[tokio::test]
+#[ignore = "needs MySQL: make mysql"]
+async fn a_session_is_limited_and_the_server_ends_it() {
+    let mysql = MySql::start().await;
+    let options = SessionOptions { idle: Seconds(1), ..mysql.options() };
+    let mut session =
+        Session::open(&slot(6), &options, &mysql.credentials()).await.expect("a session");
+    let limits = "SELECT @@wait_timeout, @@net_read_timeout, @@net_write_timeout, \
+         @@innodb_lock_wait_timeout, @@max_execution_time";
+    let (idle, read, write, lock, statement): (u32, u32, u32, u32, u32) =
+        asked(&mut session, limits).await;
+    assert_eq!((idle, read, write, lock), (1, 1, 1, statement / 1_000));
+    // Twice the idle limit before the end of the lease, which is six seconds less the login.
+    assert!((2_000..=4_000).contains(&statement), "{statement}");
+
+    let begun = Instant::now();
+    let endless = "SELECT COUNT(*) FROM information_schema.collations a, \
+         information_schema.collations b, information_schema.collations c, \
+         information_schema.collations d";
+    let ended = session.query_first::<u64>(endless).await;
+    assert!(matches!(ended, Err(SessionError::StatementLimit { .. })), "{ended:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    // The holder still has its end of the connection, as a frozen one would.
+    mysql.is_left_alone().await;
+    drop(session);
+}
+
+#[tokio::test]
+#[ignore = "needs MySQL: make mysql"]
+async fn a_full_server_says_so() {
+    let mysql = MySql::start().await;
+    let (slot, right) = (slot(120), mysql.credentials());
+    // The first one is to outlast the last one's login.
+    let options = SessionOptions { idle: Seconds(50), ..mysql.options() };
+    let mut sessions = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        sessions.push(Session::open(&slot, &options, &right).await.expect("a session"));
+    }
+    let full = Session::open(&slot, &options, &right).await;
+    assert!(full.as_ref().is_err_and(SessionError::is_too_many_connections), "{full:?}");
+}
+
+/// Every setting of a session but those that tell the time, the connection, or the time that is left.
+async fn settings(session: &mut Session) -> BTreeMap<String, String> {
+    let all =
+        session.run(async |conn| conn.query::<(String, String), _>("SHOW SESSION VARIABLES").await);
+    let mut all: BTreeMap<_, _> = all.await.expect("an answer").into_iter().collect();
+    for own in [
+        "timestamp",
+        "pseudo_thread_id",
+        "rand_seed1",
+        "rand_seed2",
+        "max_execution_time",
+        "innodb_lock_wait_timeout",
+        "statement_id",
+    ] {
+        all.remove(own);
+    }
+    all
+}
+
+#[tokio::test]
+#[ignore = "needs MySQL: make mysql"]
+async fn a_session_that_was_kept_is_as_one_that_is_new() {
+    let mysql = MySql::start().await;
+    let pool: PoolName = "Prod_MySQL".parse().expect("a name");
+    let store = MemoryStore::new(SystemClock);
+    let size = PoolSize::divide(MAX_CONNECTIONS, 4, 2).expect("a size");
+    store.define(&pool, size).await.expect("a pool");
+    let counter = Controller::new(store, SystemClock, StdRng::seed_from_u64(0));
+    let warm = Warm::new(Seconds(20), Warm::BELOW).expect("a time");
+    let sessions =
+        Sessions::new(Admission::new(counter, pool), secret(&mysql).await, mysql.options());
+    let sessions = sessions.keeping(warm);
+    let deadline = || Deadline::within(Duration::from_secs(10));
+    let id = "SELECT CONNECTION_ID()";
+
+    // One that is not kept, since nothing came before it.
+    let new = sessions.with_session(deadline(), settings).await.expect("a slot");
+    mysql.is_left_alone().await;
+    let dirtied = sessions
+        .with_session(deadline(), async |session| {
+            for sql in [
+                "SET @mine = 'secret'",
+                "CREATE TEMPORARY TABLE mine (n INT)",
+                "PREPARE mine FROM 'SELECT 1'",
+                "SELECT GET_LOCK('mine', 0)",
+                "SET SESSION sql_mode = 'ANSI_QUOTES', time_zone = '+05:00', autocommit = 0, \
+                 sql_select_limit = 1, foreign_key_checks = 0, wait_timeout = 28800, \
+                 transaction_isolation = 'SERIALIZABLE', lc_time_names = 'de_DE'",
+                "SET NAMES latin1",
+                "START TRANSACTION",
+            ] {
+                let ran = session.run(async |conn| conn.query_drop(sql).await).await;
+                ran.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+            }
+            asked::<u64>(session, id).await
+        })
+        .await
+        .expect("a slot");
+    let Admitted { value, held } = dirtied;
+    assert!(matches!(held.given_back, GivenBack::Kept), "{held:?}");
+    let dirtied = value.expect("a session");
+
+    let clean = sessions
+        .with_session(deadline(), async |session| {
+            assert_eq!(asked::<u64>(session, id).await, dirtied);
+            assert_eq!(asked::<Option<String>>(session, "SELECT @mine").await, None);
+            for gone in ["SELECT * FROM mine", "EXECUTE mine"] {
+                assert!(session.query_first::<u8>(gone).await.is_err(), "{gone}");
+            }
+            settings(session).await
+        })
+        .await
+        .expect("a slot");
+    let (new, clean) = (new.value.expect("a session"), clean.value.expect("a session"));
+    let differ: Vec<_> =
+        clean.iter().filter(|(name, value)| new.get(*name) != Some(value)).collect();
+    assert!(differ.is_empty(), "{differ:?}");
+    assert_eq!(clean.len(), new.len());
+}
+
+#[tokio::test]
+#[ignore = "needs MySQL: make mysql"]
+async fn a_password_is_changed_by_its_owner_whatever_it_holds() {
+    let mysql = MySql::start().await;
+    let (slot, options) = (slot(60), mysql.options());
+    let account = Account::new(&slot, &options);
+    let first = mysql.credentials();
+    let mut now = first.clone();
+    for password in ["plain", "it's", r"back\", r"\'; --", "*/ ) /* `", "\"\n\t%", "é🙂", "''"] {
+        let then = with(&now, password);
+        assert!(!account.lets_in(&then).await.expect("an answer"), "{password:?} is new");
+        assert!(account.change(&now, &then.password).await.expect("an answer"), "{password:?}");
+        assert!(account.lets_in(&then).await.expect("an answer"), "{password:?} lets in");
+        assert!(!account.lets_in(&now).await.expect("an answer"), "the one before does not");
+        account.works(&then).await.expect("it works");
+        now = then;
+    }
+    assert!(!account.change(&first, &"another".to_owned().into()).await.expect("an answer"));
+    let mut observer = mysql.observer().await;
+    let plugin = "SELECT plugin FROM mysql.user WHERE user = 'admin'";
+    let plugin: Option<String> = observer.query_first(plugin).await.expect("an answer");
+    assert_eq!(plugin.as_deref(), Some("caching_sha2_password"), "the method stays");
+}
+
+#[tokio::test]
+#[ignore = "needs MySQL: make mysql"]
+async fn init_makes_the_table_and_reads_the_settings() {
+    let mysql = MySql::start().await;
+    let database = Database::new(secret(&mysql).await, mysql.options());
+    for _ in 0..2 {
+        let deadline = Deadline::within(Duration::from_secs(30));
+        let settings = database.prepare(deadline, true).await.expect("prepared");
+        assert_eq!(settings.max_connections, MAX_CONNECTIONS);
+        assert_eq!(settings.warning(), None);
+    }
+    let mut session =
+        Session::open(&slot(30), &mysql.options(), &mysql.credentials()).await.expect("a session");
+    assert_eq!(asked::<u64>(&mut session, "SELECT COUNT(*) FROM Employees").await, 3);
+    session.close().await;
+}

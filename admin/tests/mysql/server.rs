@@ -1,0 +1,184 @@
+//! A MySQL server in a folder of its own, set as the template's parameter group sets it.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder};
+use rds_admission::secret::Credentials;
+use rds_admission::session::{SessionOptions, Tls};
+use tempfile::TempDir;
+
+/// What the template gives a db.t2.micro.
+pub(crate) const MAX_CONNECTIONS: u32 = 66;
+
+/// What the server reads from its folder.
+const FILES: [(&str, &str); 4] = [
+    ("init-file", "accounts.sql"),
+    ("ssl-ca", "ca.pem"),
+    ("ssl-cert", "server.pem"),
+    ("ssl-key", "server.key"),
+];
+
+/// What it writes there.
+const OWN: [(&str, &str); 4] =
+    [("datadir", "data"), ("log-error", "log.err"), ("socket", "socket"), ("pid-file", "pid")];
+
+const USER: &str = "admin";
+const PASSWORD: &str = "the first one";
+const DATABASE: &str = "demodb2";
+
+/// A server that is killed when this is dropped, with an account such as the functions have.
+pub(crate) struct MySql {
+    process: Child,
+    folder: TempDir,
+    port: u16,
+}
+
+impl MySql {
+    /// Starts the program that the variable `MYSQLD` names, and waits until it answers.
+    pub(crate) async fn start() -> Self {
+        let program = std::env::var("MYSQLD").expect("MYSQLD is the path of a mysqld");
+        let folder = tempfile::tempdir().expect("a folder");
+        certificates(folder.path());
+        accounts(folder.path());
+        let initialised = server(&program, folder.path())
+            .arg("--initialize-insecure")
+            .status()
+            .expect("a status");
+        assert!(initialised.success(), "{initialised}: {}", log(folder.path()));
+        let port = free_port();
+        let process = server(&program, folder.path())
+            .args(FILES.map(|(option, name)| below(folder.path(), option, name)))
+            .args(["--require-secure-transport=ON", "--wait-timeout=5", "--connect-timeout=5"])
+            .args(["--bind-address=127.0.0.1", "--mysqlx=OFF"])
+            .args([format!("--port={port}"), format!("--max-connections={MAX_CONNECTIONS}")])
+            .spawn()
+            .expect("a process");
+        let mut server = Self { process, folder, port };
+        server.answers().await;
+        server
+    }
+
+    async fn answers(&mut self) {
+        let deadline = std::time::Instant::now() + Duration::from_mins(1);
+        while let Err(error) = Conn::new(self.observer_opts()).await {
+            let ended = self.process.try_wait().expect("a status");
+            let over = ended.is_some() || std::time::Instant::now() > deadline;
+            assert!(!over, "{error}, {ended:?}: {}", log(self.folder.path()));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// How the functions log in, with the server's own certificate authority.
+    pub(crate) fn options(&self) -> SessionOptions {
+        let tls = Tls::Roots(self.folder.path().join("ca.pem"));
+        SessionOptions { tls, ..SessionOptions::default() }
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials {
+        Credentials {
+            username: USER.to_owned(),
+            password: PASSWORD.to_owned().into(),
+            host: Ipv4Addr::LOCALHOST.to_string(),
+            port: self.port,
+            database: Some(DATABASE.to_owned()),
+        }
+    }
+
+    /// The same as a secret's value.
+    pub(crate) fn secret(&self) -> serde_json::Value {
+        serde_json::json!({
+            "username": USER, "password": PASSWORD, "host": "127.0.0.1", "port": self.port,
+            "dbname": DATABASE,
+        })
+    }
+
+    /// The account that may everything, over the socket.
+    pub(crate) async fn observer(&self) -> Conn {
+        Conn::new(self.observer_opts()).await.expect("an observer")
+    }
+
+    fn observer_opts(&self) -> OptsBuilder {
+        let socket = self.folder.path().join("socket").display().to_string();
+        OptsBuilder::default().user(Some("root")).socket(Some(socket))
+    }
+
+    /// Waits until the server has no connection of the service any more.
+    pub(crate) async fn is_left_alone(&self) {
+        let mut observer = self.observer().await;
+        let count =
+            format!("SELECT COUNT(*) FROM performance_schema.processlist WHERE user = '{USER}'");
+        let left = async {
+            while observer.query_first::<u64, _>(&count).await.expect("an answer") != Some(0) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), left).await.expect("the connections end");
+        observer.disconnect().await.expect("disconnected");
+    }
+}
+
+impl Drop for MySql {
+    fn drop(&mut self) {
+        // An error means that it has ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The program, in a data folder below `folder`.
+fn server(program: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .arg("--no-defaults")
+        .args(OWN.map(|(option, name)| below(folder, option, name)))
+        .args(["--user=root", "--secure-file-priv="])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+fn below(folder: &Path, option: &str, name: &str) -> String {
+    format!("--{option}={}", folder.join(name).display())
+}
+
+/// The account of the functions: everything on the one database.
+fn accounts(folder: &Path) {
+    let sql = format!(
+        "CREATE DATABASE {DATABASE};\n\
+         CREATE USER '{USER}'@'%' IDENTIFIED WITH caching_sha2_password BY '{PASSWORD}';\n\
+         GRANT ALL ON {DATABASE}.* TO '{USER}'@'%';\n"
+    );
+    std::fs::write(folder.join("accounts.sql"), sql).expect("a file");
+}
+
+/// A certificate authority of the test's own, and a server's certificate by it.
+fn certificates(folder: &Path) {
+    let write = |name: &str, pem: String| std::fs::write(folder.join(name), pem).expect("a file");
+    let ca_key = rcgen::KeyPair::generate().expect("a key");
+    let mut ca = rcgen::CertificateParams::default();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root = ca.self_signed(&ca_key).expect("a certificate");
+    let issuer = rcgen::Issuer::new(ca, ca_key);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let names = vec![Ipv4Addr::LOCALHOST.to_string()];
+    let server = rcgen::CertificateParams::new(names).expect("a name");
+    let certificate = server.signed_by(&key, &issuer).expect("a certificate");
+    write("ca.pem", root.pem());
+    write("server.pem", certificate.pem());
+    write("server.key", key.serialize_pem());
+}
+
+/// Taken by nobody a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn log(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log.err")).unwrap_or_default()
+}
