@@ -4,11 +4,15 @@
 set -euo pipefail
 
 reports=${REPORTS:-target/spike}
-slots=60
 hold=4
+stack() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$STACK_JSON" "$1"; }
+status=$(curl --silent --show-error --fail --max-time 30 \
+    --data "{\"op\": \"status\", \"RDBMSName\": \"$(stack pool)\"}" \
+    "$(stack awsEndpoint)/2015-03-31/functions/$(stack counterFunction)/invocations")
+slots=$(python3 -c 'import json, sys; print(json.loads(sys.argv[1])["standardLimit"])' "$status")
 rush=$((10 * slots / hold))
 printf '\n%d slots held for %d s admit %d requests a second. The rush: %d.\n\n' \
-    $slots $hold $((slots / hold)) $rush
+    "$slots" $hold $((slots / hold)) $rush
 "${LOADTEST:-target/debug/loadtest}" --stack "$STACK_JSON" --shape spike --arrival "$rush/s" \
     --duration 60 --hold $hold --min-utilisation 0.95 --max-rejection-p99 $((1000 * hold)) \
     --out "$reports"

@@ -76,6 +76,17 @@ const RETRIES = {
   none: "users do not come back",
 };
 
+/** What the test set, or else what the query function says. */
+function hold() {
+  if (report.settings.holdSeconds != null) return shown("settings.holdSeconds", format.seconds);
+  const deployed = "deployment.variables.HOLD_SECONDS";
+  return [
+    shown(deployed, format.text),
+    at(deployed) != null && `${NARROW}s`,
+    el("small", {}, "as deployed: the test did not set it"),
+  ];
+}
+
 function settings() {
   const open = report.settings.arrival.kind === "open";
   return el(
@@ -104,11 +115,7 @@ function settings() {
       [open ? "under way at once, at most" : "users", shown("settings.users", format.count)],
       ["duration", shown("settings.durationSeconds", format.seconds)],
       ["timeout of a request", shown("settings.timeoutSeconds", format.seconds)],
-      [
-        "connection held for",
-        shown("settings.holdSeconds", format.seconds),
-        report.settings.holdSeconds == null && el("small", {}, "as deployed: the test did not set it"),
-      ],
+      ["connection held for", hold()],
       [
         "after a 503",
         shown("settings.retries", format.words),
@@ -147,6 +154,32 @@ function thresholds() {
   );
 }
 
+function deployment() {
+  const { deployment } = report;
+  const path = "deployment";
+  return el(
+    "section",
+    {},
+    el("h2", {}, "The query function, as it was found"),
+    deployment
+      ? pairs([
+          ["name", shown(`${path}.queryFunction`, format.text)],
+          ["SHA-256 of its code", shown(`${path}.codeSha256`, format.text)],
+          ["last changed", shown(`${path}.lastModified`, format.text)],
+          ...Object.keys(deployment.variables ?? {}).map((name) => [
+            name,
+            shown(`${path}.variables.${name}`, format.text),
+          ]),
+          deployment.variables == null && [
+            "its variables",
+            "not known: ",
+            shown(`${path}.variablesFailure`, format.text),
+          ],
+        ])
+      : missing("No query function was named."),
+  );
+}
+
 function machine() {
   return el(
     "section",
@@ -155,6 +188,7 @@ function machine() {
     pairs([
       ["began", shown("startedAt", format.date)],
       ["load test", shown("version", format.text)],
+      ["goose", shown("gooseVersion", format.text)],
       ["schema of the report", shown("schema", format.id)],
       ["system", shown("machine.system", format.text)],
       ["kernel", shown("machine.kernel", format.text)],
@@ -171,6 +205,6 @@ document
   .append(
     verdict(),
     el("div", { class: `runs of-${runs.length}` }, runs.map(runSection)),
-    el("footer", {}, settings(), thresholds(), machine()),
+    el("footer", {}, settings(), el("div", {}, thresholds(), deployment()), machine()),
   );
 watchCharts();

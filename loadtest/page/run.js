@@ -220,6 +220,7 @@ function gooseLink({ goose }, index) {
       { href: `./${encodeURIComponent(goose)}` },
       shown(`runs.${index}.goose`, format.text),
     ),
+    " (its graphs need the network).",
   );
 }
 

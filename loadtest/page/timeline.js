@@ -137,7 +137,10 @@ function connectionsBlock({ server }, index) {
     );
   }
   const { samples, maxConnections } = server;
-  const about = "Samples of all that were open, and of those to the service's database.";
+  const isToldApart = samples.service.length > 0;
+  const about = isToldApart
+    ? "Samples of all that were open, and of those to the service's database."
+    : "Samples of all that were open. The account may not see whose they are: it lacks PROCESS.";
   if (!samples.at.length) return block(title, about, missing("No sample was taken."));
   return block(
     title,
@@ -150,8 +153,8 @@ function connectionsBlock({ server }, index) {
       samples,
       [
         { label: "all", line: "used", values: samples.used },
-        { label: "the service's", line: "part", values: samples.service },
-      ],
+        isToldApart && { label: "the service's", line: "part", values: samples.service },
+      ].filter(Boolean),
       mostConnections,
       [{ value: maxConnections, label: `max_connections ${format.count(maxConnections)}` }],
     ),

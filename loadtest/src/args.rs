@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use rds_admission::pool::PoolName;
+use rds_admission::{pool::PoolName, session::Tls};
 use secrecy::SecretString;
 
 use crate::{
@@ -77,9 +77,21 @@ pub struct Args {
     /// Address of the database to watch, mysql://user:password@host:port/database
     ///
     /// Prefer the variable to the option: other users of the machine can read a command line.
-    /// Goes before the database in --stack. Add `?require_ssl=true` for TLS.
+    /// Goes before the database in --stack. The account needs the privilege PROCESS: without it, the
+    /// service's own connections are not told from others.
     #[arg(long, value_name = "ADDRESS", env = "LOADTEST_DATABASE", hide_env_values = true, help_heading = TARGET)]
     pub database: Option<SecretString>,
+
+    /// TLS to --database: `rds`, verified against RDS's roots; `off`; or the absolute path of a PEM file
+    /// of roots
+    #[arg(
+        long,
+        value_name = "rds|off|FILE",
+        default_value = "rds",
+        requires = "database",
+        help_heading = TARGET
+    )]
+    pub database_tls: Tls,
 
     /// DynamoDB table of the pool, to sample its slots (needs dynamodb:GetItem)
     #[arg(long, value_name = "NAME", help_heading = TARGET)]
@@ -89,9 +101,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = "Prod_MySQL", requires = "table", help_heading = TARGET)]
     pub pool: PoolName,
 
-    /// The query function, to switch it for --hold and --compare, and back
+    /// The query function: the report tells what it is; --hold and --compare switch it, and back
     ///
-    /// Needs `lambda:GetFunction`, `GetFunctionConfiguration` and `UpdateFunctionConfiguration`.
+    /// Needs `lambda:GetFunctionConfiguration`; to switch it, `GetFunction` and
+    /// `UpdateFunctionConfiguration` too.
     #[arg(long, value_name = "NAME", help_heading = TARGET)]
     pub query_function: Option<String>,
 
@@ -118,7 +131,9 @@ pub struct Args {
 
     /// Seconds for which each query holds its connection; as deployed when not given
     ///
-    /// Sets `HOLD_SECONDS` of the query function for the test, and puts it back.
+    /// Sets `HOLD_SECONDS` of the query function for the test, and puts it back. At most some seconds
+    /// less than the time that a query may take (the template's `QueryTimeoutSeconds`, 20 when it is not
+    /// given): all answers are 504 with more.
     #[arg(long, value_name = "SECONDS", help_heading = LOAD)]
     pub hold: Option<Hold>,
 
@@ -131,7 +146,7 @@ pub struct Args {
     pub ignore_retry_after: bool,
 
     /// What the times of --arrival N/s are drawn with: the same seed, the same times
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = LOAD)]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "arrival", help_heading = LOAD)]
     pub seed: u64,
 
     /// Make the same flood twice: admission bypassed, then on
@@ -356,9 +371,44 @@ mod tests {
             ["--hold", "NaN"],
             ["--min-utilisation", "95"],
             ["--pool", "Prod_MySQL"],
+            ["--seed", "2"],
+            ["--database-tls", "off"],
         ] {
             assert!(parse(&options).is_err(), "{options:?}");
         }
+    }
+
+    #[test]
+    fn each_threshold_is_the_one_that_was_given() {
+        let options = "--max-broken=1 --max-refused=2 --min-admitted=3 --min-utilisation=0.4 \
+            --max-rejection-p99=5";
+        let options: Vec<&str> = options.split_whitespace().collect();
+        let thresholds = Thresholds {
+            max_broken: 1,
+            max_refused: 2,
+            min_admitted: 3,
+            min_utilisation: Some(0.4),
+            max_rejection_p99_ms: Some(5.0),
+        };
+        assert_eq!(parse(&options).unwrap().thresholds(), thresholds);
+        let lenient = Thresholds {
+            max_broken: 0,
+            max_refused: 0,
+            min_admitted: 1,
+            min_utilisation: None,
+            max_rejection_p99_ms: None,
+        };
+        assert_eq!(parse(&[]).unwrap().thresholds(), lenient);
+    }
+
+    #[test]
+    fn a_database_is_taken_for_an_rds_one() {
+        let database = ["--database", "mysql://u:pw@db.example/demodb2"];
+        assert_eq!(parse(&database).unwrap().database_tls, Tls::Rds);
+        let options = [&database[..], &["--database-tls", "off"]].concat();
+        assert_eq!(parse(&options).unwrap().database_tls, Tls::Off);
+        let options = [&database[..], &["--database-tls", "ca.pem"]].concat();
+        assert!(parse(&options).is_err());
     }
 
     #[test]

@@ -51,10 +51,10 @@ impl Arrivals {
         }
     }
 
-    /// How many are still due, and are taken by this.
+    /// How many that nobody has taken were due before `end`, and are taken by this.
     #[must_use]
-    pub fn left(&self) -> u64 {
-        std::iter::from_fn(|| self.next()).map(|_| 1).sum()
+    pub fn left(&self, end: Duration) -> u64 {
+        std::iter::from_fn(|| self.next()).take_while(|at| *at < end).map(|_| 1).sum()
     }
 }
 
@@ -84,10 +84,19 @@ mod tests {
         assert!(is_about(between(&seen, 0.0, 300.0), 30_000.0), "{}", seen.len());
         assert_eq!(seen, times(Shape::Steady, 1));
         assert_ne!(seen, times(Shape::Steady, 2));
-        let arrivals = Arrivals::new(Shape::Steady, 100.0, Duration::from_secs(300), 1);
-        assert!(arrivals.next().is_some());
-        assert_eq!(usize::try_from(arrivals.left()).unwrap(), seen.len() - 1);
-        assert_eq!((arrivals.next(), arrivals.left()), (None, 0));
+    }
+
+    #[test]
+    fn what_is_left_was_due_before_the_end_and_is_taken() {
+        let run = Duration::from_secs(300);
+        let seen = times(Shape::Steady, 1);
+        for end in [Duration::from_secs(100), run, 2 * run] {
+            let arrivals = Arrivals::new(Shape::Steady, 100.0, run, 1);
+            assert!(arrivals.next().is_some());
+            let due = seen.iter().filter(|at| **at < end.as_secs_f64()).count();
+            assert_eq!(usize::try_from(arrivals.left(end)).unwrap(), due - 1, "{end:?}");
+            assert_eq!(arrivals.left(end), 0, "{end:?}");
+        }
     }
 
     #[test]

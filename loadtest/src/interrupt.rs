@@ -1,13 +1,13 @@
 //! Ending a test before its time, and in order.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
 };
 
-/// Whether somebody wants the test to end. Cheap to clone; all clones are the same wish.
+/// Whether somebody wants the test to end, and since when. Cheap to clone; all clones are the same wish.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt(Arc<OnceLock<Instant>>);
 
 impl Interrupt {
     /// Is set by the first Ctrl-C, SIGTERM or SIGHUP; the second ends the process at once.
@@ -33,7 +33,7 @@ impl Interrupt {
 
     /// Wishes the test to end.
     pub fn set(&self) {
-        self.0.store(true, Relaxed);
+        self.0.get_or_init(Instant::now);
         // Goose does not start anew what it should end, nor wait for the end of its time.
         goose::trigger_killswitch("interrupted");
     }
@@ -41,6 +41,12 @@ impl Interrupt {
     /// Whether the test should end.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.0.load(Relaxed)
+        self.at().is_some()
+    }
+
+    /// When the test should have ended, if it should.
+    #[must_use]
+    pub fn at(&self) -> Option<Instant> {
+        self.0.get().copied()
     }
 }

@@ -9,7 +9,7 @@
 //! | what one answer means | [`outcome`] |
 //! | the running count | [`tally`] |
 //! | who looks on: at the server, at the pool's table | `watch`, `slots` |
-//! | the query function without admission, and back | `switch` |
+//! | the query function as it is found, without admission, and back | `function`, `switch` |
 //! | the numbers, and whether they pass | [`report`], [`mod@utilisation`], [`verdict`] |
 //! | what the terminal shows, and the page | [`live`], [`show`], [`mod@page`] |
 
@@ -18,6 +18,7 @@ pub mod arrivals;
 mod aws;
 pub mod files;
 pub mod flood;
+mod function;
 pub mod gauges;
 pub mod interrupt;
 pub mod live;
@@ -40,9 +41,10 @@ pub mod verdict;
 mod watch;
 
 pub use args::{Args, Cli, Command};
-pub use run::{RunError, run};
+pub use run::{RunError, Tested, run};
 
 /// The exit code of a test that took place and did not pass.
 pub const FAILED: u8 = 1;
-/// The exit code when there was nothing to judge; clap uses the same for bad arguments.
+/// The exit code when there was nothing to judge, or when a run, the report or putting things back failed;
+/// clap uses the same for bad arguments.
 pub const NO_RUN: u8 = 2;

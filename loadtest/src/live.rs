@@ -81,14 +81,15 @@ async fn picture(seen: Seen, target: ProgressDrawTarget, mut stopped: oneshot::R
 }
 
 async fn lines(seen: Seen, mut stopped: oneshot::Receiver<()>) {
+    let mut rates = Rates::default();
     let mut ticks = interval(LINES);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick is due at once, and there is nothing to say yet.
-    ticks.tick().await;
+    rates.take(seen.tally.counts(), ticks.tick().await.into_std());
     loop {
         tokio::select! {
             _ = &mut stopped => break,
-            now = ticks.tick() => eprintln!("{}", line(&seen, now.into_std())),
+            now = ticks.tick() => eprintln!("{}", line(&seen, &mut rates, now.into_std())),
         }
     }
 }
@@ -147,7 +148,7 @@ impl Picture {
     }
 }
 
-/// Answers a second, over the last second or a little more.
+/// Answers a second, since the last look that is a second or more ago.
 #[derive(Default)]
 struct Rates {
     since: Option<(Instant, Counts)>,
@@ -180,22 +181,26 @@ impl std::fmt::Display for Rates {
     }
 }
 
-/// All that the picture shows, on one line.
-fn line(seen: &Seen, now: Instant) -> String {
+/// All that the picture shows, and the counts so far, on one line.
+fn line(seen: &Seen, rates: &mut Rates, now: Instant) -> String {
     let elapsed = seen.tally.elapsed(now);
     let counts = seen.tally.counts();
+    rates.take(counts, now);
     let latest = seen.gauges.latest();
     let gauge = |name: &str, gauge: Option<Gauge>| {
         gauge.map(|Gauge { used, of }| format!("  {name} {used}/{of}")).unwrap_or_default()
     };
     format!(
-        "{}: {:>3}/{} s  admitted {}  rejected {}  broken {}{}{}  {}",
+        "{}: {:>3}/{} s  admitted {} ({:.1}/s)  rejected {} ({:.1}/s)  broken {} ({:.1}/s){}{}  {}",
         seen.name,
         elapsed.as_secs().min(seen.duration.as_secs()),
         seen.duration.as_secs(),
         counts.admitted,
+        rates.admitted,
         counts.rejected,
+        rates.rejected,
         counts.broken,
+        rates.broken,
         gauge("slots", latest.slots),
         gauge("connections", latest.connections),
         waiting(counts, elapsed >= seen.duration)
@@ -229,13 +234,18 @@ mod tests {
         (Seen { name: "with admission", duration, tally, gauges }, start)
     }
 
+    /// The rates of a run that has begun.
+    fn from(start: Instant) -> Rates {
+        Rates { since: Some((start, Counts::default())), ..Rates::default() }
+    }
+
     #[test]
     fn the_picture_has_time_rates_slots_and_connections() {
         let term = InMemoryTerm::new(10, 100);
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(term.clone()), 255);
         let (seen, start) = seen();
         let picture = Picture::on(target, &seen);
-        let mut rates = Rates { since: Some((start, Counts::default())), ..Rates::default() };
+        let mut rates = from(start);
         picture.show(&seen, &mut rates, start + Duration::from_secs(2));
         // Drawn at once, whatever was drawn a moment ago.
         for bar in [&picture.time, &picture.rates, &picture.slots, &picture.connections] {
@@ -258,10 +268,17 @@ mod tests {
     #[test]
     fn the_line_has_them_too() {
         let (seen, start) = seen();
+        let mut rates = from(start);
         assert_eq!(
-            line(&seen, start + Duration::from_secs(31)),
-            "with admission:  30/30 s  admitted 2  rejected 1  broken 0  slots 58/60  \
-             connections 61/66  1 last answers awaited"
+            line(&seen, &mut rates, start + Duration::from_secs(5)),
+            "with admission:   5/30 s  admitted 2 (0.4/s)  rejected 1 (0.2/s)  broken 0 (0.0/s)  \
+             slots 58/60  connections 61/66  1 under way"
+        );
+        // The rates are of the time since the line before, the counts of the whole run.
+        assert_eq!(
+            line(&seen, &mut rates, start + Duration::from_secs(31)),
+            "with admission:  30/30 s  admitted 2 (0.0/s)  rejected 1 (0.0/s)  broken 0 (0.0/s)  \
+             slots 58/60  connections 61/66  1 last answers awaited"
         );
     }
 
@@ -269,6 +286,7 @@ mod tests {
     fn what_is_not_watched_is_not_in_the_line() {
         let (seen, start) = seen();
         let seen = Seen { gauges: Arc::default(), ..seen };
-        assert!(!line(&seen, start).contains("slots"));
+        let line = line(&seen, &mut from(start), start);
+        assert!(!line.contains("slots") && !line.contains("connections"), "{line}");
     }
 }

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use loadtest::{
-    Args, Cli, Command, FAILED, NO_RUN, files, interrupt::Interrupt, report::Report, run, show,
+    Args, Cli, Command, FAILED, NO_RUN, Tested, files, interrupt::Interrupt, report::Report, run,
+    show,
 };
 
 #[tokio::main]
@@ -36,16 +37,22 @@ async fn flood(args: &Args) -> ExitCode {
         Ok(interrupt) => interrupt,
         Err(error) => return sorry(&error),
     };
-    match run(args, &interrupt).await {
-        Ok(report) => {
-            print!("{}", show::summary(&report, args.out.as_deref()));
-            if report.verdict.pass { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
-        }
-        Err(error) => sorry(&error),
+    let Tested { report, is_written, errors } = run(args, &interrupt).await;
+    if let Some(report) = &report {
+        let out = args.out.as_deref().filter(|_| is_written);
+        print!("{}", show::summary(report, out));
+    }
+    for error in &errors {
+        sorry(error);
+    }
+    match report {
+        _ if !errors.is_empty() => ExitCode::from(NO_RUN),
+        Some(report) if report.verdict.pass => ExitCode::SUCCESS,
+        _ => ExitCode::from(FAILED),
     }
 }
 
-/// Says why there is nothing to judge.
+/// Says what went wrong, other than with the service.
 fn sorry(error: &dyn std::error::Error) -> ExitCode {
     eprintln!("loadtest: {}", show::chain(error));
     ExitCode::from(NO_RUN)

@@ -82,8 +82,10 @@ impl Once<'_> {
         let arrivals = self.arrivals().map(Arc::new);
         let flooded = self.flood(arrivals.clone(), report).run(tally.clone()).await;
         live.finish().await;
+        // What would have come after an interrupt was never due.
+        let end = self.interrupt.at().map_or(duration, |at| tally.elapsed(at));
         let sides = Sides {
-            unsent: arrivals.map(|arrivals| arrivals.left()),
+            unsent: arrivals.map(|arrivals| arrivals.left(end)),
             watched: match watch {
                 Some(watch) => Some(watch.finish().await),
                 None => None,

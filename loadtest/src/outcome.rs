@@ -12,6 +12,8 @@ use serde::Deserialize;
 const REJECTIONS: [&str; 3] = ["no-slot", "throttled", "draining"];
 /// The problem type that says the server answered 1040, "Too many connections".
 const REFUSED: &str = "connection-refused-by-server";
+/// The reason of an answer that came from API Gateway itself: more was asked for than it lets through.
+pub const API_LIMIT: &str = "429 the API's own limit";
 /// Characters kept of a text that came from the other side.
 const EXCERPT: usize = 160;
 /// Characters kept of such a text in a reason, which a table shows.
@@ -135,6 +137,10 @@ fn kind(problem: &Problem) -> &str {
 
 /// The key under which a broken answer is counted.
 fn reason(status: StatusCode, problem: Option<&Problem>, without_retry_after: bool) -> String {
+    // The service words its answers as problems, API Gateway does not.
+    if status == StatusCode::TOO_MANY_REQUESTS && problem.is_none() {
+        return API_LIMIT.into();
+    }
     let what = match problem {
         Some(problem) if !kind(problem).is_empty() => excerpt(kind(problem), SHORT),
         Some(problem) if !problem.title.is_empty() => excerpt(&problem.title, SHORT),
@@ -217,6 +223,15 @@ mod tests {
     #[test]
     fn a_rejection_must_be_a_503() {
         assert_eq!(broken(&answer(429, "throttled", Some("1"))).reason, "429 throttled");
+    }
+
+    #[test]
+    fn what_the_api_does_not_let_through_is_told_from_what_the_service_answers() {
+        let headers = headers(&[(CONTENT_TYPE, "application/json")]);
+        let body = r#"{"message":"Too Many Requests"}"#;
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let judgement = judge(status, &headers, body, SystemTime::UNIX_EPOCH);
+        assert_eq!(broken(&judgement).reason, API_LIMIT);
     }
 
     #[test]

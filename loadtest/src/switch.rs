@@ -2,17 +2,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_sdk_lambda::{
-    Client, client::Waiters, error::BoxError,
-    operation::get_function_configuration::GetFunctionConfigurationOutput, types::Environment,
-};
+use aws_sdk_lambda::{Client, client::Waiters, error::BoxError, types::Environment};
 
-use crate::report::Admission;
+use crate::{function::HiddenError, report::Admission};
 
 /// The variable that switches admission. Its values stand in the query function's documentation.
-const ADMISSION: &str = "ADMISSION";
+pub(crate) const ADMISSION: &str = "ADMISSION";
 /// The variable that says how long a query holds its connection.
-const HOLD: &str = "HOLD_SECONDS";
+pub(crate) const HOLD: &str = "HOLD_SECONDS";
 /// How long Lambda may take to put a change into force.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -23,30 +20,63 @@ pub(crate) struct Switch {
     before: HashMap<String, String>,
 }
 
-/// Why the function could not be switched.
+/// Why the function could not be read or switched.
 #[derive(Debug, thiserror::Error)]
-#[error("{doing} the query function {function:?} failed")]
-pub struct SwitchError {
-    /// What was being done.
-    doing: &'static str,
+pub enum SwitchError {
+    /// Lambda refused, or was out of reach.
+    #[error("{doing} the query function {function:?} failed")]
+    Failed {
+        /// What was being done.
+        doing: &'static str,
+        /// The function's name.
+        function: String,
+        /// What Lambda, or the way to it, said.
+        source: BoxError,
+    },
+    /// Its variables could be replaced, but not put back.
+    #[error("the variables of the query function {function:?} are not known: it is left as it is")]
+    Hidden {
+        /// The function's name.
+        function: String,
+        /// Why they are not known.
+        source: HiddenError,
+    },
+    /// No query could hold its connection as long and answer.
+    #[error(
+        "a hold of {hold:?} leaves the query function {function:?} no time: it is ended after {timeout:?}"
+    )]
+    TooLong {
+        /// The function's name.
+        function: String,
+        /// How long a query was to hold its connection.
+        hold: Duration,
+        /// How long Lambda lets it run.
+        timeout: Duration,
+    },
+}
+
+/// The function could not be put back as it was found.
+#[derive(Debug, thiserror::Error)]
+#[error("the query function {function:?} may still be switched: SET BACK BY HAND {variables}")]
+pub struct RestoreError {
     /// The function's name.
     function: String,
-    /// What Lambda, or the way to it, said.
-    source: BoxError,
+    /// What it has to have, and what it must not have.
+    variables: String,
+    /// Why it could not be put back.
+    source: SwitchError,
+}
+
+impl SwitchError {
+    pub(crate) fn failed(doing: &'static str, function: &str, error: impl Into<BoxError>) -> Self {
+        Self::Failed { doing, function: function.to_owned(), source: error.into() }
+    }
 }
 
 impl Switch {
-    /// Reads the function's environment, to put it back later.
-    ///
-    /// # Errors
-    /// [`SwitchError`] when it can't be read.
-    pub(crate) async fn of(client: Client, function: String) -> Result<Self, SwitchError> {
-        let read = client.get_function_configuration().function_name(&function).send().await;
-        let before = match read {
-            Ok(configuration) => variables(configuration),
-            Err(error) => return Err(failed("reading", &function, error)),
-        };
-        Ok(Self { client, function, before })
+    /// A switch of a function that has these variables.
+    pub(crate) fn new(client: Client, function: String, before: HashMap<String, String>) -> Self {
+        Self { client, function, before }
     }
 
     /// Switches admission and the hold, as far as they are given; all else stays as it was found.
@@ -73,9 +103,21 @@ impl Switch {
     /// Puts everything back as it was found.
     ///
     /// # Errors
-    /// [`SwitchError`] when Lambda refuses, or takes too long: the function may then stay switched.
-    pub(crate) async fn restore(&self) -> Result<(), SwitchError> {
-        self.update(self.before.clone()).await
+    /// [`RestoreError`] when Lambda refuses, or takes too long: the function may then stay switched.
+    pub(crate) async fn restore(&self) -> Result<(), RestoreError> {
+        self.update(self.before.clone()).await.map_err(|source| RestoreError {
+            function: self.function.clone(),
+            variables: [ADMISSION, HOLD].map(|name| self.as_found(name)).join(" and "),
+            source,
+        })
+    }
+
+    /// What somebody has to do about a variable of the function, to have it as it was found.
+    fn as_found(&self, name: &str) -> String {
+        match self.before.get(name) {
+            Some(value) => format!("{name}={value}"),
+            None => format!("{name}, which was not set"),
+        }
     }
 
     async fn update(&self, variables: HashMap<String, String>) -> Result<(), SwitchError> {
@@ -86,21 +128,15 @@ impl Switch {
             .environment(environment)
             .send()
             .await
-            .map_err(|error| failed("switching", &self.function, error))?;
+            .map_err(|error| SwitchError::failed("switching", &self.function, error))?;
         self.client
             .wait_until_function_updated_v2()
             .function_name(&self.function)
             .wait(PATIENCE)
             .await
-            .map_err(|error| failed("waiting for the switch of", &self.function, error))?;
+            .map_err(|error| {
+                SwitchError::failed("waiting for the switch of", &self.function, error)
+            })?;
         Ok(())
     }
-}
-
-fn variables(configuration: GetFunctionConfigurationOutput) -> HashMap<String, String> {
-    configuration.environment.and_then(|environment| environment.variables).unwrap_or_default()
-}
-
-fn failed(doing: &'static str, function: &str, error: impl Into<BoxError>) -> SwitchError {
-    SwitchError { doing, function: function.to_owned(), source: error.into() }
 }

@@ -2,8 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use mysql_async::{Opts, UrlError};
-use rds_admission::pool::{InvalidName, PoolName};
+use mysql_async::{Opts, OptsBuilder, UrlError};
+use rds_admission::{
+    pool::{InvalidName, PoolName},
+    session::Tls,
+};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -108,7 +111,7 @@ impl Target {
             .or_else(|| stack.as_ref().map(|stack| stack.api_url.as_str()))
             .ok_or(TargetError::Nothing)?;
         let database = match (&args.database, &stack) {
-            (Some(address), _) => Some(database(address)?),
+            (Some(address), _) => Some(database(address, &args.database_tls)?),
             (None, Some(stack)) => Some(stack.mysql.opts()),
             (None, None) => None,
         };
@@ -164,12 +167,16 @@ fn employees(host: &str) -> Result<Url, TargetError> {
 }
 
 /// The driver's view of a `mysql://` address.
-fn database(address: &SecretString) -> Result<Opts, TargetError> {
+fn database(address: &SecretString, tls: &Tls) -> Result<Opts, TargetError> {
     let opts = Opts::from_url(address.expose_secret()).map_err(TargetError::Database)?;
-    match opts.db_name() {
-        Some(name) if !name.is_empty() => Ok(opts),
-        _ => Err(TargetError::DatabaseName),
+    if opts.db_name().is_none_or(str::is_empty) {
+        return Err(TargetError::DatabaseName);
     }
+    Ok(match tls.ssl_opts() {
+        Some(tls) => OptsBuilder::from_opts(opts).ssl_opts(tls).into(),
+        // An address that asks for TLS by itself still has it.
+        None => opts,
+    })
 }
 
 #[cfg(test)]
@@ -198,12 +205,30 @@ mod tests {
 
     #[test]
     fn a_database_needs_a_name_and_is_not_repeated() {
-        assert!(database(&"mysql://u:pw@127.0.0.1:3306/demodb2".into()).is_ok());
+        assert!(database(&"mysql://u:pw@127.0.0.1:3306/demodb2".into(), &Tls::Off).is_ok());
         for address in
             ["mysql://u:secretpw@127.0.0.1:3306", "postgres://u:secretpw@h/db", "secretpw"]
         {
-            let error = database(&address.into()).unwrap_err();
+            let error = database(&address.into(), &Tls::Off).unwrap_err();
             assert!(!crate::show::chain(&error).contains("secretpw"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_database_is_spoken_to_in_the_clear_only_when_nothing_asks_for_more() {
+        let address = "mysql://u:pw@127.0.0.1:3306/demodb2";
+        let by_itself = format!("{address}?require_ssl=true");
+        for (address, tls, is_encrypted) in [
+            (address, Tls::Rds, true),
+            (address, Tls::Off, false),
+            (&by_itself, Tls::Rds, true),
+            (&by_itself, Tls::Off, true),
+        ] {
+            let opts = database(&address.into(), &tls).unwrap();
+            assert_eq!(opts.ssl_opts().is_some(), is_encrypted, "{address} {tls:?}");
+            // Where RDS's roots are trusted, no others are.
+            let by_others = opts.ssl_opts().is_some_and(|tls| !tls.disable_built_in_roots());
+            assert_eq!(by_others, is_encrypted && tls == Tls::Off, "{address} {tls:?}");
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Whether a test passes.
 
-use crate::report::{Admission, Run, Thresholds, Verdict};
+use crate::{
+    outcome::API_LIMIT,
+    report::{Admission, Run, Thresholds, Verdict},
+};
 
 /// Judges the last of some runs, made with the same load.
 #[must_use]
@@ -113,6 +116,22 @@ fn remarks(run: &Run) -> Vec<String> {
         Admission::On => "With admission",
         Admission::AsDeployed => "In this run",
     };
+    if let Some(limited) = run.broken.reasons.iter().find(|reason| reason.reason == API_LIMIT) {
+        remarks.push(format!(
+            "{which}, API Gateway itself answered 429 to {} of {} requests: raise the template's \
+             RequestsPerSecond and RequestBurst, or ask for less",
+            limited.count, run.offered
+        ));
+    }
+    if let Some(server) = &run.server
+        && server.samples.service.is_empty()
+        && !server.samples.used.is_empty()
+    {
+        remarks.push(format!(
+            "{which}, the service's own connections are not known: the database's account may not see \
+             the connections of others (it lacks PROCESS)"
+        ));
+    }
     if let Some(server) = &run.server
         && server.peak_is_sampled
     {
@@ -145,8 +164,8 @@ pub(crate) fn percent(share: f64) -> String {
 mod tests {
     use super::*;
     use crate::report::{
-        Broken, Class, Latency, Lateness, Reason, Rejected, Server, SlotSamples, Slots, Timeline,
-        Utilisation,
+        Broken, Class, Connections, Latency, Lateness, Reason, Rejected, Server, SlotSamples,
+        Slots, Timeline, Utilisation,
     };
 
     const LENIENT: Thresholds = Thresholds {
@@ -296,6 +315,39 @@ mod tests {
         let verdict = judge(&[Run { server: Some(server), lateness, ..clean() }], &LENIENT);
         assert!(verdict.pass);
         assert_eq!(verdict.notes.len(), 2, "{:?}", verdict.notes);
+    }
+
+    #[test]
+    fn the_apis_own_limit_is_broken_and_has_a_hint() {
+        let broken = Broken {
+            class: Class { count: 5, ..Class::default() },
+            reasons: vec![
+                Reason { reason: "502 database-failed".into(), count: 3 },
+                Reason { reason: API_LIMIT.into(), count: 2 },
+            ],
+            examples: Vec::new(),
+        };
+        let verdict = judge(&[Run { broken, ..clean() }], &LENIENT);
+        assert!(!verdict.pass);
+        let [note] = verdict.notes.try_into().unwrap();
+        assert!(note.contains("429 to 2 of 1000") && note.contains("RequestBurst"), "{note}");
+    }
+
+    #[test]
+    fn connections_that_the_account_may_not_see_are_said_not_to_be_known() {
+        let noted = |used: &[u64], service: &[u64]| {
+            let samples = Connections {
+                used: used.to_vec(),
+                service: service.to_vec(),
+                ..Connections::default()
+            };
+            let server = Server { max_connections: 66, samples, ..Server::default() };
+            let verdict = judge(&[Run { server: Some(server), ..clean() }], &LENIENT);
+            assert!(verdict.pass, "{verdict:?}");
+            verdict.notes.iter().any(|note| note.contains("PROCESS"))
+        };
+        assert!(noted(&[7, 8], &[]));
+        assert!(!noted(&[7, 8], &[0, 1]) && !noted(&[], &[]));
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub(crate) const EVERY: Duration = Duration::from_millis(100);
 /// How long the server may take to accept the connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Sent at the login: the server's own limit, 5 s on the template's, is shorter than the time between two
+/// samples of a long run. An hour is longer, in runs of up to fifty days.
+const IDLE: &str = "SET SESSION wait_timeout = 3600";
 const LIMIT: &str = "SELECT VERSION(), CAST(@@GLOBAL.max_connections AS UNSIGNED)";
 const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Max_used_connections', \
     'Aborted_connects', 'Connection_errors_max_connections', 'Threads_connected')";
@@ -27,10 +30,17 @@ const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Max_used_conne
 const SERVICE: &str = "SELECT COUNT(*) FROM information_schema.processlist \
     WHERE db = DATABASE() AND id <> CONNECTION_ID()";
 
+/// Answered only to an account that may see the connections of others, by its own privilege PROCESS or
+/// by a role's. To any other the list of threads is not denied, but holds its own alone.
+const OTHERS: &str = "SELECT COUNT(*) FROM information_schema.innodb_trx";
+/// `ER_SPECIFIC_ACCESS_DENIED_ERROR`: the account lacks a privilege.
+const DENIED: u16 = 1227;
+
 /// A connection over which the server's counters are read.
 pub(crate) struct Watch {
     conn: Conn,
     before: Reading,
+    sees_others: bool,
     server: Server,
     taken: Vec<Instant>,
     gauges: Arc<Gauges>,
@@ -86,14 +96,15 @@ impl Watch {
     /// [`WatchError`] when the server cannot be reached or does not tell its counters.
     pub(crate) async fn open(opts: Opts, gauges: Arc<Gauges>) -> Result<Self, WatchError> {
         // On a loopback address the driver would connect a second time, to the server's socket.
-        let opts = OptsBuilder::from_opts(opts).prefer_socket(false);
+        let opts = OptsBuilder::from_opts(opts).prefer_socket(false).init(vec![IDLE]);
         let opening = async {
             let mut conn = Conn::new(opts).await.map_err(WatchError::Connect)?;
             let (version, max_connections) = first(&mut conn, LIMIT, "max_connections").await?;
+            let sees_others = sees_others(&mut conn).await?;
             let before = reading(&mut conn).await?;
             let max_used_before = before.max_used;
             let server = Server { version, max_connections, max_used_before, ..Server::default() };
-            Ok(Self { conn, before, server, taken: Vec::new(), gauges })
+            Ok(Self { conn, before, sees_others, server, taken: Vec::new(), gauges })
         };
         timeout(PATIENCE, opening).await.map_err(|_| WatchError::Slow)?
     }
@@ -105,10 +116,12 @@ impl Probe for Watch {
 
     async fn sample(&mut self, now: Instant) -> Result<(), WatchError> {
         let used = reading(&mut self.conn).await?.threads;
-        let service = first(&mut self.conn, SERVICE, "the service's connections").await?;
+        if self.sees_others {
+            let service = first(&mut self.conn, SERVICE, "the service's connections").await?;
+            self.server.samples.service.push(service);
+        }
         self.taken.push(now);
         self.server.samples.used.push(used);
-        self.server.samples.service.push(service);
         self.gauges.set_connections(used, self.server.max_connections);
         Ok(())
     }
@@ -116,8 +129,8 @@ impl Probe for Watch {
     async fn conclude(mut self) -> Result<Watched, WatchError> {
         let after = reading(&mut self.conn).await?;
         let Self { mut server, before, taken, .. } = self;
-        let highest = |samples: &[u64]| samples.iter().copied().max().unwrap_or_default();
-        server.peak_threads = highest(&server.samples.used);
+        let highest = |samples: &[u64]| samples.iter().copied().max();
+        server.peak_threads = highest(&server.samples.used).unwrap_or_default();
         server.peak_service = highest(&server.samples.service);
         server.max_used_after = after.max_used;
         server.aborted_connects = after.aborted.saturating_sub(before.aborted);
@@ -135,6 +148,15 @@ impl Watched {
         let at = self.taken.iter().map(|taken| seconds_between(start, *taken)).collect();
         let samples = Connections { at, ..self.server.samples };
         Server { samples, ..self.server }
+    }
+}
+
+/// Whether the account may see the connections of others.
+async fn sees_others(conn: &mut Conn) -> Result<bool, WatchError> {
+    match conn.query_drop(OTHERS).await {
+        Ok(()) => Ok(true),
+        Err(mysql_async::Error::Server(denied)) if denied.code == DENIED => Ok(false),
+        Err(source) => Err(WatchError::Read { what: "the account's privileges", source }),
     }
 }
 
@@ -168,4 +190,27 @@ where
         .await
         .map_err(|source| WatchError::Read { what, source })?
         .ok_or(WatchError::Missing(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use local::{MariaDb, MariaDbOptions};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watch_outlasts_the_time_for_which_the_server_lets_others_idle() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = MariaDb::start(MariaDbOptions::new(folder.path())).await.unwrap();
+        let mut observer = Conn::new(server.observer_opts()).await.unwrap();
+        observer.query_drop("SET GLOBAL wait_timeout = 1").await.unwrap();
+        let mut other = Conn::new(server.admin_opts()).await.unwrap();
+
+        let mut watch = Watch::open(server.admin_opts(), Arc::default()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert!(other.query_drop("DO 1").await.is_err(), "the server ends nobody");
+        watch.sample(Instant::now()).await.unwrap();
+        watch.conclude().await.unwrap();
+        server.stop().await.unwrap();
+    }
 }

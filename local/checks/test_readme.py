@@ -1,13 +1,20 @@
-"""The README's tables name what the template has."""
+"""The README's tables name what the template has, and tell what the kept report does."""
 
+import copy
+import json
 import pathlib
 import re
+import sys
 import unittest
 
 from deployed import deployed
 from samtranslator.yaml_helper import yaml_parse
 
 PROJECT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(PROJECT / "local"))
+
+import readme  # noqa: E402
+
 TEMPLATE = PROJECT / "template.yaml"
 
 
@@ -31,6 +38,43 @@ class Tables(unittest.TestCase):
         }
         # The functions read it; the template leaves it at its default.
         self.assertEqual(named("Environment of the functions"), variables | {"LOG_LEVEL"})
+
+
+class Demonstration(unittest.TestCase):
+    text = readme.README.read_text()
+    report = json.loads(readme.KEPT.read_text())
+
+    def test_its_table_is_what_the_kept_report_says(self):
+        kept = readme.KEPT.relative_to(PROJECT)
+        self.assertEqual(self.text, readme.written(self.text, self.report), f"run local/readme.py {kept}")
+
+    def test_another_number_is_seen(self):
+        (row,) = re.findall(r"^\| offered \|.*$", self.text, re.MULTILINE)
+        changed = self.text.replace(row, "| offered | 1 | 2 |")
+        self.assertNotEqual(changed, readme.written(changed, self.report))
+
+    def test_a_place_that_is_gone_is_seen(self):
+        with self.assertRaises(ValueError):
+            readme.written(self.text.replace("<!-- /demo -->", ""), self.report)
+
+    def test_a_report_of_one_run_is_refused(self):
+        report = copy.deepcopy(self.report)
+        del report["runs"][0]
+        with self.assertRaises(ValueError):
+            readme.written(self.text, report)
+
+    def test_what_there_was_none_of_has_an_empty_cell(self):
+        report = copy.deepcopy(self.report)
+        last = report["runs"][-1]
+        last["rejected"]["latency"] = last["slots"]["utilisation"] = None
+        table = readme.table(report)
+        self.assertIn("| slots in use while callers were rejected | | |\n", table)
+        self.assertTrue(table.endswith("| a rejection took: p50, p99 | | |"), table)
+
+    def test_a_share_is_never_rounded_up(self):
+        report = copy.deepcopy(self.report)
+        report["runs"][-1]["slots"]["utilisation"]["mean"] = 0.9999
+        self.assertIn("| slots in use while callers were rejected | | 99.9 % |\n", readme.table(report))
 
 
 if __name__ == "__main__":

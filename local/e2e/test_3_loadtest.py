@@ -3,29 +3,35 @@
 import json
 import os
 import pathlib
+import pty
 import signal
 import subprocess
 import tempfile
+import termios
 import unittest
 from typing import Any
 
 import jsonschema
-from stack import LAMBDA, POOL, STACK, STANDARD, QuietStack
+from stack import LAMBDA, POOL, STACK, STANDARD, QuietStack, switch
+from tools import AWS, LOADTEST, OF_SLOTS
 
-LOADTEST = os.environ.get("LOADTEST", "target/debug/loadtest")
-# How somebody on AWS is known; the stack takes anybody.
-AWS = {
-    "AWS_ENDPOINT_URL": STACK["awsEndpoint"],
-    "AWS_REGION": STACK["region"],
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
+# More than any of these floods can make of anything.
+ALL = "1000000"
+# The utilisation that is asked for: of a short flood, in which many of the instances have yet to begin.
+USED = 0.75
+# The query's variables that a report tells.
+TOLD = {
+    "ADMISSION", "ADMISSION_VIA", "HOLD_SECONDS", "SLOT_WAIT_MS", "WARM_SLOT_SECONDS", "WARM_BELOW",
 }
 
 
+def function() -> dict[str, Any]:
+    """The query, as Lambda knows it."""
+    return LAMBDA.get_function_configuration(FunctionName=STACK["queryFunction"])
+
+
 def environment() -> dict[str, str]:
-    """The query's."""
-    configuration = LAMBDA.get_function_configuration(FunctionName=STACK["queryFunction"])
-    return configuration["Environment"]["Variables"]
+    return function()["Environment"]["Variables"]
 
 
 class LoadTest(QuietStack):
@@ -58,12 +64,23 @@ class LoadTest(QuietStack):
         return report
 
     def test_without_admission_the_server_refuses_and_with_it_does_not(self):
+        found = function()
         code, said = self.run_to_its_end(
-            "--stack", os.environ["STACK_JSON"], "--compare",
-            "--users", "120", "--hold", "1", "--duration", "8",
+            "--host", STACK["apiUrl"], "--query-function", STACK["queryFunction"],
+            "--table", STACK["table"], "--pool", POOL, "--database-tls", "off",
+            "--compare", "--users", "200", "--hold", "1", "--duration", "8",
+            "--min-utilisation", str(USED),
+            LOADTEST_DATABASE=OF_SLOTS["SLOTS_DATABASE"], **AWS,
         )
         self.assertEqual(code, 0, said)
-        without, within = self.report()["runs"]
+        report = self.report()
+        deployment = report["deployment"]
+        self.assertEqual(deployment["queryFunction"], STACK["queryFunction"])
+        self.assertEqual(deployment["codeSha256"], found["CodeSha256"])
+        self.assertEqual(deployment["lastModified"], found["LastModified"])
+        told = found["Environment"]["Variables"]
+        self.assertEqual(deployment["variables"], {name: told[name] for name in TOLD})
+        without, within = report["runs"]
         self.assertEqual((without["admission"], within["admission"]), ("bypassed", "on"))
         self.assertGreater(without["refused"], 0)
         self.assertEqual(without["refusedCallers"], without["broken"]["count"])
@@ -72,7 +89,7 @@ class LoadTest(QuietStack):
         # As good as full counts as full, and the last slots are free for a moment.
         self.assertTrue(50 <= within["slots"]["peak"] <= STANDARD, within["slots"]["peak"])
         self.assertEqual(within["slots"]["standard"], STANDARD)
-        self.assertIsNotNone(within["slots"]["utilisation"])
+        self.assertGreaterEqual(within["slots"]["utilisation"]["mean"], USED)
         self.assertGreaterEqual(within["admitted"]["latency"]["p50Ms"], 1_000)
         for run in (without, within):
             self.assertTrue((self.folder / run["goose"]).is_file())
@@ -88,9 +105,81 @@ class LoadTest(QuietStack):
         self.assertEqual(run["admission"], "asDeployed")
         self.assertIsNone(run["server"])
         self.assertEqual((run["slots"]["pool"], run["slots"]["standard"]), (POOL, STANDARD))
-        self.assertIsNone(run["slots"]["utilisation"])
         self.assertTrue(run["slots"]["samples"]["at"])
         self.assertIsNone(report["settings"]["holdSeconds"])
+        self.assertIsNone(report["deployment"])
+
+    def test_what_may_break_and_what_may_be_refused_is_for_who_asks_to_say(self):
+        before = environment()
+        self.addCleanup(switch, ADMISSION=before["ADMISSION"], HOLD_SECONDS=before["HOLD_SECONDS"])
+        switch(ADMISSION="bypass", HOLD_SECONDS="1")
+        refused = "503 connection-refused-by-server"
+        for options, against in (
+            (["--max-refused", ALL], [rf"\d+ broken, most of them {refused}"]),
+            (["--max-broken", ALL], [r"the server refused \d+ connections"]),
+            (["--max-refused", ALL, "--max-broken", ALL], []),
+        ):
+            code, said = self.run_to_its_end(
+                "--host", STACK["apiUrl"], "--users", "120", "--duration", "3", *options
+            )
+            self.assertEqual(code, 1 if against else 0, said)
+            reasons = self.report()["verdict"]["reasons"]
+            self.assertEqual(len(reasons), len(against), reasons)
+            for reason, words in zip(reasons, against):
+                self.assertRegex(reason, f"^{words}$")
+
+    def test_in_a_storm_the_patient_are_served_and_the_pool_is_full(self):
+        seconds = 10
+        code, said = self.run_to_its_end(
+            "--stack", os.environ["STACK_JSON"], "--shape", "storm",
+            "--users", "160", "--hold", "1", "--duration", str(seconds),
+            "--min-utilisation", str(USED),
+        )
+        self.assertEqual(code, 0, said)
+        (run,) = self.report()["runs"]
+        self.assertEqual((run["refused"], run["broken"]["count"]), (0, 0))
+        self.assertLessEqual(run["slots"]["peak"], STANDARD)
+        patient, impatient = run["clients"]
+        self.assertEqual((patient["users"], impatient["users"]), (80, 80))
+        for kind in ("admitted", "rejected"):
+            self.assertEqual(patient[kind]["count"] + impatient[kind]["count"], run[kind]["count"])
+        # Who is rejected stays away for a second or longer.
+        self.assertLessEqual(patient["rejected"]["count"], 80 * seconds)
+        # Impatience gains slots, but not all of them, at the price of more requests in vain.
+        self.assertGreater(impatient["admitted"]["count"], patient["admitted"]["count"])
+        self.assertGreater(impatient["rejected"]["count"], patient["rejected"]["count"])
+        self.assertGreater(patient["admitted"]["count"], 0)
+
+    def test_on_a_terminal_there_is_a_picture(self):
+        ours, its = pty.openpty()
+        with os.fdopen(ours, "rb", buffering=0) as screen:
+            termios.tcsetwinsize(its, (24, 100))
+            process = subprocess.Popen(
+                [
+                    LOADTEST, "--stack", os.environ["STACK_JSON"],
+                    "--users", "5", "--hold", "0.5", "--duration", "3",
+                ],
+                env=os.environ | {"TERM": "xterm"},
+                stdout=subprocess.DEVNULL,
+                stderr=its,
+            )
+            os.close(its)
+            drawn = b""
+            try:
+                while some := screen.read(65_536):
+                    drawn += some
+            except OSError:
+                # So a terminal ends on Linux.
+                pass
+        self.assertEqual(process.wait(), 0, drawn)
+        picture = drawn.decode()
+        self.assertRegex(picture, r"as deployed +\S*[█▌░]+\S* +[1-3] of 3 s")
+        self.assertRegex(picture, r"answers a second +admitted [1-9]")
+        self.assertRegex(picture, rf"slots in use .*[1-5] of {STANDARD}")
+        self.assertRegex(picture, r"connections .*\d of 66")
+        # It is drawn over what was drawn before.
+        self.assertIn("\x1b[", picture)
+        self.assertNotIn("as deployed:", picture)
 
     def test_a_pool_that_is_not_there_is_said_before_the_flood(self):
         code, said = self.run_to_its_end(
@@ -109,6 +198,8 @@ class LoadTest(QuietStack):
             # The first line of the live view: the flood is under way.
             if line.startswith("without admission:"):
                 break
+        self.assertRegex(line, r"admitted [1-9].* slots 0/60 .* connections \d+/66 ")
+        self.assertNotIn("\x1b", line)
         self.assertEqual(environment()["ADMISSION"], "bypass")
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)

@@ -4,6 +4,7 @@
 //! (`loadtest schema`, `docs/report.schema.json`) is made from them.
 
 mod class;
+mod deployment;
 mod machine;
 mod run;
 mod server;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use class::rounded;
 pub use class::{Broken, Class, Example, Latency, QUANTILES, Quantile, Reason};
+pub use deployment::Deployment;
 pub use machine::Machine;
 pub use run::{
     Admission, Clients, Connections, Lateness, Rejected, Run, SlotSamples, Slots, Timeline,
@@ -35,12 +37,17 @@ pub struct Report {
     pub schema: u32,
     /// The version of the load test.
     pub version: String,
+    /// The version of goose, which runs its users.
+    #[serde(default)]
+    pub goose_version: String,
     /// The URL that was asked for.
     pub url: String,
     /// When the first run began, in whole seconds since the epoch.
     pub started_at: u64,
     /// The machine that the load came from.
     pub machine: Machine,
+    /// The query function that answered; missing when none was named.
+    pub deployment: Option<Deployment>,
     /// How the load was made, the same in all runs.
     pub settings: Settings,
     /// What the verdict asks for.

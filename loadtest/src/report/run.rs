@@ -117,7 +117,7 @@ pub struct Timeline {
     pub broken: Vec<u64>,
 }
 
-/// The database server's connections over the run. All lists have the same length.
+/// The database server's connections over the run. All lists have the same length; `service` may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Connections {
@@ -125,7 +125,8 @@ pub struct Connections {
     pub at: Vec<f64>,
     /// `Threads_connected`, the watch's own connection included.
     pub used: Vec<u64>,
-    /// Connections to the service's database, the watch's own left out.
+    /// Connections to the service's database, the watch's own left out; empty when the account may not see
+    /// whose they are.
     pub service: Vec<u64>,
 }
 

@@ -19,17 +19,19 @@ pub struct Server {
     pub max_used_after: u64,
     /// The highest sample of `Threads_connected`, the watch's own connection included.
     pub peak_threads: u64,
-    /// The highest sample of connections to the service's database, the watch's own left out.
-    pub peak_service: u64,
+    /// The highest sample of connections to the service's database, the watch's own left out; missing
+    /// when the account may not see whose they are (it lacks `PROCESS`).
+    pub peak_service: Option<u64>,
     /// The most connections in use at once during the run: `maxUsedAfter` when it has grown, otherwise
     /// `peakThreads`, for the server's record is then from an earlier time.
     pub peak_used: u64,
     /// Whether `peakUsed` is from samples, which can miss a short peak.
     pub peak_is_sampled: bool,
-    /// By how much `Aborted_connects` grew: every failed attempt to connect, among them all that
-    /// were refused for want of a connection.
+    /// By how much `Aborted_connects` grew: every failed attempt to connect, for whatever reason. It is
+    /// not judged: a wrong password counts too.
     pub aborted_connects: u64,
-    /// By how much `Connection_errors_max_connections` grew. It misses some in a burst.
+    /// By how much `Connection_errors_max_connections` grew: connections refused for want of one. MariaDB
+    /// leaves out those that it refuses only after their login.
     pub connection_errors_max_connections: u64,
     /// The samples that the peaks are from.
     pub samples: Connections,
@@ -44,16 +46,26 @@ impl Server {
         self
     }
 
-    /// The highest of the counters that tell of refused connections.
+    /// The connections that the server says it refused for want of one.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.aborted_connects.max(self.connection_errors_max_connections)
+        self.connection_errors_max_connections
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failed_login_is_no_refused_connection() {
+        let server = Server {
+            aborted_connects: 12,
+            connection_errors_max_connections: 3,
+            ..Server::default()
+        };
+        assert_eq!(server.refused(), 3);
+    }
 
     #[test]
     fn a_record_from_before_the_run_is_not_its_peak() {

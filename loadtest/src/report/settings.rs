@@ -20,7 +20,8 @@ pub struct Settings {
     pub duration_seconds: u32,
     /// Seconds one request might take.
     pub timeout_seconds: u32,
-    /// Seconds for which the query held its connection, when the test set them.
+    /// Seconds for which the query held its connection, when the test set them. Otherwise the deployment's
+    /// `HOLD_SECONDS` says it.
     pub hold_seconds: Option<f64>,
     /// What the users did after a 503.
     pub retries: Retries,

@@ -1,8 +1,14 @@
 //! Against a stand-in for the deployment, without a database.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use axum::{
+    Router,
+    http::{StatusCode, header::CONTENT_TYPE},
+    routing::get,
+};
 use loadtest::report::{Admission, Arrival};
+use tokio::sync::Semaphore;
 
 use crate::support::{Ran, Service, loadtest, printed};
 
@@ -89,6 +95,37 @@ async fn a_spike_comes_when_it_is_due_whatever_becomes_of_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_a_closed_loop_a_spike_is_one_of_users() {
+    // Who waits 100 ms for an answer asks eleven times in a second at the most.
+    let service = Service::with_slots(1_000, Duration::from_millis(100)).await;
+    let host = service.url("/some/base/path");
+    let ran = Ran::with(&["--host", &host, "--users=40", "--duration=3", "--shape=spike"]).await;
+
+    assert_eq!(ran.code(), Some(0), "{}", ran.text());
+    let offered = ran.run().timeline.offered;
+    // A twentieth of the users, all of them, a twentieth again.
+    assert!(
+        (1..=2 * 11).contains(&offered[0]) && (1..=2 * 11).contains(&offered[2]),
+        "{offered:?}"
+    );
+    assert!(offered[1] > 2 * 2 * 11, "{offered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_closed_loop_a_ramp_brings_users_one_after_the_other() {
+    let service = Service::with_slots(1_000, Duration::from_millis(100)).await;
+    let host = service.url("/some/base/path");
+    let ran = Ran::with(&["--host", &host, "--users=40", "--duration=4", "--shape=ramp"]).await;
+
+    assert_eq!(ran.code(), Some(0), "{}", ran.text());
+    let offered = ran.run().timeline.offered;
+    // Ten users come in each second: in the first they ask for the half of it, in the last 35 do for all.
+    let most: u64 = (0..10).map(|tenths| 11 - tenths).sum();
+    assert!((1..=most).contains(&offered[0]), "{offered:?}");
+    assert!(offered[3] > 2 * most, "{offered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_had_to_wait_for_a_user_counts_as_slow_and_one_that_was_not_made_fails() {
     let service = Service::with_slots(1_000, Duration::from_millis(500)).await;
     let host = service.url("/some/base/path");
@@ -107,6 +144,26 @@ async fn a_request_that_had_to_wait_for_a_user_counts_as_slow_and_one_that_was_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_run_failed_for_that_alone() {
+    let asked = Arc::new(Semaphore::new(0));
+    let ask = asked.clone();
+    let employees = move || async move {
+        ask.add_permits(1);
+        "Selected 3 items from RDS MySQL table"
+    };
+    let service = Service::start(Router::new().route("/employees", get(employees))).await;
+    let often = async { asked.acquire_many(20).await.unwrap().forget() };
+    let host = service.url("");
+    let ran = Ran::until(often, &["--host", &host, "--arrival=20/s", "--duration=600"]).await;
+
+    assert_eq!(ran.code(), Some(1), "{}", ran.text());
+    assert_eq!(ran.report().verdict.reasons, ["the test was interrupted"]);
+    let run = ran.run();
+    assert!(run.interrupted && run.admitted.count > 0);
+    assert_eq!(run.lateness.unwrap().unsent, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn broken_answers_fail_and_are_named() {
     let service = Service::with_problem(502, "database-failed").await;
     let ran = Ran::with(&["--host", &service.url(""), "--users=2", "--duration=1"]).await;
@@ -118,6 +175,21 @@ async fn broken_answers_fail_and_are_named() {
     assert_eq!(run.broken.reasons[0].reason, "502 database-failed");
     assert_eq!(run.broken.reasons[0].count, run.broken.class.count);
     assert!(!run.broken.examples.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_apis_own_limit_is_named_and_what_to_do_about_it() {
+    let employees = async || {
+        let body = r#"{"message":"Too Many Requests"}"#;
+        (StatusCode::TOO_MANY_REQUESTS, [(CONTENT_TYPE, "application/json")], body)
+    };
+    let service = Service::start(Router::new().route("/employees", get(employees))).await;
+    let ran = Ran::with(&["--host", &service.url(""), "--users=2", "--duration=1"]).await;
+
+    let text = ran.text();
+    assert_eq!(ran.code(), Some(1), "{text}");
+    assert!(text.contains("most of them 429 the API's own limit"), "{text}");
+    assert!(text.contains("RequestsPerSecond and RequestBurst"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,17 +206,37 @@ async fn a_connection_refused_by_the_server_fails_although_it_is_a_503() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thresholds_decide() {
-    let service = Service::with_problem(503, "draining").await;
-    let host = service.url("");
-    for (option, code, words) in [
-        ("--min-admitted=1", 1, "0 admitted, fewer than 1"),
-        ("--min-admitted=0", 0, "VERDICT: PASS"),
-        ("--max-rejection-p99=5000", 1, "0 admitted, fewer than 1;"),
+    let draining = Service::with_problem_after(Duration::from_millis(20), 503, "draining").await;
+    let failing = Service::with_problem(502, "database-failed").await;
+    let refused = Service::with_problem(503, "connection-refused-by-server").await;
+    for (service, options, fault) in [
+        (&draining, "--min-admitted=1", Some("0 admitted, fewer than 1")),
+        (&draining, "--min-admitted=0", None),
+        (&draining, "--min-admitted=0 --max-rejection-p99=5000", None),
+        (&draining, "--min-admitted=0 --max-rejection-p99=1", Some("1 % of the rejections took")),
+        (
+            &failing,
+            "--min-admitted=0 --max-refused=1000000",
+            Some("most of them 502 database-fail"),
+        ),
+        (&failing, "--min-admitted=0 --max-broken=1000000", None),
+        (&refused, "--min-admitted=0 --max-broken=1000000", Some("the server refused ")),
+        (&refused, "--min-admitted=0 --max-broken=1000000 --max-refused=1000000", None),
     ] {
-        let output = loadtest(&["--host", &host, "--users=2", "--duration=1", option]).await;
-        let text = printed(&output).trim_end().to_owned() + ";";
-        assert_eq!(output.status.code(), Some(code), "{option}: {text}");
-        assert!(text.contains(words), "{option}: {text}");
+        let host = service.url("");
+        let options: Vec<&str> = options.split(' ').collect();
+        let load = ["--host", &host, "--users=2", "--duration=1"];
+        let output = loadtest(&[&load[..], &options].concat()).await;
+        let text = printed(&output);
+        // No other fault stands before it or after it.
+        let verdict = text.lines().find(|line| line.starts_with("VERDICT: ")).unwrap();
+        match fault {
+            Some(fault) => {
+                assert_eq!(output.status.code(), Some(1), "{options:?}: {text}");
+                assert!(verdict.contains(fault) && !verdict.contains(';'), "{options:?}: {text}");
+            }
+            None => assert_eq!(output.status.code(), Some(0), "{options:?}: {text}"),
+        }
     }
 }
 
@@ -190,6 +282,7 @@ async fn without_its_database_there_is_no_run_and_no_password_on_the_screen() {
         &service.url("/some/base/path"),
         "--database",
         &format!("mysql://admin:very-secret@{address}/demodb2"),
+        "--database-tls=off",
     ])
     .await;
     let text = printed(&output);

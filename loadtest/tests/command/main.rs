@@ -2,5 +2,6 @@
 
 mod contract;
 mod database;
+mod deployment;
 mod schema;
 mod support;

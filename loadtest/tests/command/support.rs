@@ -1,6 +1,12 @@
 //! A stand-in for the deployment, and the real command run against it.
 
-use std::{net::SocketAddr, process::Output, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    pin::pin,
+    process::{Output, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -13,6 +19,10 @@ use axum::{
 };
 use loadtest::report::{Report, Run};
 use mysql_async::{Conn, Opts, prelude::Queryable};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, process::Command, sync::Semaphore, task::JoinHandle};
 
@@ -50,7 +60,19 @@ impl Service {
 
     /// One that always gives the same answer.
     pub(crate) async fn with_problem(status: u16, kind: &'static str) -> Self {
-        let employees = move || async move { problem(status, kind) };
+        Self::with_problem_after(Duration::ZERO, status, kind).await
+    }
+
+    /// The same, and it takes so long.
+    pub(crate) async fn with_problem_after(
+        time: Duration,
+        status: u16,
+        kind: &'static str,
+    ) -> Self {
+        let employees = move || async move {
+            tokio::time::sleep(time).await;
+            problem(status, kind)
+        };
         Self::start(Router::new().route("/employees", get(employees))).await
     }
 
@@ -108,13 +130,13 @@ fn problem(status: u16, kind: &str) -> Response {
 
 /// Runs the command with these arguments.
 pub(crate) async fn loadtest(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_loadtest"))
-        .args(arguments)
-        .env_remove("LOADTEST_DATABASE")
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap()
+    command(arguments).output().await.unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
+    command.args(arguments).env_remove("LOADTEST_DATABASE").kill_on_drop(true);
+    command
 }
 
 /// What it printed, for assertions and their messages.
@@ -131,10 +153,24 @@ pub(crate) struct Ran {
 impl Ran {
     /// Runs the command with these arguments, and has it write a report.
     pub(crate) async fn with(arguments: &[&str]) -> Self {
+        Self::until(std::future::pending(), arguments).await
+    }
+
+    /// The same, but ended before its time, as by Ctrl-C, when this has happened.
+    pub(crate) async fn until(happened: impl Future<Output = ()>, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("some/folder");
         let arguments = [arguments, &["--out", out.to_str().unwrap()]].concat();
-        Self { output: loadtest(&arguments).await, folder }
+        let mut command = command(&arguments);
+        let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let process = Pid::from_raw(running.id().unwrap().try_into().unwrap());
+        let mut output = pin!(running.wait_with_output());
+        tokio::select! {
+            biased;
+            output = &mut output => return Self { output: output.unwrap(), folder },
+            () = happened => kill(process, Signal::SIGINT).unwrap(),
+        }
+        Self { output: output.await.unwrap(), folder }
     }
 
     /// Its exit code.

@@ -127,7 +127,9 @@ def connections(server: dict | None) -> Chart | None:
     if server is None:
         return None
     samples, limit = server["samples"], server["maxConnections"]
-    lines = {"all": samples["used"], "the service's": samples["service"]}
+    lines = {"all": samples["used"]}
+    if samples["service"]:
+        lines["the service's"] = samples["service"]
     return Chart(samples["at"], lines, [[limit, f"max_connections {limit}"]])
 
 

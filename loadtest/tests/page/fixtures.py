@@ -295,12 +295,23 @@ def deployed() -> dict:
     )
 
 
+def deployment(**variables: str) -> dict:
+    return {
+        "queryFunction": "rds-admission-query",
+        "codeSha256": "k4uIbCWdmFvbJ0aYxGRZHxUOj4cRLWJk0wPUqlhH3aI=",
+        "lastModified": "2025-11-24T15:20:11.000+0000",
+        "variables": variables,
+        "variablesFailure": None,
+    }
+
+
 def report(verdict: dict, runs: list[dict], **parts: Any) -> dict:
     return {
         "schema": 2,
         "version": "0.1.0",
         "url": "http://127.0.0.1:42123/restapis/ab12cd34ef/prod/_user_request_/employees",
         "startedAt": STARTED,
+        "gooseVersion": "0.19.0",
         "machine": {
             "system": "Linux 12 Debian",
             "kernel": "6.12.48",
@@ -308,6 +319,14 @@ def report(verdict: dict, runs: list[dict], **parts: Any) -> dict:
             "processors": 2,
             "memoryBytes": 8_337_158_144,
         },
+        "deployment": deployment(
+            ADMISSION="on",
+            ADMISSION_VIA="counter",
+            HOLD_SECONDS="0",
+            SLOT_WAIT_MS="0",
+            WARM_BELOW="0.7",
+            WARM_SLOT_SECONDS="0",
+        ),
         "settings": {
             "shape": "storm",
             "arrival": {"kind": "closed"},
@@ -354,6 +373,7 @@ def aws() -> dict:
             ],
         },
         [deployed()],
+        deployment=deployment(ADMISSION="on", HOLD_SECONDS="0.25"),
         url="https://ab12cd34ef.execute-api.eu-central-1.amazonaws.com/prod/employees",
         settings={
             "shape": "spike",
@@ -408,6 +428,9 @@ def hostile() -> dict:
             )
         ],
         version=HOSTILE,
+        gooseVersion=HOSTILE,
+        deployment=deployment()
+        | {"queryFunction": HOSTILE, "variables": None, "variablesFailure": HOSTILE},
         url="javascript:" + HOSTILE,
         machine={
             "system": HOSTILE,

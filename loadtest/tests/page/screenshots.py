@@ -5,6 +5,18 @@ import pathlib
 import sys
 
 from browser import SIZES, chromium
+from playwright.sync_api import Page
+
+# A phone's page is eight screens long: its picture ends here.
+HEIGHTS = {"phone": 1080}
+
+
+def picture(page: Page, device: str, path: pathlib.Path) -> None:
+    """The whole page, or the top of it."""
+    clip = None
+    if device in HEIGHTS:
+        clip = {"x": 0, "y": 0, "width": SIZES[device]["width"], "height": HEIGHTS[device]}
+    page.screenshot(path=path, full_page=True, clip=clip)
 
 
 def main() -> None:
@@ -17,7 +29,7 @@ def main() -> None:
                     viewport=viewport, color_scheme=scheme, device_scale_factor=1
                 )
                 page.goto(page_file.resolve().as_uri())
-                page.screenshot(path=folder / f"{device}-{scheme}.png", full_page=True)
+                picture(page, device, folder / f"{device}-{scheme}.png")
                 page.close()
 
 

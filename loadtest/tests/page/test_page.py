@@ -18,6 +18,8 @@ from playwright.sync_api import Page
 HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parents[2]
 LOADTEST = os.environ.get("LOADTEST", PROJECT / "target/debug/loadtest")
+# Keys of a report that it had not always.
+LATER = "gooseVersion", "deployment"
 REPORTS = {path.stem: json.loads(path.read_text()) for path in sorted(HERE.glob("*.json"))}
 
 # Each cell's path and text, without the spaces around it.
@@ -71,11 +73,15 @@ def setUpModule() -> None:
     BROWSER = unittest.enterModuleContext(chromium())
     PAGES = pathlib.Path(unittest.enterModuleContext(tempfile.TemporaryDirectory()))
     for name in REPORTS:
-        subprocess.run(
-            [LOADTEST, "page", HERE / f"{name}.json", "--output", PAGES / f"{name}.html"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        draw(HERE / f"{name}.json")
+
+
+def draw(report: pathlib.Path) -> None:
+    subprocess.run(
+        [LOADTEST, "page", report, "--output", PAGES / f"{report.stem}.html"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 class InABrowser(unittest.TestCase):
@@ -276,7 +282,38 @@ class Missing(InABrowser):
         for sentence in ("No request was started", "There was no answer", "interrupted"):
             self.assertIn(sentence, texts["hostile"])
         self.assertIn("coordinated omission", texts["comparison"])
+        self.assertIn("goose-2-on.html (its graphs need the network)", texts["comparison"])
         self.assertNotIn("Sent late", texts["comparison"])
+
+    def test_a_hold_that_the_test_did_not_set_is_the_deployments(self):
+        said = 'div:has(> dt:text-is("connection held for")) > dd'
+        held = {name: self.open(name).locator(said).text_content() for name in REPORTS}
+        self.assertEqual(held["comparison"], "2\u202fs")
+        self.assertEqual(held["aws"], "0.25\u202fsas deployed: the test did not set it")
+
+    def test_a_report_from_before_there_was_a_key_is_drawn(self):
+        older = {key: REPORTS["aws"][key] for key in REPORTS["aws"] if key not in LATER}
+        text = self.drawn(older).locator("main").inner_text()
+        self.assertIn("No query function was named", text)
+
+    def test_connections_that_the_account_can_not_tell_apart_are_not_drawn_apart(self):
+        report = json.loads(json.dumps(REPORTS["comparison"]))
+        server = report["runs"][0]["server"]
+        server["peakService"], server["samples"]["service"] = None, []
+        page = self.drawn(report)
+        drawn = page.evaluate(CHARTS)
+        self.assertEqual(drawn["0.connections"]["labels"], ["all"])
+        self.assertEqual(drawn["1.connections"]["labels"], ["all", "the service's"])
+        self.assertIn("it lacks PROCESS", page.locator("main").inner_text())
+        for path, text in page.evaluate(CELLS):
+            expected.check_cell(self, report, path, text)
+
+    def drawn(self, report: Any) -> Page:
+        """The page of another report."""
+        path = PAGES / "another.json"
+        path.write_text(json.dumps(report))
+        draw(path)
+        return self.open("another")
 
 
 if __name__ == "__main__":
