@@ -37,7 +37,8 @@ const format = {
       : `${Number.isInteger(seconds) ? whole(seconds) : threeDigits(seconds)}${NARROW}s`,
   /** Seconds that were measured. */
   elapsed: (seconds) => `${tenths(seconds)}${NARROW}s`,
-  share: (share) => `${tenths(share * 100)}${NARROW}%`,
+  /** Never rounded up, which would hide what is missing. */
+  share: (share) => `${tenths(Math.floor(share * 1000 + 1e-9) / 10)}${NARROW}%`,
   bytes: (bytes) => `${tenths(bytes / 2 ** 30)}${NARROW}GiB`,
   date: (seconds) => `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`,
   text: (text) => text,

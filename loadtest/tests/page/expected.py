@@ -88,7 +88,12 @@ def check_number(test: unittest.TestCase, path: str, text: str, value: float) ->
         return
     # Half of the last digit, and what a double can't tell apart.
     half = 0.5 * 10.0 ** -max(0, len(fraction) - 1)
-    off = abs(float(digits) - value / scale)
+    off = value / scale - float(digits)
+    if unit == "%":
+        # A share is never rounded up.
+        test.assertTrue(-1e-9 < off < 2 * half, f"{path}: {text} for {value}")
+        return
+    off = abs(off)
     test.assertLessEqual(off, half * (1 + 1e-9), f"{path}: {text} for {value}")
     # A number that is there is not rounded to few digits.
     shown = len(digits.lstrip("-0.").replace(".", ""))
