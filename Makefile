@@ -59,7 +59,7 @@ cold: build
 
 ## mysql: what a MySQL server could take differently from MariaDB, on MySQL 9.7, fetched into target/mysql
 mysql: setup
-	MYSQLD=$$(local/mysql.sh) cargo test --locked --package admin --test mysql -- --ignored
+	MYSQLD=$$(local/mysql.sh) && export MYSQLD && cargo test --locked --package admin --test mysql -- --ignored
 
 ## fuzz: a million inputs for each of what takes bytes from outside
 fuzz: setup

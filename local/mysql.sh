@@ -18,7 +18,7 @@ fetch() {
     }
     say "fetching MySQL from Debian unstable (60 MB)"
     rm -rf "$home"
-    mkdir -p "$home/apt/lists/partial" "$home/apt/cache/archives/partial" "$home/root"
+    mkdir -p "$home/apt/lists/partial" "$home/apt/cache/archives/partial" "$home/part"
     echo "deb [signed-by=$keys] http://deb.debian.org/debian unstable main" >"$home/apt/sources"
     # Of a machine that has no package yet.
     : >"$home/apt/status"
@@ -31,9 +31,11 @@ fetch() {
     apt update
     apt --download-only install mysql-server-core
     for package in "$home"/apt/cache/archives/*.deb; do
-        dpkg-deb --extract "$package" "$home/root"
+        dpkg-deb --extract "$package" "$home/part"
     done
     rm -rf "$home/apt"
+    # Whole, or not there.
+    mv "$home/part" "$home/root"
 }
 
 # With its own C library, which is newer than this machine's. What the caller says comes first: --no-defaults has to.
@@ -46,11 +48,12 @@ exec "$(echo "$libraries"/ld-linux-*)" --library-path "$libraries" "$home/root/u
     --character-sets-dir="$home/root/usr/share/mysql/charsets"
 END
     chmod +x "$program"
-    "$program" --no-defaults --version >/dev/null
 }
 
-if [ ! -x "$program" ]; then
-    [ -x "$home/root/usr/sbin/mysqld" ] || fetch
-    write_program
-fi
+[ -x "$home/root/usr/sbin/mysqld" ] || fetch
+write_program
+"$program" --no-defaults --version >/dev/null || {
+    say "it does not start here: remove $home, or set MYSQLD to the path of a mysqld"
+    exit 1
+}
 echo "$program"

@@ -124,9 +124,7 @@ class Doctor(QuietStack):
         self.assert_finds("sizing")
 
     def test_the_secret_leads_to_the_database(self):
-        with patch.dict(OF_SLOTS):
-            del OF_SLOTS["SLOTS_DATABASE"]
-            code, answer = slots("doctor", "--secret", STACK["secretArn"])
+        code, answer = slots("doctor", "--secret", STACK["secretArn"])
         self.assertEqual((code, answer["healthy"]), (0, True), answer)
         self.assertEqual(answer["server"]["maxConnections"], 66)
         self.assertEqual(answer["serviceConnections"], 0)

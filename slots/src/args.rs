@@ -1,8 +1,11 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::num::NonZeroU32;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use rds_admission::pool::{InvalidName, LeaseId, PoolName};
 use rds_admission::session::Tls;
 use secrecy::SecretString;
@@ -35,6 +38,25 @@ pub struct Args {
     /// Speak JSON: the answer on standard output; on standard error, how far a wait is and what went wrong
     #[arg(long, global = true)]
     pub json: bool,
+}
+
+impl Args {
+    /// What the command line says, and variables where it says nothing.
+    ///
+    /// # Errors
+    /// When it can't be understood: what is to be told then.
+    pub fn read(
+        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(line)?;
+        let mut args = Self::from_arg_matches(&matches)?;
+        if let Command::Doctor(doctor) = &mut args.command
+            && let Some((_, said)) = matches.subcommand()
+        {
+            doctor.database.choose(said)?;
+        }
+        Ok(args)
+    }
 }
 
 /// What can be done.
@@ -113,6 +135,10 @@ pub struct Doctor {
     /// Where the service's database is.
     #[command(flatten)]
     pub database: Whereabouts,
+    /// Connections that the pool is sized for: the template's `ExistingMaxConnections`; 0: all that the
+    /// server takes
+    #[arg(long, value_name = "N", env = "SLOTS_MAX_CONNECTIONS", default_value_t = 0)]
+    pub max_connections: u32,
     /// Connections that are not slots: the template's `ReservedConnections`
     ///
     /// A pool that is meant to be smaller is one for which more are reserved.
@@ -126,9 +152,9 @@ pub struct Doctor {
     pub tls: Tls,
 }
 
-/// Where the service's database is: one of the two.
+/// Where the service's database is: one of the two, as [`Args::read`] leaves it.
 #[derive(clap::Args)]
-#[group(required = true, multiple = false)]
+#[group(required = true, multiple = true)]
 pub struct Whereabouts {
     /// Its secret, by ARN or name: the stack's output `SecretArn`
     ///
@@ -138,9 +164,29 @@ pub struct Whereabouts {
     pub secret: Option<String>,
     /// Its address, mysql://user:password@host:port/database, in place of --secret
     ///
+    /// Of a variable for each, this one's counts; an option counts before a variable.
+    ///
     /// Prefer the variable to the option: other users of the machine can read a command line.
     #[arg(long, value_name = "ADDRESS", env = "SLOTS_DATABASE", hide_env_values = true)]
     pub database: Option<SecretString>,
+}
+
+impl Whereabouts {
+    /// Leaves one of the two: what was `said` on the command line, before what a variable says; the address,
+    /// before the secret.
+    fn choose(&mut self, said: &ArgMatches) -> Result<(), clap::Error> {
+        let is_said = |id| said.value_source(id) == Some(ValueSource::CommandLine);
+        match (is_said("secret"), is_said("database")) {
+            (true, true) => {
+                let both = "--secret and --database can't be given both";
+                return Err(Args::command().error(ErrorKind::ArgumentConflict, both));
+            }
+            (true, false) => self.database = None,
+            (false, _) if self.database.is_some() => self.secret = None,
+            (false, _) => {}
+        }
+        Ok(())
+    }
 }
 
 /// Whether to wait, and for how long.
@@ -201,6 +247,7 @@ mod tests {
         let doctor = args.find_subcommand("doctor").expect("the doctor");
         for (command, option, parameter) in [
             (&args, "pool", "PoolName"),
+            (doctor, "max_connections", "ExistingMaxConnections"),
             (doctor, "reserved", "ReservedConnections"),
             (doctor, "priority_slots", "PrioritySlots"),
         ] {
@@ -212,9 +259,7 @@ mod tests {
 
     #[test]
     fn the_doctor_is_told_one_database() {
-        let parse = |more: &[&str]| {
-            Args::try_parse_from(["slots", "doctor"].iter().chain(more)).map(|_| ())
-        };
+        let parse = |more: &[&str]| Args::read(["slots", "doctor"].iter().chain(more)).map(|_| ());
         assert!(parse(&["--secret", "arn"]).is_ok());
         assert!(parse(&["--database", "mysql://h/db"]).is_ok());
         assert!(parse(&[]).is_err());

@@ -1,5 +1,7 @@
 //! What is wrong between the pool and the server.
 
+use std::num::NonZeroU32;
+
 use crate::args::{self, Whereabouts};
 use crate::doctor::{Door, Plan, Report, Seen, checks};
 use crate::status::Status;
@@ -21,7 +23,11 @@ pub(super) async fn doctor(
     };
     let now = table.now();
     let status = pool.as_ref().ok().map(|pool| Status::of(table.pool(), pool, now));
-    let plan = Plan { reserved: told.reserved, priority: told.priority_slots };
+    let plan = Plan {
+        sized_for: NonZeroU32::new(told.max_connections),
+        reserved: told.reserved,
+        priority: told.priority_slots,
+    };
     let seen = Seen { pool, now, observed, plan };
     let report = Report::new(checks::all(&seen), status, &seen);
     voice.answer(&report, &report)?;

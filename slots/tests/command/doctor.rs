@@ -70,3 +70,24 @@ async fn a_secret_that_can_not_be_read_or_used_is_found() {
     let says = answer["findings"][0]["says"].as_str().expect("a sentence");
     assert!(says.contains(&format!("127.0.0.1:{port}")) && !says.contains("secretpw"), "{says}");
 }
+
+#[tokio::test]
+async fn an_option_counts_before_a_variable_and_the_address_before_the_secret() {
+    let world = World::new().await;
+    world.front.denies("GetSecretValue");
+    let address = format!("mysql://admin:secretpw@127.0.0.1:{}/demodb2", nobodys_port());
+    let (secret, database) = (("SLOTS_SECRET", "arn"), ("SLOTS_DATABASE", address.as_str()));
+    for (variables, options, found) in [
+        (vec![secret], vec![], "secret"),
+        (vec![database], vec![], "server"),
+        (vec![secret, database], vec![], "server"),
+        (vec![secret], vec!["--database", &address], "server"),
+        (vec![database], vec!["--secret", "arn"], "secret"),
+    ] {
+        let mut doctor = world.command(&["doctor", "--tls", "off", "--json"]);
+        let output = doctor.args(&options).envs(variables.iter().copied()).output().await;
+        let said = output.expect("it runs").stdout;
+        let answer: Value = serde_json::from_slice(&said).expect("an answer");
+        assert_eq!(problems(&answer), [found], "{variables:?} {options:?}");
+    }
+}

@@ -30,7 +30,7 @@ async fn arguments_that_make_no_command_are_an_error_like_any_other() {
         (&["--json", "evict", "short"], "short"),
         (&["--json"], "subcommand"),
         (&["doctor", "--json"], "--secret <ARN>"),
-        (&["doctor", "--json", "--secret", "a", "--database", "mysql://h/d"], "cannot be used"),
+        (&["doctor", "--json", "--secret", "a", "--database", "mysql://h/d"], "given both"),
     ] {
         let line = fails(bare(arguments)).await;
         let error: serde_json::Value = serde_json::from_str(&line).expect("JSON");
