@@ -74,6 +74,8 @@ class Leases(QuietStack):
             # Not before the first of them was over, skew allowance included.
             self.assertGreaterEqual(time.monotonic() - begun, 3 + 2)
             self.assertFalse(release(lost[0])["released"])
+            # The schedule may have swept some of them, or all.
+            self.assertIn(answer.pop("takenOver", 0), range(21))
             self.assertEqual(acquire(again, 60), {**answer, "inUse": int(item()["InUse"]["N"])})
             release(again)
             for lease in lost:
