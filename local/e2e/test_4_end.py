@@ -6,6 +6,9 @@ import unittest
 
 from stack import SECRETS, STACK, client
 
+# What an answer says that a test has asked the front door for.
+BY_A_RULE = "asked for by a rule of the front door"
+
 
 class Logs(unittest.TestCase):
     def test_no_log_holds_the_password_or_the_secret(self):
@@ -29,8 +32,12 @@ class Logs(unittest.TestCase):
         self.assertEqual(len(ids), len(set(ids)))
         counted = [request for request in requests if request["outcome"] == "counted"]
         self.assertTrue(counted)
+        # But for the one whose release a test has refused at the front door.
+        refused = [request for request in counted if BY_A_RULE in request.get("release_failure", "")]
+        self.assertLessEqual(len(refused), 1)
         for request in counted:
-            self.assertIn(request["given_back"], ("released", "kept"), request)
+            if request not in refused:
+                self.assertIn(request["given_back"], ("released", "kept"), request)
 
 
 class Deletion(unittest.TestCase):
