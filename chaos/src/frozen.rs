@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::control::Instance;
+use crate::control::{Instance, State};
 use crate::pool::{SKEW_ALLOWANCE, epoch_seconds};
 use crate::scene::Scene;
 use crate::sockets::{connections_to, ports_of};
@@ -14,6 +14,10 @@ const LOOK: Duration = Duration::from_millis(25);
 
 /// How often it is asked whether the instance is still there.
 const ASK: Duration = Duration::from_millis(500);
+
+/// For so many seconds after its lease an instance is looked at that was thawed, and that nobody calls: it may not
+/// be called again, and be there for minutes.
+const UNCALLED: u64 = 10;
 
 /// What was seen of all of them.
 #[derive(Default)]
@@ -40,8 +44,8 @@ impl Frozen {
 }
 
 impl Scene {
-    /// Follows an instance that has just been frozen for longer than its lease, until it is gone or
-    /// in another invocation.
+    /// Follows an instance that has just been frozen for longer than its lease, until it is gone, in another
+    /// invocation, or thawed and long enough without one.
     pub(crate) async fn follow(&self, instance: &Instance, lease: Option<&str>) {
         let expiry = lease.and_then(|lease| self.pool.latest().leases.get(lease).copied());
         let over =
@@ -49,19 +53,24 @@ impl Scene {
         let said_before = self.outcomes(instance).len();
         let mut asked = Instant::now();
         loop {
-            if epoch_seconds() >= over {
-                self.look(instance, over);
-            }
-            if asked.elapsed() > ASK {
+            let connected = epoch_seconds() >= over && self.look(instance);
+            if connected || asked.elapsed() > ASK {
                 asked = Instant::now();
-                // A stack that does not answer is asked again.
-                let all = self.control.instances().await;
+                let left = epoch_seconds() >= over + UNCALLED;
                 let still = |all: &Vec<Instance>| {
-                    all.iter()
-                        .any(|one| one.id == instance.id && one.invocations == instance.invocations)
+                    all.iter().any(|one| {
+                        let uncalled = one.state == State::Idle && !one.frozen;
+                        one.id == instance.id
+                            && one.invocations == instance.invocations
+                            && (connected || !(left && uncalled))
+                    })
                 };
-                if all.is_ok_and(|all| !still(&all)) {
-                    break;
+                match self.control.instances().await {
+                    // Its next invocation may have a connection.
+                    Ok(all) if !still(&all) => break,
+                    Ok(_) if connected => self.trespassed(instance, over),
+                    // A stack that does not answer is asked again.
+                    Ok(_) | Err(_) => {}
                 }
             }
             tokio::time::sleep(LOOK).await;
@@ -71,14 +80,15 @@ impl Scene {
         *self.frozen.lock().outcomes.entry(outcome.to_owned()).or_default() += 1;
     }
 
-    fn look(&self, instance: &Instance, over: u64) {
-        let ports = ports_of(instance.pid, &connections_to(self.stack.mysql.port));
-        let mut frozen = self.frozen.lock();
-        frozen.looks += 1;
-        if !ports.is_empty() {
-            let late = epoch_seconds() - over;
-            let id = &instance.id;
-            frozen.trespasses.push(format!("{id} has a connection, {late} s too late"));
-        }
+    /// Whether the instance has a connection.
+    fn look(&self, instance: &Instance) -> bool {
+        self.frozen.lock().looks += 1;
+        !ports_of(instance.pid, &connections_to(self.stack.mysql.port)).is_empty()
+    }
+
+    fn trespassed(&self, instance: &Instance, over: u64) {
+        let (id, late) = (&instance.id, epoch_seconds().saturating_sub(over));
+        let trespass = format!("{id} has a connection, {late} s too late");
+        self.frozen.lock().trespasses.push(trespass);
     }
 }
