@@ -56,21 +56,23 @@ impl Scene {
             let connected = epoch_seconds() >= over && self.look(instance);
             if connected || asked.elapsed() > ASK {
                 asked = Instant::now();
-                let left = epoch_seconds() >= over + UNCALLED;
-                let still = |all: &Vec<Instance>| {
-                    all.iter().any(|one| {
-                        let uncalled = one.state == State::Idle && !one.frozen;
-                        one.id == instance.id
-                            && one.invocations == instance.invocations
-                            && (connected || !(left && uncalled))
-                    })
-                };
-                match self.control.instances().await {
-                    // Its next invocation may have a connection.
-                    Ok(all) if !still(&all) => break,
-                    Ok(_) if connected => self.trespassed(instance, over),
-                    // A stack that does not answer is asked again.
-                    Ok(_) | Err(_) => {}
+                // A stack that does not answer is asked again.
+                if let Ok(all) = self.control.instances().await {
+                    let still = |one: &&Instance| {
+                        one.id == instance.id && one.invocations == instance.invocations
+                    };
+                    let uncalled = |one: &Instance| {
+                        one.state == State::Idle
+                            && !one.frozen
+                            && epoch_seconds() >= over + UNCALLED
+                    };
+                    match all.iter().find(still) {
+                        // Its next invocation may have a connection.
+                        None => break,
+                        Some(_) if connected => self.trespassed(instance, over),
+                        Some(one) if uncalled(one) => break,
+                        Some(_) => {}
+                    }
                 }
             }
             tokio::time::sleep(LOOK).await;

@@ -30,16 +30,7 @@ pub(crate) fn measured(
         Decided::Here => metrics.decided(count),
         Decided::Nowhere => return metrics.count(Metric::BypassedRequests, 1),
     };
-    match count {
-        Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
-            metrics.held(held)
-        }
-        Err(AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { held: None, .. }) => {
-            metrics.count(Metric::AdmissionUnavailable, 1)
-        }
-        // Whoever decided has counted it.
-        Err(AdmissionError::Rejected(_)) => metrics,
-    }
+    metrics.wanted(count)
 }
 
 fn is_too_many_connections(count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>) -> bool {

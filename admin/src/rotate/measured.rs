@@ -15,16 +15,7 @@ pub(super) fn measured(pool: &PoolName, came: &Came, decides: bool) -> Metrics {
     let metrics = Metrics::new(pool.clone())
         .count(Metric::TooManyConnections, u32::from(is_too_many_connections(came)));
     let metrics = if decides { metrics.decided(came) } else { metrics };
-    match came {
-        Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
-            metrics.held(held)
-        }
-        Err(AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { held: None, .. }) => {
-            metrics.count(Metric::AdmissionUnavailable, 1)
-        }
-        // Whoever decided has counted it.
-        Err(AdmissionError::Rejected(_)) => metrics,
-    }
+    metrics.wanted(came)
 }
 
 fn is_too_many_connections(came: &Came) -> bool {

@@ -3,56 +3,41 @@
 //!
 //! `make mysql` fetches a server and runs these; the variable `MYSQLD` names it.
 
+#[path = "../passwords/mod.rs"]
+mod passwords;
 mod server;
+#[path = "../../../shared/tests/support/settings.rs"]
+mod settings;
+#[path = "../../../shared/tests/support/vault.rs"]
+mod vault;
 
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use admin::init::Database;
 use admin::rotate::Account;
-use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::{BehaviorVersion, Config, Credentials as Keys, Region};
-use axum::routing::post;
-use axum::{Json, Router};
 use mysql_async::prelude::Queryable;
+use passwords::{changes_hands, with};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::client::{Admission, Admitted, GivenBack, Slot};
 use rds_admission::controller::Controller;
 use rds_admission::pool::warm::Warm;
 use rds_admission::pool::{PoolName, PoolSize};
-use rds_admission::secret::{Credentials, SecretCache};
+use rds_admission::secret::SecretCache;
 use rds_admission::session::{Session, SessionError, SessionOptions, Tls};
 use rds_admission::store::{MemoryStore, Store};
 use rds_admission::time::{Deadline, Seconds, SystemClock};
 use rds_admission::warm::Sessions;
-use serde_json::json;
 use server::{MAX_CONNECTIONS, MySql};
-use tokio::net::TcpListener;
+use settings::settings;
 
 fn slot(seconds: u64) -> Slot {
     Slot::outside_the_pool(Deadline::within(Duration::from_secs(seconds)))
 }
 
-fn with(credentials: &Credentials, password: &str) -> Credentials {
-    Credentials { password: password.to_owned().into(), ..credentials.clone() }
-}
-
-/// The secret that leads to a server, at a Secrets Manager that knows no other.
+/// The secret that leads to a server.
 async fn secret(mysql: &MySql) -> SecretCache {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-    let answer = Json(json!({"Name": "the secret", "SecretString": mysql.secret().to_string()}));
-    let routes = Router::new().route("/", post(async move || answer));
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Keys::new("test", "test", None, None, "test"))
-        .endpoint_url(endpoint)
-        .build();
-    SecretCache::new(Client::from_conf(config), "the secret")
+    vault::secret(&mysql.secret()).await
 }
 
 async fn asked<T>(session: &mut Session, sql: &str) -> T
@@ -137,25 +122,6 @@ async fn a_full_server_says_so() {
     assert!(full.as_ref().is_err_and(SessionError::is_too_many_connections), "{full:?}");
 }
 
-/// Every setting of a session but those that tell the time, the connection, or the time that is left.
-async fn settings(session: &mut Session) -> BTreeMap<String, String> {
-    let all =
-        session.run(async |conn| conn.query::<(String, String), _>("SHOW SESSION VARIABLES").await);
-    let mut all: BTreeMap<_, _> = all.await.expect("an answer").into_iter().collect();
-    for own in [
-        "timestamp",
-        "pseudo_thread_id",
-        "rand_seed1",
-        "rand_seed2",
-        "max_execution_time",
-        "innodb_lock_wait_timeout",
-        "statement_id",
-    ] {
-        all.remove(own);
-    }
-    all
-}
-
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
 async fn a_session_that_was_kept_is_as_one_that_is_new() {
@@ -224,16 +190,7 @@ async fn a_password_is_changed_by_its_owner_whatever_it_holds() {
     let (slot, options) = (slot(60), mysql.options());
     let account = Account::new(&slot, &options);
     let first = mysql.credentials();
-    let mut now = first.clone();
-    for password in ["plain", "it's", r"back\", r"\'; --", "*/ ) /* `", "\"\n\t%", "é🙂", "''"] {
-        let then = with(&now, password);
-        assert!(!account.lets_in(&then).await.expect("an answer"), "{password:?} is new");
-        assert!(account.change(&now, &then.password).await.expect("an answer"), "{password:?}");
-        assert!(account.lets_in(&then).await.expect("an answer"), "{password:?} lets in");
-        assert!(!account.lets_in(&now).await.expect("an answer"), "the one before does not");
-        account.works(&then).await.expect("it works");
-        now = then;
-    }
+    changes_hands(&account, &first).await;
     assert!(!account.change(&first, &"another".to_owned().into()).await.expect("an answer"));
     let mut observer = mysql.observer().await;
     let plugin = "SELECT plugin FROM mysql.user WHERE user = 'admin'";

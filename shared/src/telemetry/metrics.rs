@@ -93,9 +93,22 @@ impl Metrics {
         }
     }
 
-    /// The same, and a slot was held.
+    /// The same, and what a holder measures of the slot that it wanted, whoever decided: what `came` of it.
     #[must_use]
-    pub fn held(self, held: &Held) -> Self {
+    pub fn wanted<T>(self, came: &Result<Admitted<T>, AdmissionError>) -> Self {
+        match came {
+            Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
+                self.held(held)
+            }
+            Err(
+                AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { held: None, .. },
+            ) => self.count(Metric::AdmissionUnavailable, 1),
+            // Whoever decided has counted it.
+            Err(AdmissionError::Rejected(_)) => self,
+        }
+    }
+
+    fn held(self, held: &Held) -> Self {
         let time = (held.work + held.release).as_secs_f64() * 1_000.0;
         let failed = matches!(held.given_back, GivenBack::Failed(_));
         self.fraction(Metric::SlotHoldTime, time)

@@ -1,31 +1,11 @@
 //! Nothing that was done in a session is seen by the work that comes next.
 
-use std::collections::BTreeMap;
-
 use mysql_async::prelude::Queryable;
 use mysql_async::{ChangeUserOpts, Conn};
 use rds_admission::pool::Class;
-use rds_admission::session::Session;
 
 use crate::scene::{KEEP, Scene, connection_id, is_kept, run, strict_in, warm};
-
-/// Every setting of a session but those that tell the time, the connection, or the time that is left.
-async fn settings(session: &mut Session) -> BTreeMap<String, String> {
-    let all =
-        session.run(async |conn| conn.query::<(String, String), _>("SHOW SESSION VARIABLES").await);
-    let mut all: BTreeMap<_, _> = all.await.expect("an answer").into_iter().collect();
-    for own in [
-        "timestamp",
-        "pseudo_thread_id",
-        "rand_seed1",
-        "rand_seed2",
-        "max_statement_time",
-        "innodb_lock_wait_timeout",
-    ] {
-        all.remove(own);
-    }
-    all
-}
+use crate::settings::settings;
 
 #[tokio::test]
 async fn a_session_that_was_kept_is_as_one_that_is_new() {

@@ -2,6 +2,8 @@
 
 #[path = "../support/server.rs"]
 mod server;
+#[path = "../support/settings.rs"]
+mod settings;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/vault.rs"]
