@@ -47,6 +47,7 @@ pub fn variations() -> Vec<Variation> {
     vary("memory", &|t, n| Tuning { memory: t.memory * n / 2, ..t });
     vary("calm", &|t, n| Tuning { calm: t.calm * n / 2, ..t });
     vary("tight", &|t, n| Tuning { tight: t.tight * n / 2, ..t });
+    vary("ample", &|t, n| Tuning { ample: t.ample * n / 2, ..t });
     vary("rivals", &|t, n| Tuning { rivals: times(t.rivals, n), ..t });
     vary("lost", &|t, n| Tuning { lost: 1.0 + times(t.lost - 1.0, n), ..t });
     vary("won", &|t, n| Tuning { won: 1.0 - times(1.0 - t.won, n), ..t });

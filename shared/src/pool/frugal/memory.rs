@@ -106,9 +106,11 @@ impl Memory {
         });
         let own = u32::try_from(self.asking.len()).unwrap_or(u32::MAX);
         let mut free = seen.free.saturating_sub(own);
-        // Where nobody is refused, nobody else has seen the same slot.
+        // Where nobody is refused, nobody else has seen the same slot, and where many are free there is one
+        // for each who has.
         let rivals = match self.standing(now, tuning) {
             Standing::Calm => 0.0,
+            _ if seen.is_ample(tuning) => 0.0,
             Standing::Roomy | Standing::Tight(_) => self.rivals * (1.0 - 1.0 / rush.max(1.0)),
         };
         let mut may = 0;

@@ -32,6 +32,11 @@ impl<'a> Sighting<'a> {
     pub(super) fn is_tight(&self, tuning: &Tuning) -> bool {
         tuning.is_tight(self.free, self.limit)
     }
+
+    /// Whether there is room for all who see it.
+    pub(super) fn is_ample(&self, tuning: &Tuning) -> bool {
+        self.free > 1 && self.free.saturating_mul(tuning.ample) >= self.limit
+    }
 }
 
 #[cfg(test)]

@@ -155,6 +155,33 @@ fn who_loses_races_asks_less_often() {
 }
 
 #[test]
+fn the_rivals_of_a_rush_keep_nobody_from_a_pool_that_has_room_again() {
+    let mut instance = Instance::of(1);
+    instance.thousand(Duration::ZERO);
+    let lease = instance.lease();
+    instance.refused(0, SECOND, lease);
+    for _ in 0..1_000 {
+        let lease = instance.lease();
+        if instance.looked(SECOND, 1, &[lease]) == 1 {
+            instance.refused(0, SECOND, lease);
+        }
+    }
+    let mut asked = |free| {
+        let looks = (0..1_000).map(|_| {
+            let lease = instance.lease();
+            let may = instance.looked(SECOND, free, &[lease]);
+            instance.frugal.released(0, SECOND, lease, LIMIT - free);
+            may
+        });
+        looks.sum::<usize>()
+    };
+    assert!(asked(3) < 200);
+    for free in [LIMIT / 4, LIMIT] {
+        assert_eq!(asked(free), 1_000);
+    }
+}
+
+#[test]
 fn a_table_that_throttles_is_spared_until_it_recovers() {
     let mut instance = Instance::of(1);
     for n in 0..5 {

@@ -24,6 +24,10 @@ pub struct Tuning {
     /// A pool in which less than one slot of so many is free counts as full: another caller takes that
     /// one before a third gets to it.
     pub tight: u32,
+    /// A pool in which one slot of so many is free, and more than one, is in no rush, whatever was seen of
+    /// it before: nobody leaves a slot to rivals there. Without it the rivals of a rush would keep callers
+    /// from an empty pool.
+    pub ample: u32,
     /// Callers of other instances that see the same free slot, as an instance presumes at first. Who sees
     /// `f` free slots asks with probability `f / (f + rivals)`. Fewer make instances with few callers,
     /// which learn late, lose more races than a rejection may cost.
@@ -83,6 +87,7 @@ impl Default for Tuning {
             memory: Duration::from_secs(10),
             calm: Duration::from_secs(10),
             tight: 20,
+            ample: 4,
             rivals: 4.0,
             lost: 1.3,
             won: 0.9,
