@@ -3,28 +3,15 @@
 import contextlib
 import json
 import pathlib
-import time
-import urllib.request
 from typing import Any, Callable, Iterator
 
 import pymysql
 import rotation
 from rotation import SECRET, begin, labels, step, value
-from stack import LAMBDA, SECRETS, STACK, FunctionError, QuietStack, get
+from stack import LAMBDA, SECRETS, STACK, FunctionError, Rush, admitted, get, local
 
 ROTATE, QUERY, COUNTER = STACK["rotateFunction"], STACK["queryFunction"], STACK["counterFunction"]
 SENTENCE = "Selected 3 items from RDS MySQL table"
-
-
-def local(path: str, body: Any = None, method: str | None = None) -> Any:
-    """Asks the stack itself."""
-    data = None if body is None else json.dumps(body).encode()
-    headers = {"content-type": "application/json"}
-    url = f"{STACK['awsEndpoint']}/_local/{path}"
-    request = urllib.request.Request(url, data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        said = answer.read()
-    return json.loads(said) if said else None
 
 
 @contextlib.contextmanager
@@ -43,15 +30,6 @@ def rule(**rule: Any):
 
 def reads_of_the_query():
     return rule(**{"from": QUERY}, call="secretsmanager", moment="before", action={"delayMs": 0})
-
-
-def forget_secrets() -> None:
-    """Ends the idle instances of the query: the next one has to read the secret."""
-    for instance in local("instances"):
-        if instance["function"] == QUERY and instance["state"] == "idle":
-            local(f"instances/{instance['id']}/kill", {})
-    while any(instance["function"] == QUERY for instance in local("instances")):
-        time.sleep(0.01)
 
 
 def kill(function: str) -> None:
@@ -133,7 +111,7 @@ def set_variables(variables: dict[str, str]) -> None:
     waiter.wait(FunctionName=ROTATE, WaiterConfig={"Delay": 1})
 
 
-class Rotating(QuietStack):
+class Rotating(Rush):
     """A test that finds and leaves the database and the secret as they were deployed."""
 
     def setUp(self) -> None:
@@ -151,7 +129,7 @@ class Rotating(QuietStack):
         rotation.give_up()
         set_password(json.loads(self.original)["password"])
         SECRETS.put_secret_value(SecretId=SECRET, SecretString=self.original)
-        self.assertEqual(get("/employees").body, SENTENCE)
+        self.assertEqual(admitted().body, SENTENCE)
         for path in pathlib.Path(STACK["logs"]).rglob("*"):
             if path.is_file():
                 text = path.read_text(errors="replace")

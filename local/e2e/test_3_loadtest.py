@@ -12,7 +12,7 @@ import unittest
 from typing import Any
 
 import jsonschema
-from stack import LAMBDA, POOL, STACK, STANDARD, QuietStack, switch
+from stack import LAMBDA, POOL, STACK, STANDARD, Rush, switch
 from tools import AWS, LOADTEST, OF_SLOTS
 
 # More than any of these floods can make of anything.
@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
     return function()["Environment"]["Variables"]
 
 
-class LoadTest(QuietStack):
+class LoadTest(Rush):
     def setUp(self) -> None:
         super().setUp()
         folder = tempfile.TemporaryDirectory()

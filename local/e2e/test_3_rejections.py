@@ -4,7 +4,7 @@ import sys
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from stack import STANDARD, QuietStack, get, leases
+from stack import STANDARD, Rush, get, leases
 from test_3_metrics import COUNTER, lines
 
 # In read units: a write costs as much as ten eventually consistent reads, of half a unit each.
@@ -12,7 +12,7 @@ WRITE, LOOK = 5.0, 0.5
 ASKED = 300
 
 
-class Rejections(QuietStack):
+class Rejections(Rush):
     def test_most_of_a_full_pools_callers_are_refused_without_a_write(self):
         with leases(STANDARD, ttl=120):
             before = len(self.refusals())
