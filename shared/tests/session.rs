@@ -1,5 +1,7 @@
 //! The session against a real MariaDB: it does not outlive its lease, and the slot waits for it.
 
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "support/server.rs"]
 mod server;
 mod support;
@@ -8,6 +10,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use certificates::Certificates;
 use local::mariadb::ServerTls;
 use rds_admission::client::{Admission, GivenBack, Slot};
 use rds_admission::secret::Credentials;
@@ -16,7 +19,6 @@ use rds_admission::telemetry::chain;
 use rds_admission::time::{Deadline, Seconds};
 use server::{Server, plain};
 use support::counter::InMemory;
-use tempfile::TempDir;
 
 fn slot(seconds: u64) -> Slot {
     Slot::outside_the_pool(Deadline::within(Duration::from_secs(seconds)))
@@ -178,36 +180,13 @@ async fn nobody_at_the_address_is_a_failure_and_not_a_refusal() {
     drop(server.folder);
 }
 
-/// A certificate authority of the test's own, as a PEM file; and by it the certificate of a server with this
-/// name.
-fn certificates(folder: &TempDir, name: &str) -> (PathBuf, ServerTls) {
-    let write = |name: &str, pem: String| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, pem).expect("a file");
-        path
-    };
-    let ca_key = rcgen::KeyPair::generate().expect("a key");
-    let mut ca = rcgen::CertificateParams::default();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let root = ca.self_signed(&ca_key).expect("a certificate");
-    let issuer = rcgen::Issuer::new(ca, ca_key);
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let server = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
-    let certificate = server.signed_by(&key, &issuer).expect("a certificate");
-    let tls = ServerTls {
-        certificate: write("server.pem", certificate.pem()),
-        key: write("server.key", key.serialize_pem()),
-    };
-    (write("ca.pem", root.pem()), tls)
-}
-
 /// A server with this name in its certificate, and how to trust it.
 async fn encrypting(name: &str) -> (Server, SessionOptions) {
     let mut ca = PathBuf::new();
     let server = Server::start(|options, folder| {
-        let (root, tls) = certificates(folder, name);
+        let Certificates { root, server, key } = Certificates::write(folder.path(), name);
         ca = root;
-        options.tls(tls).require_secure_transport()
+        options.tls(ServerTls { certificate: server, key }).require_secure_transport()
     })
     .await;
     (server, SessionOptions { tls: Tls::Roots(ca), ..SessionOptions::default() })

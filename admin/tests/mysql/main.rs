@@ -3,6 +3,8 @@
 //!
 //! `make mysql` fetches a server and runs these; the variable `MYSQLD` names it.
 
+#[path = "../../../shared/tests/support/certificates.rs"]
+mod certificates;
 #[path = "../passwords/mod.rs"]
 mod passwords;
 mod server;

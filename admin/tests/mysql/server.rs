@@ -1,7 +1,7 @@
 //! A MySQL server in a folder of its own, set as the template's parameter group sets it.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,18 +11,12 @@ use rds_admission::secret::Credentials;
 use rds_admission::session::{SessionOptions, Tls};
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
+
 /// What the template gives a db.t2.micro.
 pub(crate) const MAX_CONNECTIONS: u32 = 66;
 
-/// What the server reads from its folder.
-const FILES: [(&str, &str); 4] = [
-    ("init-file", "accounts.sql"),
-    ("ssl-ca", "ca.pem"),
-    ("ssl-cert", "server.pem"),
-    ("ssl-key", "server.key"),
-];
-
-/// What it writes there.
+/// What the server writes to its folder.
 const OWN: [(&str, &str); 4] =
     [("datadir", "data"), ("log-error", "log.err"), ("socket", "socket"), ("pid-file", "pid")];
 
@@ -34,6 +28,7 @@ const DATABASE: &str = "demodb2";
 pub(crate) struct MySql {
     process: Child,
     folder: TempDir,
+    root: PathBuf,
     port: u16,
 }
 
@@ -42,7 +37,9 @@ impl MySql {
     pub(crate) async fn start() -> Self {
         let program = std::env::var("MYSQLD").expect("MYSQLD is the path of a mysqld");
         let folder = tempfile::tempdir().expect("a folder");
-        certificates(folder.path());
+        let name = Ipv4Addr::LOCALHOST.to_string();
+        let Certificates { root, server: certificate, key } =
+            Certificates::write(folder.path(), &name);
         accounts(folder.path());
         let initialised = server(&program, folder.path())
             .arg("--initialize-insecure")
@@ -51,13 +48,16 @@ impl MySql {
         assert!(initialised.success(), "{initialised}: {}", log(folder.path()));
         let port = free_port();
         let process = server(&program, folder.path())
-            .args(FILES.map(|(option, name)| below(folder.path(), option, name)))
+            .arg(below(folder.path(), "init-file", "accounts.sql"))
+            .arg(format!("--ssl-ca={}", root.display()))
+            .arg(format!("--ssl-cert={}", certificate.display()))
+            .arg(format!("--ssl-key={}", key.display()))
             .args(["--require-secure-transport=ON", "--wait-timeout=5", "--connect-timeout=5"])
             .args(["--bind-address=127.0.0.1", "--mysqlx=OFF"])
             .args([format!("--port={port}"), format!("--max-connections={MAX_CONNECTIONS}")])
             .spawn()
             .expect("a process");
-        let mut server = Self { process, folder, port };
+        let mut server = Self { process, folder, root, port };
         server.answers().await;
         server
     }
@@ -74,7 +74,7 @@ impl MySql {
 
     /// How the functions log in, with the server's own certificate authority.
     pub(crate) fn options(&self) -> SessionOptions {
-        let tls = Tls::Roots(self.folder.path().join("ca.pem"));
+        let tls = Tls::Roots(self.root.clone());
         SessionOptions { tls, ..SessionOptions::default() }
     }
 
@@ -154,23 +154,6 @@ fn accounts(folder: &Path) {
          GRANT ALL ON {DATABASE}.* TO '{USER}'@'%';\n"
     );
     std::fs::write(folder.join("accounts.sql"), sql).expect("a file");
-}
-
-/// A certificate authority of the test's own, and a server's certificate by it.
-fn certificates(folder: &Path) {
-    let write = |name: &str, pem: String| std::fs::write(folder.join(name), pem).expect("a file");
-    let ca_key = rcgen::KeyPair::generate().expect("a key");
-    let mut ca = rcgen::CertificateParams::default();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let root = ca.self_signed(&ca_key).expect("a certificate");
-    let issuer = rcgen::Issuer::new(ca, ca_key);
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let names = vec![Ipv4Addr::LOCALHOST.to_string()];
-    let server = rcgen::CertificateParams::new(names).expect("a name");
-    let certificate = server.signed_by(&key, &issuer).expect("a certificate");
-    write("ca.pem", root.pem());
-    write("server.pem", certificate.pem());
-    write("server.key", key.serialize_pem());
 }
 
 /// Taken by nobody a moment ago.
