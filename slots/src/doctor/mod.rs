@@ -3,7 +3,9 @@
 pub(crate) mod checks;
 mod report;
 mod server;
+mod sizing;
 
-pub(crate) use checks::{Plan, Seen};
+pub(crate) use checks::Seen;
 pub(crate) use report::Report;
 pub(crate) use server::{Door, Observed, Server, Thread, Unseen};
+pub(crate) use sizing::Plan;
