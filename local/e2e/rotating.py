@@ -8,24 +8,21 @@ from typing import Any, Callable, Iterator
 import pymysql
 import rotation
 from rotation import SECRET, begin, labels, step, value
-from stack import LAMBDA, SECRETS, STACK, FunctionError, Rush, admitted, get, local
+from stack import (
+    LAMBDA,
+    SECRETS,
+    STACK,
+    FunctionError,
+    Rush,
+    admitted,
+    get,
+    instances,
+    local,
+    rule,
+)
 
 ROTATE, QUERY, COUNTER = STACK["rotateFunction"], STACK["queryFunction"], STACK["counterFunction"]
 SENTENCE = "Selected 3 items from RDS MySQL table"
-
-
-@contextlib.contextmanager
-def rule(**rule: Any):
-    """Calls meet this; yields a function that tells how often they have."""
-    number = local("faults", rule)["id"]
-
-    def hits() -> int:
-        return next(listed["hits"] for listed in local("faults") if listed["id"] == number)
-
-    try:
-        yield hits
-    finally:
-        local(f"faults/{number}", method="DELETE")
 
 
 def reads_of_the_query():
@@ -34,8 +31,8 @@ def reads_of_the_query():
 
 def kill(function: str) -> None:
     """Kills the instance of a function that is in an invocation."""
-    (busy,) = [i for i in local("instances") if (i["function"], i["state"]) == (function, "busy")]
-    local(f"instances/{busy['id']}/kill", {})
+    (busy,) = instances(function, "busy")
+    local(f"instances/{busy}/kill", {})
 
 
 @contextlib.contextmanager

@@ -161,13 +161,32 @@ def local(path: str, body: Any = None, method: str | None = None) -> Any:
     return json.loads(said) if said else None
 
 
-def forget(function: str) -> None:
-    """Ends the idle instances of a function, and with them what they remember."""
-    idle = {
+@contextlib.contextmanager
+def rule(**rule: Any):
+    """Calls meet this; yields a function that tells how often they have."""
+    number = local("faults", rule)["id"]
+
+    def hits() -> int:
+        return next(listed["hits"] for listed in local("faults") if listed["id"] == number)
+
+    try:
+        yield hits
+    finally:
+        local(f"faults/{number}", method="DELETE")
+
+
+def instances(function: str, state: str) -> list[str]:
+    """The instances of a function that are in this state."""
+    return [
         instance["id"]
         for instance in local("instances")
-        if (instance["function"], instance["state"]) == (function, "idle")
-    }
+        if (instance["function"], instance["state"]) == (function, state)
+    ]
+
+
+def forget(function: str) -> None:
+    """Ends the idle instances of a function, and with them what they remember."""
+    idle = set(instances(function, "idle"))
     for instance in idle:
         local(f"instances/{instance}/kill", {})
     until(lambda: not idle & {instance["id"] for instance in local("instances")})

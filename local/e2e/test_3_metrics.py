@@ -5,7 +5,6 @@ import json
 import pathlib
 import time
 import unittest
-import urllib.request
 from collections import Counter
 from typing import Any
 
@@ -26,6 +25,7 @@ from stack import (
     leases,
     new_lease,
     release,
+    rule,
     switch,
     until,
 )
@@ -88,19 +88,9 @@ class Sums(Counter[str]):
         return sums
 
 
-@contextlib.contextmanager
 def counter_is_throttled(call: str):
     """Whoever invokes the counter for this is throttled by Lambda: it is certain that nothing was decided."""
-    faults = STACK["awsEndpoint"] + "/_local/faults"
-    rule = {"call": call, "moment": "before", "action": {"answer": "throttled"}}
-    headers = {"content-type": "application/json"}
-    request = urllib.request.Request(faults, json.dumps(rule).encode(), headers)
-    with urllib.request.urlopen(request) as answer:
-        made = json.load(answer)["id"]
-    try:
-        yield
-    finally:
-        urllib.request.urlopen(urllib.request.Request(f"{faults}/{made}", method="DELETE")).close()
+    return rule(call=call, moment="before", action={"answer": "throttled"})
 
 
 class Metrics(QuietStack):

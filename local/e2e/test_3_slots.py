@@ -3,7 +3,6 @@
 import unittest
 from contextlib import closing
 from typing import Any
-from unittest.mock import patch
 
 from stack import (
     SLOTS,
@@ -20,7 +19,7 @@ from stack import (
     new_lease,
     release,
 )
-from tools import OF_SLOTS, Samples, flood, set_max_connections, slots
+from tools import Samples, flood, set_max_connections, slots
 
 
 class Operations(QuietStack):

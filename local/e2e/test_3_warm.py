@@ -20,6 +20,7 @@ from stack import (
     counter,
     get,
     in_use,
+    instances,
     item,
     local,
     switch,
@@ -99,10 +100,6 @@ def flow(server: Server) -> Flow:
     )
 
 
-def instances() -> list[dict[str, Any]]:
-    return [one for one in local("instances") if one["function"] == QUERY]
-
-
 def freeze(instance: str, seconds: float) -> None:
     local(f"instances/{instance}/freeze", {"seconds": seconds})
 
@@ -159,7 +156,7 @@ class Warm(Rush):
         # Twice: those who are called again keep their slots.
         self.assertEqual(all_at_once(10) + all_at_once(10), [200] * 20)
         old, begun = self.server.connections(), time.monotonic()
-        frozen = [one["id"] for one in instances() if one["state"] == "idle"]
+        frozen = instances(QUERY, "idle")
         for instance in frozen:
             freeze(instance, lease + 6)
         self.assertEqual((len(old), len(frozen), in_use(item())), (10, 10, 10))

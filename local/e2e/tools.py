@@ -5,13 +5,12 @@ import os
 import subprocess
 import threading
 import time
-import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Callable
 
-from stack import POOL, STACK, item
+from stack import POOL, STACK, item, local
 
 SLOTS_COMMAND = os.environ.get("SLOTS", "target/debug/slots")
 LOADTEST = os.environ.get("LOADTEST", "target/debug/loadtest")
@@ -70,13 +69,7 @@ def flood(users: int = 120):
 
 def set_max_connections(value: int) -> None:
     """What somebody does to the server who has not thought of the pool."""
-    request = urllib.request.Request(
-        f"{STACK['awsEndpoint']}/_local/database/max-connections",
-        method="POST",
-        data=json.dumps({"value": value}).encode(),
-        headers={"content-type": "application/json"},
-    )
-    urllib.request.urlopen(request).close()
+    local("database/max-connections", {"value": value})
 
 
 class Samples:

@@ -12,7 +12,8 @@
 //!
 //! Many look when a slot comes free, and only one gets it. Who sees `f` free slots asks with probability
 //! `f / (f + r)`; `r` is how many rivals there seem to be, more after each race that is lost and fewer
-//! after each that is won. Where [many](Tuning::ample) are free there are none. Where the table throttles, callers are refused until it no longer does.
+//! after each that is won. Where [many](Tuning::ample) are free there are none. Where the table throttles,
+//! callers are refused until it no longer does.
 //!
 //! Nothing here knows how many instances there are, and none hears of another. Rules only: the time is an
 //! argument, as the time since any fixed moment (since a [`Moment`](crate::time::Moment), which counts

@@ -24,6 +24,15 @@ impl Instance {
         Self { frugal: Frugal::new(shards, Tuning::default()), dice: StdRng::seed_from_u64(1) }
     }
 
+    /// One that sees a rush, and knows that the pool is full.
+    fn in_a_rush() -> Self {
+        let mut instance = Self::of(1);
+        instance.thousand(Duration::ZERO);
+        let lease = instance.lease();
+        instance.refused(0, SECOND, lease);
+        instance
+    }
+
     fn lease(&mut self) -> LeaseId {
         LeaseId::random(&mut self.dice)
     }
@@ -134,10 +143,7 @@ fn no_more_may_ask_than_there_are_free_slots() {
 
 #[test]
 fn who_loses_races_asks_less_often() {
-    let mut instance = Instance::of(1);
-    instance.thousand(Duration::ZERO);
-    let lease = instance.lease();
-    instance.refused(0, SECOND, lease);
+    let mut instance = Instance::in_a_rush();
     let mut may = |lost: bool, now: Duration| {
         let lease = instance.lease();
         let may = instance.looked(now, 1, &[lease]);
@@ -156,10 +162,7 @@ fn who_loses_races_asks_less_often() {
 
 #[test]
 fn the_rivals_of_a_rush_keep_nobody_from_a_pool_that_has_room_again() {
-    let mut instance = Instance::of(1);
-    instance.thousand(Duration::ZERO);
-    let lease = instance.lease();
-    instance.refused(0, SECOND, lease);
+    let mut instance = Instance::in_a_rush();
     for _ in 0..1_000 {
         let lease = instance.lease();
         if instance.looked(SECOND, 1, &[lease]) == 1 {
