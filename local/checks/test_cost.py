@@ -8,10 +8,12 @@ import unittest
 PROJECT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(PROJECT / "local/cost"))
 
+import costs  # noqa: E402
 import inputs  # noqa: E402
 import page  # noqa: E402
 import prices  # noqa: E402
 from deployed import deployed  # noqa: E402
+from samtranslator.yaml_helper import yaml_parse  # noqa: E402
 
 
 class Page(unittest.TestCase):
@@ -55,6 +57,19 @@ class Inputs(unittest.TestCase):
             self.assertEqual(int(told), inputs.ALARMS, page)
         (schedule,) = [r for r in resources if r["Type"] == "AWS::Events::Rule"]
         self.assertEqual(schedule["Properties"]["ScheduleExpression"], "rate(1 minute)")
+
+    def test_the_classes_and_the_storage(self):
+        classes = yaml_parse((PROJECT / "template.yaml").read_text())["Mappings"]["InstanceClasses"]
+        self.assertEqual(classes.keys(), inputs.VCPUS.keys())
+        self.assertEqual(classes.keys(), prices.DATABASE_HOUR.keys())
+        database = deployed(PROJECT / "template.yaml")["Database"]["Properties"]
+        self.assertEqual(database["AllocatedStorage"], str(inputs.STORAGE_GB))
+
+    def test_the_extended_support_is_told_where_it_is_paid(self):
+        cost = costs.database("db.t2.micro", "8.0")
+        self.assertEqual(costs.database("db.t4g.micro", "8.4").extended_support, 0)
+        # README: "six times its price".
+        self.assertEqual(round(cost.extended_support / cost.hours), 6)
 
     def test_the_metrics_are_as_many_as_the_list_has(self):
         # The list, which a test of the library holds equal to the code's; and the sentence about it.

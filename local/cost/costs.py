@@ -171,5 +171,27 @@ def networks() -> dict[str, tuple[str, float]]:
     }
 
 
+class Database(NamedTuple):
+    """Dollars a month of a created database."""
+
+    hours: float
+    storage: float
+    extended_support: float
+
+    @property
+    def together(self) -> float:
+        return self.hours + self.storage + self.extended_support
+
+
+def database(name: str, mysql: str) -> Database:
+    """Of a class that runs this version of MySQL."""
+    extended = inputs.VCPUS[name] * inputs.HOURS * prices.EXTENDED_SUPPORT_VCPU_HOUR.dollars
+    return Database(
+        hours=inputs.HOURS * prices.DATABASE_HOUR[name].dollars,
+        storage=inputs.STORAGE_GB * prices.STORAGE_GB_MONTH.dollars,
+        extended_support=extended if mysql in inputs.EXTENDED_SUPPORT else 0.0,
+    )
+
+
 def proxy() -> float:
     return inputs.PROXY_VCPUS * inputs.HOURS * prices.PROXY_VCPU_HOUR.dollars

@@ -77,7 +77,14 @@ SWEEPS = HOURS * 60
 ZONES = 2
 """Of the created VPC, in which each interface endpoint stands."""
 PROXY_VCPUS = 2
-"""What RDS Proxy charges for at the least. A db.t2.micro has one, the others of the template two."""
+"""What RDS Proxy charges for at the least, and what a db.t4g.micro has."""
+STORAGE_GB = 20
+"""Of a created database (template.yaml)."""
+VCPUS = {"db.t4g.micro": 2, "db.t3.micro": 2, "db.t2.micro": 1}
+"""Of the template's classes
+(https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Summary.html)."""
+EXTENDED_SUPPORT = {"8.0"}
+"""Versions of MySQL whose standard support by RDS is over: that of 8.0 ended on 31 July 2026."""
 
 # ---- The article's sample ------------------------------------------------------------------------
 

@@ -8,11 +8,15 @@ import pathlib
 import re
 import sys
 
+import costs
 import inputs
 import prices
 from costs import MILLION, PLAIN, ROWS, networks, proxy, sweeps, watching, ways
+from samtranslator.yaml_helper import yaml_parse
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs/cost.md"
+PROJECT = pathlib.Path(__file__).parents[2]
+PAGE = PROJECT / "docs/cost.md"
+TEMPLATE = PROJECT / "template.yaml"
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -43,6 +47,18 @@ def month_table() -> str:
 def network_table() -> str:
     rows = [(name, how, dollars(amount)) for name, (how, amount) in networks().items()]
     return table(("network", "", "a month, $"), rows).replace("---: | ---:", "--- | ---:", 1)
+
+
+def database_table() -> str:
+    classes = yaml_parse(TEMPLATE.read_text())["Mappings"]["InstanceClasses"]
+    rows = []
+    for name in inputs.VCPUS:
+        mysql = classes[name]["MySQL"]
+        cost = costs.database(name, mysql)
+        parts = (cost.hours, cost.storage, cost.extended_support)
+        rows.append((name, mysql, *map(dollars, parts), f"**{dollars(cost.together)}**"))
+    head = ("class", "MySQL", "instance, $ a month", f"{inputs.STORAGE_GB} GB", "Extended Support", "together")
+    return table(head, rows)
 
 
 def rounded(count: float) -> str:
@@ -102,6 +118,7 @@ def tables() -> dict[str, str]:
         "rejected": requests_table("rejected"),
         "month": month_table(),
         "network": network_table(),
+        "database": database_table(),
         "proxy": f"{inputs.PROXY_VCPUS} × {prices.PROXY_VCPU_HOUR.dollars} × {inputs.HOURS} h = "
         f"**${dollars(proxy())} a month**",
         "break-even": break_even_table(),

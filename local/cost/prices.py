@@ -105,4 +105,28 @@ PROXY_VCPU_HOUR = Price(
     "2026-08-17 (the page: \"Minimum Charge: 2 vCPUs\"; price list `AmazonRDS`, `USE1-RDS:ProxyUsage`)",
 )
 
-ALL = [value for value in list(globals().values()) if isinstance(value, Price)]
+_RDS = "2025 to 2026, in public cost notes that agree; in no dated copy of the price list"
+DATABASE_HOUR = {
+    name: Price(
+        dollars,
+        f"hour of a {name} with MySQL, in one zone",
+        "https://aws.amazon.com/rds/mysql/pricing/",
+        _RDS,
+    )
+    for name, dollars in {"db.t4g.micro": 0.016, "db.t3.micro": 0.017, "db.t2.micro": 0.017}.items()
+}
+STORAGE_GB_MONTH = Price(
+    0.115,
+    "GB of a database's storage (gp2) and month, in one zone",
+    "https://aws.amazon.com/rds/mysql/pricing/",
+    _RDS,
+)
+EXTENDED_SUPPORT_VCPU_HOUR = Price(
+    0.10,
+    "hour of Extended Support for one vCPU, in its first two years; twice that in the third",
+    "https://aws.amazon.com/rds/mysql/pricing/",
+    "2026-04-27 (price list `AmazonRDS`, in "
+    "[a calculator's examples](https://pypi.org/project/aws-extended-support-calculator/1.4.2/))",
+)
+
+ALL = [value for value in list(globals().values()) if isinstance(value, Price)] + list(DATABASE_HOUR.values())
