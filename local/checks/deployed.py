@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+import re
 from typing import Any
 
 from policies import transformed
@@ -29,6 +30,59 @@ def deployed(path: pathlib.Path, **given: str) -> dict[str, Any]:
     }
 
 
+def refused(path: pathlib.Path, region: str = "us-east-1", **given: str) -> list[str]:
+    """What the template's rules say against these parameters in this region."""
+    template = yaml_parse(path.read_text())
+    parameters = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+    unknown = given.keys() - parameters.keys()
+    if unknown:
+        raise KeyError(f"{path.name} has no parameters {unknown}")
+    conditions = Conditions({}, parameters | given | {"AWS::Region": region})
+    return [
+        assertion["AssertDescription"]
+        for rule in template.get("Rules", {}).values()
+        if conditions.truth(rule.get("RuleCondition", {"Fn::Equals": ["", ""]}))
+        for assertion in rule["Assertions"]
+        if not conditions.truth(assertion["Assert"])
+    ]
+
+
+def needs(resources: dict[str, Any], name: str) -> set[str]:
+    """The resources that are created and updated before this one, and deleted after it: those that it
+    names in its properties, its Metadata or its DependsOn, those that they name, and so on."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        for other in named(resources[todo.pop()]) & resources.keys() - found:
+            found.add(other)
+            todo.append(other)
+    return found
+
+
+def named(node: Any) -> set[str]:
+    """What `Ref`, `Fn::GetAtt`, `Fn::Sub` and `DependsOn` name."""
+    if isinstance(node, list):
+        return set().union(*map(named, node))
+    if not isinstance(node, dict):
+        return set()
+    found: set[str] = set()
+    for key, child in node.items():
+        match key:
+            case "Ref":
+                found.add(child)
+            case "Fn::GetAtt":
+                found.add(child[0] if isinstance(child, list) else child.split(".")[0])
+            case "Fn::Sub":
+                text = child[0] if isinstance(child, list) else child
+                found |= {name.split(".")[0] for name in re.findall(r"\$\{([^}!]+)\}", text)}
+                found |= named(child)
+            case "DependsOn":
+                found |= {child} if isinstance(child, str) else set(child)
+            case _:
+                found |= named(child)
+    return found
+
+
 class Conditions:
     def __init__(self, conditions: dict[str, Any], parameters: dict[str, Any]):
         self.conditions = conditions
@@ -51,6 +105,9 @@ class Conditions:
             case "Fn::Equals":
                 one, other = (self.value(part) for part in given)
                 return one == other
+            case "Fn::Contains":
+                values, value = given
+                return self.value(value) in [self.value(part) for part in values]
         raise ValueError(f"{function} is no condition that this knows")
 
     def value(self, node: Any) -> str:

@@ -44,6 +44,16 @@ class Alarms(unittest.TestCase):
                 self.assertEqual("RotateErrorsAlarm" in there, rotated)
                 self.assertCountEqual(shown(resources), [f"${{{name}.Arn}}" for name in there])
 
+    def test_one_quiet_minute_does_not_silence_what_goes_on(self):
+        # An alarm of several datapoints rings at all but one of them. "No gauges" is about there being none.
+        for name, alarm in alarms(deployed(TEMPLATE)).items():
+            periods = alarm["EvaluationPeriods"]
+            with self.subTest(name):
+                if periods == 1 or name == "NoGaugesAlarm":
+                    self.assertNotIn("DatapointsToAlarm", alarm)
+                else:
+                    self.assertEqual(alarm["DatapointsToAlarm"], periods - 1)
+
     def test_the_page_explains_each(self):
         page = (PROJECT / "docs/metrics.md").read_text().split("## The alarms\n", 1)[1]
         table = re.search(r"^\|.*?(?=\n\n)", page, re.MULTILINE | re.DOTALL).group(0)

@@ -10,12 +10,18 @@ import subprocess
 import tempfile
 import unittest
 
+import boto3
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from deployed import refused
+from samtranslator.yaml_helper import yaml_parse
 
-FOLDER = pathlib.Path(__file__).parents[2] / "shared/certs"
+PROJECT = pathlib.Path(__file__).parents[2]
+FOLDER = PROJECT / "shared/certs"
+TEMPLATES = (PROJECT / "template.yaml", PROJECT / "docs/examples/second-pool/template.yaml")
+RULE = "TheRootsOfTheRegionAreBundled"
 BUNDLE = FOLDER / "rds-global-bundle.pem"
 
 
@@ -25,6 +31,14 @@ def certificate(name: str, ends: datetime.datetime) -> str:
     builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(datetime.datetime(2000, 1, 1)).not_valid_after(ends)
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def regions() -> set[str]:
+    """Those whose roots are in the bundle."""
+    roots = x509.load_pem_x509_certificates(BUNDLE.read_bytes())
+    names = {root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value for root in roots}
+    found = (re.search(r"RDS ([a-z]\S+) Root CA", name) for name in names)
+    return {name.group(1) for name in found if name}
 
 
 class Bundle(unittest.TestCase):
@@ -46,11 +60,27 @@ class Bundle(unittest.TestCase):
         readme = re.sub(r"\s+", " ", (FOLDER / "README.md").read_text())
         self.assertIn(f"The {len(roots)} left", readme)
         self.assertIn(f"last until {years[0]} to {years[-1]}", readme)
-        names = {root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value for root in roots}
-        regions = {re.search(r"RDS (Beta |Preview )?(\S+)", name).group(0) for name in names}
-        own = [region for region in regions if "Beta" not in region and "Preview" not in region]
-        self.assertIn(f"Which regions: {len(own)}, and", readme)
+        self.assertIn(f"Which regions: {len(regions())}, and", readme)
         self.assertIn(hashlib.sha256(BUNDLE.read_bytes()).hexdigest(), readme)
+
+    def test_the_templates_let_through_the_regions_that_are_in_it_and_no_others(self):
+        for template in TEMPLATES:
+            with self.subTest(template.parent.name):
+                (assertion,) = yaml_parse(template.read_text())["Rules"][RULE]["Assertions"]
+                let_through, _ = assertion["Assert"]["Fn::Contains"]
+                self.assertEqual(set(let_through), regions())
+                self.assertEqual(len(let_through), len(regions()))
+
+    def test_the_regions_of_rds_that_are_refused_are_named(self):
+        aws = set(boto3.Session().get_available_regions("rds", partition_name="aws"))
+        missing = aws - regions()
+        self.assertGreater(len(missing), 0)
+        readme = (FOLDER / "README.md").read_text()
+        for region in missing:
+            self.assertIn(f"`{region}`", readme)
+            for template in TEMPLATES:
+                (said,) = refused(template, region)
+                self.assertIn(region, said)
 
 
 class Refresh(unittest.TestCase):

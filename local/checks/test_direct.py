@@ -97,7 +97,7 @@ class Check(unittest.TestCase):
         existing = "arn:aws:secretsmanager:us-east-1:123456789012:secret:mine-AbCdEf"
         resources = deployed(TEMPLATE, ExistingSecretArn=existing)
         self.assertNotIn("RotateFunction", resources)
-        self.assertNotIn("VpcConfig", resources["QueryFunction"]["Properties"])
+        self.assertNotIn("ManagedPolicyArns", resources["QueryRole"]["Properties"])
 
 
 if __name__ == "__main__":

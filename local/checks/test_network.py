@@ -1,9 +1,12 @@
 """What each way through the network of a created database opens, and what it doesn't."""
 
 import itertools
+import os
 import pathlib
 import unittest
+import urllib.parse
 from typing import Any
+from unittest import mock
 
 import boto3
 from botocore.config import Config
@@ -13,7 +16,7 @@ from samtranslator.yaml_helper import yaml_parse
 TEMPLATE = pathlib.Path(__file__).parents[2] / "template.yaml"
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:mine-AbCdEf"
 FUNCTIONS = ("QueryFunction", "InitFunction", "RotateFunction")
-SECRETS_URL, LAMBDA_URL = "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_LAMBDA"
+LAMBDA_URL = "AWS_ENDPOINT_URL_LAMBDA"
 
 Resources = dict[str, Any]
 
@@ -65,7 +68,7 @@ class Ways(unittest.TestCase):
         self.assertEqual([rule for rule in rules if "CidrIpv6" in rule], [])
         for name in FUNCTIONS:
             self.assertEqual(urls(resources[name]), {})
-            self.assertNotIn("Ipv6AllowedForDualStack", resources[name]["Properties"]["VpcConfig"])
+            self.assertIs(resources[name]["Properties"]["VpcConfig"]["Ipv6AllowedForDualStack"], False)
 
     def test_the_way_out_over_ipv6_is_open_for_the_functions_and_port_443(self):
         resources = stack("egress-only")
@@ -85,45 +88,95 @@ class Ways(unittest.TestCase):
                 for rule in properties.get("SecurityGroupIngress", []):
                     self.assertIn("SourceSecurityGroupId", rule)
 
-    def test_a_function_is_told_the_names_of_what_it_calls(self):
-        for via, query in {"counter": {SECRETS_URL, LAMBDA_URL}, "table": {SECRETS_URL}}.items():
+    def test_only_lambda_has_a_name_of_its_own_for_ipv6(self):
+        for via, holder in {"counter": {LAMBDA_URL}, "table": set()}.items():
             resources = stack("egress-only", via)
-            self.assertEqual(urls(resources["QueryFunction"]).keys(), query)
-            self.assertEqual(urls(resources["RotateFunction"]).keys(), query)
-            self.assertEqual(urls(resources["InitFunction"]).keys(), {SECRETS_URL})
+            self.assertEqual(urls(resources["QueryFunction"]).keys(), holder)
+            self.assertEqual(urls(resources["RotateFunction"]).keys(), holder)
+            self.assertEqual(urls(resources["InitFunction"]).keys(), set())
 
     def test_an_existing_database_gets_no_network(self):
         resources = stack(ExistingSecretArn=SECRET)
         self.assertEqual([name for name, r in resources.items() if r["Type"].startswith("AWS::EC2::")], [])
         self.assertEqual(urls(resources["QueryFunction"]), {})
 
+    def test_what_an_update_has_to_take_back_has_a_value_in_every_case(self):
+        # CloudFormation leaves Ipv6AllowedForDualStack as it was when it is no longer named. Outside a
+        # VPC Lambda refuses it.
+        # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2061
+        existing = {"ExistingSecretArn": SECRET}
+        inside = {**existing, "ExistingSubnetIds": "subnet-01234567", "ExistingSecurityGroupId": "sg-01234567"}
+        cases = [({"network": network}, network == "egress-only") for network in ("endpoints", "egress-only")]
+        for given, allowed in [*cases, (inside, False), (existing, False)]:
+            resources = stack(**given)
+            for name in FUNCTIONS:
+                if name not in resources:
+                    continue
+                with self.subTest(name, **given):
+                    config = resources[name]["Properties"]["VpcConfig"]
+                    self.assertEqual(config.keys(), {"SubnetIds", "SecurityGroupIds", "Ipv6AllowedForDualStack"})
+                    self.assertIs(config["Ipv6AllowedForDualStack"], allowed)
+                    if given is existing:
+                        self.assertEqual((config["SubnetIds"], config["SecurityGroupIds"]), ([], []))
+
 
 class Names(unittest.TestCase):
-    """The names are those that AWS's SDKs make for dual-stack endpoints."""
+    """By the variables that the template sets, a request goes to the host to which AWS's SDK itself sends
+    one that must go over IPv6. What is looked at is the request: the client's own `meta.endpoint_url` is
+    another for Secrets Manager, and does not exist."""
 
     regions = {"aws": "eu-west-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+    calls = {
+        "secretsmanager": lambda client: client.get_secret_value(SecretId="mine"),
+        "lambda": lambda client: client.invoke(FunctionName="mine"),
+    }
 
     def test_in_every_partition(self):
         domains = yaml_parse(TEMPLATE.read_text())["Mappings"]["Partitions"]
         self.assertEqual(domains.keys(), self.regions.keys())
-        told = urls(stack("egress-only")["QueryFunction"])
-        for variable, service in {SECRETS_URL: "secretsmanager", LAMBDA_URL: "lambda"}.items():
-            pattern, values = told[variable]["Fn::Sub"]
-            self.assertEqual(values["Domain"]["Fn::FindInMap"][0], "Partitions")
-            for partition, region in self.regions.items():
-                domain = domains[partition]["DualStackDomain"]
-                name = pattern.replace("${AWS::Region}", region).replace("${Domain}", domain)
-                self.assertEqual(name, self.sdks(service, region))
+        resources = stack("egress-only")
+        for (partition, region), name, service in itertools.product(self.regions.items(), FUNCTIONS, self.calls):
+            if (name, service) == ("InitFunction", "lambda"):
+                continue
+            with self.subTest(partition, function=name, service=service):
+                variables = {
+                    variable: self.text(value, region, domains[partition]["DualStackDomain"])
+                    for variable, value in urls(resources[name]).items()
+                }
+                told = self.host(service, region, variables)
+                self.assertEqual(told, self.host(service, region, {}, use_dualstack_endpoint=True))
+
+    def test_a_name_that_does_not_exist_is_seen(self):
+        wrong = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": "https://secretsmanager.eu-west-1.api.aws"}
+        right = self.host("secretsmanager", "eu-west-1", {}, use_dualstack_endpoint=True)
+        self.assertEqual(right, "secretsmanager.eu-west-1.amazonaws.com")
+        self.assertNotEqual(self.host("secretsmanager", "eu-west-1", wrong), right)
 
     @staticmethod
-    def sdks(service: str, region: str) -> str:
-        return boto3.client(
-            service,
-            region_name=region,
-            aws_access_key_id="-",
-            aws_secret_access_key="-",
-            config=Config(use_dualstack_endpoint=True, ignore_configured_endpoint_urls=True),
-        ).meta.endpoint_url
+    def text(value: dict[str, Any], region: str, domain: str) -> str:
+        pattern, values = value["Fn::Sub"]
+        assert values["Domain"]["Fn::FindInMap"][0] == "Partitions", values
+        return pattern.replace("${AWS::Region}", region).replace("${Domain}", domain)
+
+    @classmethod
+    def host(cls, service: str, region: str, variables: dict[str, str], **config: Any) -> str | None:
+        """Where a request goes that an SDK with these variables sends. It is caught before it is sent."""
+
+        class Caught(BaseException):
+            pass
+
+        def catch(request: Any, **_: Any) -> None:
+            raise Caught(urllib.parse.urlsplit(request.url).hostname)
+
+        keys = {"AWS_ACCESS_KEY_ID": "-", "AWS_SECRET_ACCESS_KEY": "-"}
+        with mock.patch.dict(os.environ, keys | variables, clear=True):
+            client = boto3.Session().client(service, region_name=region, config=Config(**config))
+            client.meta.events.register("before-send", catch)
+            try:
+                cls.calls[service](client)
+            except Caught as caught:
+                return caught.args[0]
+        raise AssertionError("no request was made")
 
 
 if __name__ == "__main__":

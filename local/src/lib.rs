@@ -20,7 +20,7 @@
 //!       │  counter, query, init, rotate: processes that stay for the next invocation
 //!       │    │        │
 //!       └────┘        ▼
-//!      AWS APIs     MariaDB [`mariadb`], max_connections as on db.t2.micro
+//!      AWS APIs     MariaDB [`mariadb`], max_connections as template.yaml pins it
 //! ```
 //!
 //! | part | what is real about it |

@@ -38,3 +38,4 @@ diff "$work/before" "$work/after" || true
 cp "$work/bundle.pem" "$bundle.new"
 mv "$bundle.new" "$bundle"
 echo "$bundle: $kept certificates ($expired expired ones left out)"
+echo "regions that came or went also stand in README.md and in the templates' rule TheRootsOfTheRegionAreBundled"

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::certificates::Certificates;
 
-/// What the template gives a db.t2.micro.
+/// What the template gives its database.
 pub(crate) const MAX_CONNECTIONS: u32 = 66;
 
 /// What the server writes to its folder.

@@ -23,7 +23,7 @@ pub struct ServerTls {
 }
 
 impl MariaDbOptions {
-    /// `max_connections` of db.t2.micro, which the sizing refers to.
+    /// `max_connections` as template.yaml pins it for a created database.
     pub const MAX_CONNECTIONS: NonZeroU32 = NonZeroU32::new(66).unwrap();
 
     /// Everything lies below `dir`, which is created, and must not hold a server's data yet.

@@ -27,7 +27,7 @@ pub enum InvalidName {
 pub struct PoolName(String);
 
 impl PoolName {
-    /// The longest name, in bytes. The template allows 32, which keeps a pool of db.t2.micro's size in
+    /// The longest name, in bytes. The template allows 32, which keeps a pool of the default size in
     /// one write unit; an RDS instance's own identifier has 63 at most
     /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html>).
     pub const MAX_LENGTH: usize = 64;

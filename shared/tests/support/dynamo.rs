@@ -49,7 +49,7 @@ impl Dynamo {
         Self { client, endpoint, capacity, _stop: stop }
     }
 
-    /// A store on the table, on a clock that the test moves, and the pool of a db.t2.micro in it.
+    /// A store on the table, on a clock that the test moves, and a pool of the template's size in it.
     pub(crate) async fn store(&self) -> (DynamoStore<Arc<FakeClock>>, Arc<FakeClock>) {
         let clock = Arc::new(FakeClock::at(START));
         let store = DynamoStore::new(self.client.clone(), TABLE, Arc::clone(&clock));

@@ -12,7 +12,7 @@ pub(crate) fn pool() -> PoolName {
     "Prod_MySQL".parse().expect("a name")
 }
 
-/// The size that the template gives a db.t2.micro.
+/// The size that the template gives its database: that of a db.t2.micro.
 pub(crate) fn t2_micro() -> PoolSize {
     PoolSize::divide(66, 4, 2).expect("a size")
 }

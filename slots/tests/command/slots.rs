@@ -13,7 +13,7 @@ use crate::front::Front;
 use crate::support::dynamo::{Dynamo, START, TABLE};
 use crate::support::pool;
 
-/// A table with a pool of a db.t2.micro's size.
+/// A table with a pool of the template's size.
 pub(crate) struct World {
     pub(crate) dynamo: Dynamo,
     /// What the command asks in the table's place.

@@ -1,0 +1,91 @@
+"""The README's way to deploy: its commands exist, ask nothing, and give parameters that there are."""
+
+import logging
+import pathlib
+import re
+import shlex
+import unittest
+from typing import Any
+
+from samcli.commands.build.command import cli as build
+from samcli.commands.deploy.command import cli as deploy
+from samcli.lib.config.samconfig import SamConfig
+from samtranslator.yaml_helper import yaml_parse
+
+# The SAM CLI sets it to INFO.
+logging.getLogger().setLevel(logging.WARNING)
+
+PROJECT = pathlib.Path(__file__).parents[2]
+README = (PROJECT / "README.md").read_text()
+COMMANDS = {"build": build, "deploy": deploy}
+LONGEST_FUNCTION_NAME = 64
+
+
+def commands(text: str) -> list[list[str]]:
+    """Every `sam` command of a page's code blocks, in words."""
+    blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    found = [part.strip() for line in lines for part in line.split("#")[0].split("&&")]
+    return [shlex.split(part) for part in found if part.startswith("sam ")]
+
+
+class Commands(unittest.TestCase):
+    pages = {path: path.read_text() for path in (PROJECT / "README.md", PROJECT / "docs/several-databases.md")}
+
+    def test_none_of_them_asks(self):
+        for path, text in self.pages.items():
+            self.assertGreater(len(commands(text)), 0, path)
+            for command in commands(text):
+                self.assertNotIn("--guided", command)
+
+    def test_their_options_are_the_sam_clis(self):
+        for text in self.pages.values():
+            for _, name, *words in commands(text):
+                known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+                self.assertLessEqual({word for word in words if word.startswith("--")}, known)
+
+    def test_the_parameters_that_they_give_are_the_templates(self):
+        known = yaml_parse((PROJECT / "template.yaml").read_text())["Parameters"].keys()
+        deploys = README.split("## Deploy\n", 1)[1].split("### Parameters\n", 1)[0]
+        given = set(re.findall(r"\b([A-Z]\w+)=", deploys))
+        self.assertGreater(len(given), 3)
+        self.assertLessEqual(given, known)
+
+
+def configured(command: str) -> dict[str, Any]:
+    """What samconfig.toml gives a command. Read anew each time, for SamConfig writes into what it has read."""
+    return dict(SamConfig(str(PROJECT)).get_all([command], "parameters", "default"))
+
+
+class Configuration(unittest.TestCase):
+    def test_it_has_what_would_be_asked_for(self):
+        given = configured("deploy")
+        for name in ("stack_name", "capabilities", "resolve_s3"):
+            self.assertTrue(given.get(name), name)
+        self.assertIs(given["confirm_changeset"], False)
+
+    def test_its_options_are_the_sam_clis(self):
+        for name, command in COMMANDS.items():
+            known = {parameter.name for parameter in command.params}
+            self.assertLessEqual(configured(name).keys() - {"stack_name"}, known)
+        self.assertIn("stack_name", {parameter.name for parameter in deploy.params})
+
+    def test_it_sets_no_parameter_of_the_template(self):
+        # In an update the SAM CLI keeps the values of those that are not given.
+        self.assertNotIn("parameter_overrides", configured("deploy"))
+
+
+class Names(unittest.TestCase):
+    def test_the_longest_name_of_a_stack_is_told(self):
+        for path, page in (
+            ("template.yaml", "README.md"),
+            ("docs/examples/second-pool/template.yaml", "docs/several-databases.md"),
+        ):
+            endings = re.findall(r"FunctionName: !Sub \$\{AWS::StackName\}(\S+)", (PROJECT / path).read_text())
+            longest = LONGEST_FUNCTION_NAME - max(map(len, endings))
+            text = re.sub(r"\s+", " ", (PROJECT / page).read_text())
+            self.assertTrue(f"at most {longest} characters" in text, (page, longest))
+
+
+if __name__ == "__main__":
+    unittest.main()
