@@ -65,7 +65,7 @@ class Inputs(unittest.TestCase):
         database = deployed(PROJECT / "template.yaml")["Database"]["Properties"]
         self.assertEqual(database["AllocatedStorage"], str(inputs.STORAGE_GB))
 
-    def test_the_extended_support_is_told_where_it_is_paid(self):
+    def test_extended_support_is_paid_for_mysql_8_0_alone(self):
         cost = costs.database("db.t2.micro", "8.0")
         self.assertEqual(costs.database("db.t4g.micro", "8.4").extended_support, 0)
         # README: "six times its price".

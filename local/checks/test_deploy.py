@@ -76,7 +76,7 @@ class Configuration(unittest.TestCase):
 
 
 class Names(unittest.TestCase):
-    def test_the_longest_name_of_a_stack_is_told(self):
+    def test_the_docs_have_the_longest_name_of_a_stack(self):
         for path, page in (
             ("template.yaml", "README.md"),
             ("docs/examples/second-pool/template.yaml", "docs/several-databases.md"),

@@ -143,8 +143,8 @@ class Names(unittest.TestCase):
                     variable: self.text(value, region, domains[partition]["DualStackDomain"])
                     for variable, value in urls(resources[name]).items()
                 }
-                told = self.host(service, region, variables)
-                self.assertEqual(told, self.host(service, region, {}, use_dualstack_endpoint=True))
+                sent = self.host(service, region, variables)
+                self.assertEqual(sent, self.host(service, region, {}, use_dualstack_endpoint=True))
 
     def test_a_name_that_does_not_exist_is_seen(self):
         wrong = {"AWS_ENDPOINT_URL_SECRETS_MANAGER": "https://secretsmanager.eu-west-1.api.aws"}
