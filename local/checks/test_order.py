@@ -47,6 +47,14 @@ class Order(unittest.TestCase):
             with self.subTest(name):
                 self.assertLessEqual({"Database", "DatabaseSecretAttachment"}, needs(stack(*WAYS[0]), name))
 
+    def test_the_pool_is_removed_without_waiting_for_a_functions_network_interfaces(self):
+        # init removes the pool, and shares the interfaces with the others. CloudFormation waits for them
+        # when it deletes a function: it must not wait for those that init itself still has.
+        for network, via in WAYS:
+            for name in HOLDERS:
+                with self.subTest(name, network=network, via=via):
+                    self.assertNotIn("Pool", needs(stack(network, via), name))
+
     def test_init_runs_after_its_ways_are_there(self):
         for network, via in WAYS:
             interface = {"endpoints": "SecretsManagerEndpoint", "egress-only": "EgressOnlyRoute"}[network]
