@@ -208,6 +208,9 @@ fn plan(configuration: &Configuration, state: &State, acquire: &Acquire) -> Next
             let (expired, limit) = (Leases::collect(expired), item.limit(class));
             Next::Ask(Ask::TakeOver(TakeOver { expired, expiry, limit }))
         }
+        AcquirePlan::Sweep { .. } => {
+            unreachable!("there are fewer callers than leases that a write takes away")
+        }
     }
 }
 

@@ -27,8 +27,8 @@ pub struct Configuration {
     pub resizes: &'static [u8],
     /// Whether a counter may take a shard for full without asking it.
     pub memory: bool,
-    /// Whether an operator may have the pool drain at any time, and later go on.
-    pub drains: bool,
+    /// How often an operator may, at any time, have the pool drain, or go on, by turns.
+    pub orders: u8,
     /// How often a sweep may be asked for.
     pub sweeps: u8,
     /// Where time ends, in seconds. Beyond it nothing new happens: every lease that matters is over.

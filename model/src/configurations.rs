@@ -49,6 +49,8 @@ pub const SHARD_REPEATS: &str = "shard-repeats";
 pub const SHARD_SESSION: &str = "shard-session";
 /// A split pool that is made smaller, and larger again.
 pub const SHARD_RESIZE: &str = "shard-resize";
+/// A split pool whose slots move.
+pub const SHARD_MOVE: &str = "shard-move";
 
 /// A session that is kept.
 pub const WARM: &str = "warm";
@@ -77,6 +79,7 @@ pub fn all() -> Vec<Configuration> {
         split::repeats(false),
         split::session(8),
         split::resize(),
+        split::moves(),
         warm::session_and_newcomer(1),
         warm::afresh(),
         warm::share(),
@@ -114,7 +117,7 @@ fn base() -> Configuration {
         warm: None,
         resizes: &[],
         memory: false,
-        drains: false,
+        orders: 0,
         sweeps: 0,
         horizon: Seconds(12),
         holders: Vec::new(),
@@ -191,7 +194,7 @@ fn drain() -> Configuration {
     Configuration {
         name: DRAIN,
         covers: "a pool that drains, is swept and goes on, with a lease that may be renewed",
-        drains: true,
+        orders: 2,
         sweeps: 1,
         horizon: Seconds(6),
         holders: vec![holder.renewing(1), newcomer().with_ttl(2)],

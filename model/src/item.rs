@@ -96,29 +96,23 @@ impl Item {
         class: Class,
         removed: Removed,
     ) -> bool {
-        let itself = plan.expired.get(lease).is_some();
         let exact = plan.expired.iter().all(|(old, seen)| self.leases.get(old) == Some(seen));
-        let fewer = plan.expired.iter().filter(|(old, _)| *old != lease).count();
-        let fewer = i8::try_from(fewer).unwrap_or(i8::MAX);
+        let gone = i8::try_from(plan.expired.len()).unwrap_or(i8::MAX);
         let limit = self.limit(class);
-        let bound = i8::try_from(plan.limit).unwrap_or(i8::MAX).saturating_add(fewer);
+        let bound = i8::try_from(plan.limit).unwrap_or(i8::MAX).saturating_add(gone);
         let fits = (limit == plan.limit && self.in_use < bound)
             || removed.guard(Guard::LimitInTheTakeover);
-        let new = itself || (self.leases.get(lease).is_none() && fits);
+        let new = plan.expired.get(lease).is_some() || self.leases.get(lease).is_none();
         let open = !self.draining || removed.guard(Guard::DrainInTheTakeover);
-        if !open || !(exact || removed.guard(Guard::ExactTakeover)) || !new {
+        if !open || !(exact || removed.guard(Guard::ExactTakeover)) || !fits || !new {
             return false;
         }
         for (old, _) in plan.expired.iter() {
             self.leases.set(old, None);
         }
         self.leases.set(lease, Some(plan.expiry));
-        self.in_use -= fewer;
-        if !itself {
-            self.in_use = self.in_use.saturating_add(1);
-            self.came_in(limit);
-        }
-        self.overfilled |= self.draining;
+        self.in_use = (self.in_use - gone).saturating_add(1);
+        self.came_in(limit);
         true
     }
 

@@ -26,7 +26,7 @@
 //! | has a session reset, is woken, replaces a session | `warm::Sessions` and `session::keep` |
 //! | the server ends | `wait_timeout`, `connect_timeout`, `max_statement_time` |
 //! | is asked for a sweep | the read in `Store::sweep` |
-//! | the pool is given another size, drains, goes on | `Store::define`, `store::Operations`; `pool::split::change`, and a write for each shard |
+//! | the pool is given another size, drains, goes on | `Store::define`, `store::Operations`; `pool::split::change`, and the writes of `pool::split::writes` |
 //!
 //! The rules are not copied: a counter of the model decides by
 //! [`Pool::plan_acquire`](rds_admission::pool::Pool::plan_acquire) and reads its clock through
@@ -57,7 +57,9 @@
 //!   what is written later is what would be read later. One that stops when it has found the lease is one
 //!   that goes no further.
 //! - **An operator** of a split pool writes one share after the other, and stops at any of them; the next
-//!   one plans from what it reads. Two do not do so at the same time. That a pool is drained is one step, and not checked of one that is split.
+//!   one plans from what it reads. Two do not do so at the same time, but one may have the pool drain or go
+//!   on between two writes of the other. Of a pool that is split that is one step: the write of a share asks
+//!   only whether its own item drains.
 //! - **Time is whole seconds** (`--large` also cuts it into halves). A bound that the code excludes is
 //!   included, so more is allowed than in reality, with one exception: what the server ends at a
 //!   second it has ended before a counter judges by that second. Without it, a session that the

@@ -4,7 +4,7 @@ mod warm;
 
 use crate::configurations::{
     ANONYMOUS, CLASSES, DRAIN, LAMBDA, MEMORY, MESSAGES, PATIENT, RENEWALS, REPEATS, RESIZE,
-    SHARD_REPEATS, SHARD_RESIZE,
+    SHARD_MOVE, SHARD_REPEATS, SHARD_RESIZE,
 };
 use crate::removed::{Assumption, Guard, Removed};
 
@@ -111,7 +111,7 @@ pub fn guards() -> Vec<Mutant> {
     guards
 }
 
-fn of_repeats_and_shards() -> [Mutant; 5] {
+fn of_repeats_and_shards() -> [Mutant; 7] {
     use Guard as G;
     [
         guard(
@@ -133,6 +133,18 @@ fn of_repeats_and_shards() -> [Mutant; 5] {
             G::CoversWhatIsOut,
             SHARD_RESIZE,
             "what is out above a share gets new slots first",
+        ),
+        guard(
+            "takes-before-giving",
+            G::TakesBeforeGiving,
+            SHARD_MOVE,
+            "what shrinks is written before what grows",
+        ),
+        guard(
+            "moves-when-empty",
+            G::MovesWhenEmpty,
+            SHARD_MOVE,
+            "a share that moves is written to an empty item",
         ),
     ]
 }

@@ -35,7 +35,7 @@ impl Model for Protocol {
             disowned: false,
             misused: false,
             resent: false,
-            orders: if self.configuration.drains { 2 } else { 0 },
+            orders: self.configuration.orders,
             sweeps: self.configuration.sweeps,
         }]
     }
@@ -79,7 +79,7 @@ impl Model for Protocol {
                 }
             }
             Step::Resize => resize::resize(configuration, &mut state),
-            Step::GiveShare => resize::give_share(&mut state),
+            Step::GiveShare => resize::give_share(configuration, &mut state),
             Step::Drain | Step::Resume => {
                 for item in state.pool.iter_mut() {
                     item.draining = step == Step::Drain;

@@ -60,6 +60,10 @@ pub enum Reached {
     RefusedFromMemory,
     /// A split pool that was made smaller has grown again.
     GrownAgain,
+    /// Slots of a split pool have moved to another item, and are out there.
+    Moved,
+    /// A split pool is used while only part of a move is written.
+    HalfMoved,
     /// The server ends a session that is kept.
     EndedWhileKept,
     /// A session that was kept is used again.
@@ -106,6 +110,8 @@ impl Reached {
             Self::FoundByRenewal => "a renewal finds its lease in another shard",
             Self::RefusedFromMemory => "a caller is refused by a pool that has room",
             Self::GrownAgain => "a pool that was made smaller has grown again",
+            Self::Moved => "a slot is out that has moved to another item",
+            Self::HalfMoved => "a pool is used in the middle of a move",
             Self::EndedWhileKept => "the server ends a session that is kept",
             Self::UsedAgain => "a session that was kept is used again",
             Self::KeptAgain => "a session that was used again is kept again",
@@ -156,6 +162,8 @@ impl Reached {
             Self::FoundByRenewal => split::found_by_renewal,
             Self::RefusedFromMemory => split::refused_from_memory,
             Self::GrownAgain => split::grown_again,
+            Self::Moved => split::moved,
+            Self::HalfMoved => split::half_moved,
             Self::EndedWhileKept => warm::ended_while_kept,
             Self::UsedAgain => warm::used_again,
             Self::KeptAgain => warm::kept_again,

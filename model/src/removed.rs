@@ -65,6 +65,10 @@ pub enum Guard {
     /// When a split pool grows, a shard that has more leases than its share gets the new slots first:
     /// `pool::split::change`.
     CoversWhatIsOut,
+    /// When the slots of a split pool move, all that shrinks is written before what grows: `split::writes`.
+    TakesBeforeGiving,
+    /// A share that moves is written only to an item without a lease: `expression::change`.
+    MovesWhenEmpty,
     /// An acquire without an answer is followed by a release.
     GiveBackOfALostGrant,
     /// A slot is kept only while the pool has room: `Warm::may_keep`.

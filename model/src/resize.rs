@@ -1,7 +1,9 @@
 //! What an operator does who gives the pool another size: `Operations::resize` and `pool::split`.
 //!
-//! The shares are planned from what was read, then written, a write for each shard, the last one first. An operator who dies
-//! in the middle leaves the rest undone, and the next one plans from what it finds.
+//! The shares are planned from what was read, then written one by one in the order of `split::writes`. Each
+//! write is refused, and the rest dropped, where the item does not drain as it did, or is not empty where it
+//! has to be. An operator who stops in the middle leaves the rest undone; the next one plans from what it
+//! finds, and meanwhile the pool may be resumed.
 
 use std::num::NonZeroU32;
 
@@ -38,29 +40,50 @@ pub(crate) fn resize(configuration: &Configuration, state: &mut State) {
         .ok()
         .and_then(NonZeroU32::new)
         .unwrap_or(NonZeroU32::MIN);
-    let shares = split::change(&current, size(slots, configuration.kept), count)
-        .unwrap_or_else(|never| unreachable!("a configuration's size: {never}"));
-    let share = |(shard, size): (u8, &PoolSize)| Share {
-        shard,
-        slots: small(size.max_connections()),
-        kept: small(size.max_connections() - size.standard_limit()),
+    let drained = state.pool.iter().any(|item| item.draining);
+    let moves = state.pool.iter().all(|item| item.draining && item.leases.len() == 0);
+    let asked = size(slots, configuration.kept);
+    let shares = match moves {
+        true => split::divide(asked, count),
+        false => split::change(&current, asked, count),
     };
-    state.shares = (0..).zip(&shares).map(share).collect();
-    state.shares.reverse();
+    let shares = shares.unwrap_or_else(|never| unreachable!("a configuration's size: {never}"));
+    let seen: Vec<_> =
+        state.pool.iter().map(|item| split::Share { size: item.size(), shards: count }).collect();
+    let mut writes = split::writes(&seen, &shares);
+    if configuration.removed.guard(Guard::TakesBeforeGiving) {
+        writes.reverse();
+    }
+    let share = |write: split::ShareWrite| {
+        let size = write.share.size;
+        Share {
+            shard: small(write.number),
+            slots: small(size.max_connections()),
+            kept: small(size.max_connections() - size.standard_limit()),
+            drained,
+            moves,
+        }
+    };
+    state.shares = writes.into_iter().map(share).collect();
     state.resized += 1;
     if !configuration.is_split() {
-        give_share(state);
+        give_share(configuration, state);
     }
 }
 
-/// Gives the next shard its share.
-pub(crate) fn give_share(state: &mut State) {
+/// Gives the next shard its share: `expression::change`.
+pub(crate) fn give_share(configuration: &Configuration, state: &mut State) {
     if state.shares.is_empty() {
         return;
     }
-    let Share { shard, slots, kept } = state.shares.remove(0);
+    let Share { shard, slots, kept, drained, moves } = state.shares.remove(0);
     let item = &mut state.pool[shard];
-    (item.slots, item.kept) = (slots, kept);
+    let empty = item.leases.len() == 0 || configuration.removed.guard(Guard::MovesWhenEmpty);
+    if item.draining == drained && (empty || !moves) {
+        (item.slots, item.kept) = (slots, kept);
+    } else {
+        state.shares.clear();
+    }
 }
 
 /// The size that the pool was given last.

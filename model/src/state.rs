@@ -91,6 +91,10 @@ pub struct Share {
     pub slots: u8,
     /// How many of them are kept for class priority.
     pub kept: u8,
+    /// Whether the pool drained when it was read.
+    pub drained: bool,
+    /// Whether slots move, which they do only while it drains and no lease is out.
+    pub moves: bool,
 }
 
 impl Holder {

@@ -3,13 +3,55 @@
 
 mod support;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rds_admission::pool::{Class, LeaseId, PoolSize};
+use rds_admission::pool::{Class, LeaseId, Pool, PoolSize};
 use rds_admission::store::{DynamoStore, MemoryStore, Operations, Store};
-use rds_admission::time::{FakeClock, Seconds};
+use rds_admission::time::{Clock, FakeClock, Seconds};
 use support::dynamo::{Dynamo, START, TABLE};
+
+/// What happens to a pool of many leases: it is one item, however many there are.
+#[derive(Debug, Clone)]
+struct Crowd {
+    /// Leases that come in, each for one of these lengths.
+    ttls: Vec<Seconds>,
+    /// The size that the pool is given then.
+    slots: u32,
+    priority: u32,
+    /// Who asks for a slot, one of the leases above or a new one, and how long after the one before.
+    asks: Vec<(u32, Class, Seconds)>,
+}
+
+fn crowd() -> impl Strategy<Value = Crowd> {
+    let class = prop_oneof![Just(Class::Standard), Just(Class::Priority)];
+    let ttls = prop::collection::vec((1..20_u32).prop_map(Seconds), 50..140);
+    let asks = prop::collection::vec((0..150_u32, class, (0..15_u32).prop_map(Seconds)), 1..8);
+    (ttls, 2..70_u32, 0..2_u32, asks).prop_map(|(ttls, slots, priority, asks)| Crowd {
+        ttls,
+        slots,
+        priority,
+        asks,
+    })
+}
+
+/// Both stores, on one clock.
+struct Twins {
+    clock: Arc<FakeClock>,
+    rules: MemoryStore<Arc<FakeClock>>,
+    expressions: DynamoStore<Arc<FakeClock>>,
+    dynamo: Dynamo,
+}
+
+impl Twins {
+    async fn start() -> Self {
+        let (clock, dynamo) = (Arc::new(FakeClock::at(START)), Dynamo::start().await);
+        let rules = MemoryStore::new(Arc::clone(&clock));
+        let expressions = DynamoStore::new(dynamo.client.clone(), TABLE, Arc::clone(&clock));
+        Self { clock, rules, expressions, dynamo }
+    }
+}
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -84,16 +126,24 @@ async fn take<S: Operations>(store: &S, step: &Step) -> String {
     format!("{answer} {:?}", store.read(&pool).await)
 }
 
+/// Takes a step on both, and returns what both say to it.
+async fn for_both<A: Operations, B: Operations>(
+    rules: &A,
+    expressions: &B,
+    step: &Step,
+) -> Result<String, TestCaseError> {
+    let expected = take(rules, step).await;
+    prop_assert_eq!(&expected, &take(expressions, step).await, "{:?}", step);
+    Ok(expected)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
     fn rules_and_expressions_agree(steps in prop::collection::vec(step(), 1..60)) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
-            let clock = Arc::new(FakeClock::at(START));
-            let dynamo = Dynamo::start().await;
-            let rules = MemoryStore::new(Arc::clone(&clock));
-            let expressions = DynamoStore::new(dynamo.client.clone(), TABLE, Arc::clone(&clock));
+            let Twins { clock, rules, expressions, dynamo: _dynamo } = Twins::start().await;
             let size = PoolSize::divide(4, 0, 1).expect("a size");
             for store in [&rules.define(&support::pool(), size).await,
                           &expressions.define(&support::pool(), size).await] {
@@ -103,7 +153,45 @@ proptest! {
                 if let Step::Wait { seconds } = step {
                     clock.advance(*seconds);
                 }
-                prop_assert_eq!(take(&rules, step).await, take(&expressions, step).await, "{:?}", step);
+                for_both(&rules, &expressions, step).await?;
+            }
+            Ok(())
+        })?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    /// Where more has expired than one write replaces, where the limit is far below what is out, and where
+    /// a lease that has expired asks again.
+    #[test]
+    fn rules_and_expressions_agree_in_a_crowd(crowd in crowd()) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let Twins { clock, rules, expressions, dynamo: _dynamo } = Twins::start().await;
+            let pool = support::pool();
+            let id = |n: u32| format!("L{n:07}").parse::<LeaseId>().expect("an id");
+            let before = PoolSize::divide(140, 0, 0).expect("a size");
+            rules.define(&pool, before).await.expect("the pool");
+            expressions.define_over(&pool, before, NonZeroU32::MIN).await.expect("the pool");
+            for (n, ttl) in (0..).zip(&crowd.ttls) {
+                for_both(&rules, &expressions, &Step::Acquire {
+                    lease: id(n), ttl: *ttl, class: Class::Priority,
+                }).await?;
+            }
+            let Crowd { slots, priority, .. } = crowd;
+            for_both(&rules, &expressions, &Step::Resize { slots, priority }).await?;
+            for (n, class, after) in crowd.asks {
+                clock.advance(after);
+                let seen = rules.read(&pool).await.expect("the pool");
+                let live = seen.in_use() - u32::try_from(seen.expired(clock.now()).count()).expect("a few");
+                let known = seen.leases.get(&id(n)).copied();
+                let step = Step::Acquire { lease: id(n), ttl: Seconds(9), class };
+                let answer = for_both(&rules, &expressions, &step).await?;
+                // What has expired is no obstacle, and no excuse.
+                let is_live = known.is_some_and(|expiry| !Pool::has_expired(expiry, clock.now()));
+                let expected = is_live || live < seen.size.limit(class);
+                prop_assert_eq!(answer.starts_with("Ok(Granted"), expected, "{}", answer);
             }
             Ok(())
         })?;

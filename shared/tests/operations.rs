@@ -129,6 +129,57 @@ async fn a_pool_grows_at_once_and_shrinks_as_its_leases_end() {
 }
 
 #[tokio::test]
+async fn a_pool_whose_leases_have_all_expired_frees_itself_however_far_it_has_shrunk() {
+    for asks_again in [false, true] {
+        let dynamo = Dynamo::start().await;
+        let (store, clock) = dynamo.store().await;
+        let crashed = fill(&store, 62).await;
+        store.resize(&pool(), PoolSize::divide(2, 0, 0).expect("a size")).await.expect("the pool");
+        clock.advance(OVER);
+        let asks = if asks_again { crashed[0] } else { lease() };
+        dynamo.capacity.take();
+        let granted = acquire(&store, asks, Class::Standard).await;
+        let Acquired::Granted { in_use: 1, taken_over, .. } = granted else {
+            panic!("{granted:?}")
+        };
+        // Itself, where it sees that it has expired, is one of them, and may not be the last.
+        assert!((61..=62).contains(&taken_over), "{taken_over}");
+        // What can't be done at once: a refusal, a sweep, and the takeover of the rest.
+        assert_eq!(dynamo.capacity.take().1, 3);
+        assert_eq!(now(&store).await.leases.into_keys().collect::<Vec<_>>(), [asks]);
+        assert!(matches!(
+            acquire(&store, lease(), Class::Standard).await,
+            Acquired::Granted { .. }
+        ));
+        let refused = acquire(&store, lease(), Class::Standard).await;
+        assert_eq!(refused, Acquired::Full { in_use: 2, max_connections: 2 });
+    }
+}
+
+#[tokio::test]
+async fn an_expired_lease_that_asks_again_is_held_to_the_limit_as_it_is_then() {
+    let dynamo = Dynamo::start().await;
+    let (store, clock) = dynamo.store().await;
+    let size = |slots| PoolSize::divide(slots, 0, 0).expect("a size");
+    store.resize(&pool(), size(2)).await.expect("the pool");
+    let out = fill(&store, 2).await;
+    store.resize(&pool(), size(1)).await.expect("the pool");
+    clock.advance(Seconds(OVER.0 - 1));
+    store.renew(&pool(), out[1], TTL).await.expect("an answer");
+    // Before it has expired it is the call that was granted.
+    let again = acquire(&store, out[0], Class::Standard).await;
+    assert!(matches!(again, Acquired::Granted { in_use: 2, .. }), "{again:?}");
+    clock.advance(Seconds(1));
+    for class in CLASSES {
+        let refused = acquire(&store, out[0], class).await;
+        assert_eq!(refused, Acquired::Full { in_use: 2, max_connections: 1 });
+    }
+    store.release(&pool(), out[1]).await.expect("an answer");
+    let granted = acquire(&store, out[0], Class::Standard).await;
+    assert!(matches!(granted, Acquired::Granted { in_use: 1, taken_over: 1, .. }), "{granted:?}");
+}
+
+#[tokio::test]
 async fn an_evicted_lease_is_gone_and_its_holder_learns_of_it_by_asking() {
     let dynamo = Dynamo::start().await;
     let (store, _) = dynamo.store().await;

@@ -312,6 +312,87 @@ async fn a_split_pool_drains_is_swept_and_is_removed_as_one() {
     }
 }
 
+/// The slots that the pool has as it stands, item by item.
+async fn slots_of(dynamo: &Dynamo, clock: &Arc<FakeClock>) -> Vec<u32> {
+    let store = instance(dynamo, clock);
+    let mut slots = Vec::new();
+    let whole = store.store().read(&pool()).await.expect("the pool");
+    for shard in Shard::all(&pool(), whole.shards) {
+        slots.push(store.store().look(&shard).await.expect("the shard").size.max_connections());
+    }
+    slots
+}
+
+/// A drained pool of 20 slots over two items that have grown unevenly: 13 and 7.
+async fn uneven_pool() -> (Dynamo, Arc<FakeClock>, TestController) {
+    let (dynamo, clock, controller) = split_pool(13, 1).await;
+    let store = controller.store();
+    store.resize_over(&pool(), size(20, 0), count(2)).await.expect("the pool");
+    store.drain(&pool()).await.expect("the pool");
+    assert_eq!(slots_of(&dynamo, &clock).await, [13, 7]);
+    (dynamo, clock, controller)
+}
+
+#[tokio::test]
+async fn a_change_that_stops_at_any_write_and_is_resumed_grants_no_slot_too_many() {
+    // Slots that move, more items, fewer items, one; more slots, and fewer.
+    for (slots, items) in [(20, 2), (20, 4), (12, 3), (20, 1), (28, 2), (8, 2), (28, 1)] {
+        for writes in 0.. {
+            let (dynamo, clock, _) = uneven_pool().await;
+            let operator = instance(&dynamo, &clock);
+            let known = operator.store().read(&pool()).await.expect("the pool");
+            assert!(known.draining);
+            dynamo.faults.fail_writes_after(writes);
+            let stopped = operator.store().resize_over(&pool(), size(slots, 0), count(items)).await;
+            dynamo.faults.none();
+            let most = slots.max(20);
+            let there = slots_of(&dynamo, &clock).await;
+            assert!(
+                there.iter().sum::<u32>() <= most,
+                "{there:?} after {writes} writes of {slots}"
+            );
+            // Whoever has it grant again, and then asks, by an instance that knows of the items before.
+            instance(&dynamo, &clock).store().resume(&pool()).await.expect("the pool");
+            let mut granted = 0;
+            for asking in [&operator, &instance(&dynamo, &clock)] {
+                while shard_of_any(&take(asking, lease()).await) {
+                    granted += 1;
+                }
+            }
+            assert!(
+                granted <= most,
+                "{granted} slots after {writes} writes of {slots} over {items}"
+            );
+            match stopped {
+                Ok(whole) => {
+                    assert_eq!((whole.size, granted), (size(slots, 0), slots));
+                    break;
+                }
+                Err(StoreError::Table { .. }) => {}
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+fn shard_of_any(decision: &Decision) -> bool {
+    matches!(decision.verdict, Verdict::Granted { .. })
+}
+
+#[tokio::test]
+async fn a_change_that_stopped_is_completed_by_the_next_try() {
+    for stop in 0..3 {
+        let (dynamo, clock, controller) = uneven_pool().await;
+        dynamo.faults.fail_writes_after(stop);
+        let (store, pool) = (controller.store(), pool());
+        let resize = || store.resize_over(&pool, size(20, 0), count(4));
+        assert!(resize().await.is_err());
+        dynamo.faults.none();
+        resize().await.expect("the pool");
+        assert_eq!(slots_of(&dynamo, &clock).await, [5; 4]);
+    }
+}
+
 /// What may happen to a split pool.
 #[derive(Debug, Clone)]
 enum Step {

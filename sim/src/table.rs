@@ -123,16 +123,23 @@ impl Item {
         if !self.write(now) {
             return Reply::Throttled;
         }
-        match self.pool.plan_acquire(lease, Class::Standard, second(now)) {
-            AcquirePlan::Add => {}
-            AcquirePlan::TakeOver { expired } => {
-                if !self.write(now) {
-                    return Reply::Throttled;
+        loop {
+            let plan = self.pool.plan_acquire(lease, Class::Standard, second(now));
+            let sweeps = matches!(plan, AcquirePlan::Sweep { .. });
+            match plan {
+                AcquirePlan::Add => break,
+                AcquirePlan::TakeOver { expired } | AcquirePlan::Sweep { expired } => {
+                    if !self.write(now) {
+                        return Reply::Throttled;
+                    }
+                    self.takes_over(now, expired);
                 }
-                self.takes_over(now, expired);
+                AcquirePlan::Held { .. } | AcquirePlan::Full | AcquirePlan::Draining => {
+                    return Reply::Full(self.pool.clone());
+                }
             }
-            AcquirePlan::Held { .. } | AcquirePlan::Full | AcquirePlan::Draining => {
-                return Reply::Full(self.pool.clone());
+            if !sweeps {
+                break;
             }
         }
         self.pool.leases.insert(lease, until);

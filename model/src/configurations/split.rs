@@ -2,7 +2,10 @@
 
 use rds_admission::time::Seconds;
 
-use super::{MEMORY, SEARCHES, SHARD_REPEATS, SHARD_RESIZE, SHARD_SESSION, SHARDS, base, newcomer};
+use super::{
+    MEMORY, SEARCHES, SHARD_MOVE, SHARD_REPEATS, SHARD_RESIZE, SHARD_SESSION, SHARDS, base,
+    newcomer,
+};
 use crate::configuration::Configuration;
 use crate::reached::Reached;
 use crate::script::{Kind, Script};
@@ -101,6 +104,23 @@ pub(super) fn resize() -> Configuration {
         horizon: Seconds(0),
         holders: vec![holder, holder, other, other, other],
         reached: vec![Reached::AboveTheNewLimit, Reached::Drained, Reached::GrownAgain],
+        ..base()
+    }
+}
+
+/// Slots move only in a pool that is drained and empty. It may be resumed after any write, whether or not
+/// the others follow.
+pub(super) fn moves() -> Configuration {
+    let other = Script::new(Kind::Newcomer);
+    Configuration {
+        name: SHARD_MOVE,
+        covers: "a split pool that is drained, divided anew and resumed at any write, with four callers",
+        shards: &[1, 2],
+        resizes: &[3],
+        orders: 4,
+        horizon: Seconds(0),
+        holders: vec![Script::new(Kind::Slot), other, other, other],
+        reached: vec![Reached::HalfMoved, Reached::Moved],
         ..base()
     }
 }

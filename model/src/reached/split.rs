@@ -53,6 +53,18 @@ pub(super) fn grown_again(protocol: &Protocol, state: &State) -> bool {
     all_sizes && state.resized > 1 && state.shares.is_empty() && state.pool.leases() > 0
 }
 
+pub(super) fn moved(protocol: &Protocol, state: &State) -> bool {
+    let before = protocol.configuration.shards;
+    (0..).zip(before).any(|(shard, slots)| state.pool[shard].leases.len() > usize::from(*slots))
+}
+
+pub(super) fn half_moved(protocol: &Protocol, state: &State) -> bool {
+    let before: u8 = protocol.configuration.shards.iter().sum();
+    state.pool.slots() < usize::from(before)
+        && state.pool.leases() > 0
+        && state.pool.iter().all(|item| !item.draining)
+}
+
 /// The leases that are out, each with its shard.
 fn leases(state: &State) -> impl Iterator<Item = (u8, Lease)> {
     let in_shard = |(shard, item): (u8, &crate::item::Item)| {

@@ -31,9 +31,15 @@ pub enum AcquirePlan {
         expires_at: UnixSeconds,
     },
     /// All slots are out, but these leases have expired: replace them, if each still has exactly the
-    /// expiry that was seen.
+    /// expiry that was seen. The lease itself may be one of them.
     TakeOver {
         /// The expired leases, with the expiry that was seen. Never empty.
+        expired: BTreeMap<LeaseId, UnixSeconds>,
+    },
+    /// All slots are out, and so many have expired that one write can't replace enough of them: remove
+    /// these, if each still has exactly the expiry that was seen, and plan again.
+    Sweep {
+        /// [`Pool::MAX_TAKEOVER`] expired leases, with the expiry that was seen.
         expired: BTreeMap<LeaseId, UnixSeconds>,
     },
     /// All slots are out.
@@ -116,19 +122,25 @@ impl Pool {
         if self.draining {
             return AcquirePlan::Draining;
         }
-        if let Some(expires_at) = known {
-            return AcquirePlan::TakeOver { expired: BTreeMap::from([(lease, expires_at)]) };
+        let limit = self.size.limit(class) as usize;
+        let own: BTreeMap<_, _> = known.map(|expiry| (lease, expiry)).into_iter().collect();
+        if self.leases.len() - own.len() < limit {
+            // Where its own has expired, that is the one to replace: the others may still be renewed.
+            return match own.is_empty() {
+                true => AcquirePlan::Add,
+                false => AcquirePlan::TakeOver { expired: own },
+            };
         }
-        let limit = self.size.limit(class);
-        if self.in_use() < limit {
-            return AcquirePlan::Add;
+        if self.leases.len() - self.expired(now).count() >= limit {
+            return AcquirePlan::Full;
         }
-        let expired = self.plan_sweep(now);
-        let left = self.leases.len() - expired.len();
-        if !expired.is_empty() && left < limit as usize {
+        let others = self.expired(now).filter(|(other, _)| *other != lease);
+        let expired: BTreeMap<_, _> =
+            own.into_iter().chain(others).take(Self::MAX_TAKEOVER).collect();
+        if self.leases.len() - expired.len() < limit {
             AcquirePlan::TakeOver { expired }
         } else {
-            AcquirePlan::Full
+            AcquirePlan::Sweep { expired: self.plan_sweep(now) }
         }
     }
 
@@ -190,10 +202,64 @@ mod tests {
 
     #[test]
     fn a_lease_that_came_back_after_its_own_expiry_takes_itself_over() {
-        let pool = pool(&[900, 2_000, 2_000]);
-        let again = pool.plan_acquire(lease(0), Class::Standard, NOW);
-        let expired = BTreeMap::from([(lease(0), UnixSeconds(900))]);
-        assert_eq!(again, AcquirePlan::TakeOver { expired });
+        let pool = pool(&[900, 900]);
+        for class in [Class::Standard, Class::Priority] {
+            let again = pool.plan_acquire(lease(0), class, NOW);
+            let expired = BTreeMap::from([(lease(0), UnixSeconds(900))]);
+            assert_eq!(again, AcquirePlan::TakeOver { expired });
+        }
+    }
+
+    #[test]
+    fn a_lease_that_came_back_after_its_own_expiry_is_held_to_the_limit() {
+        let again = |expiries: &[u64], class| pool(expiries).plan_acquire(lease(0), class, NOW);
+        // A standard lease beside two others is the third, and the limit is two.
+        assert_eq!(again(&[900, 2_000, 2_000], Class::Standard), AcquirePlan::Full);
+        assert!(matches!(
+            again(&[900, 2_000, 2_000], Class::Priority),
+            AcquirePlan::TakeOver { .. }
+        ));
+        // The pool was larger.
+        assert_eq!(again(&[900, 2_000, 2_000, 2_000], Class::Priority), AcquirePlan::Full);
+        assert_eq!(again(&[900, 900, 900, 2_000, 2_000], Class::Standard), AcquirePlan::Full);
+        // With other expired leases out of the way there is room.
+        let expired = [0, 1, 2].map(|n| (lease(n), UnixSeconds(900))).into();
+        let plan = again(&[900, 900, 900, 2_000], Class::Standard);
+        assert_eq!(plan, AcquirePlan::TakeOver { expired });
+        // A lease that is live is answered with itself, above any limit.
+        let held = AcquirePlan::Held { expires_at: UnixSeconds(2_000) };
+        assert_eq!(again(&[2_000; 5], Class::Standard), held);
+    }
+
+    #[test]
+    fn more_expired_leases_than_a_write_replaces_are_swept_until_there_is_room() {
+        for (out, asks) in [(62, lease(99)), (62, lease(61)), (130, lease(200)), (122, lease(0))] {
+            let mut pool = pool(&vec![900; out]);
+            let mut sweeps = 0;
+            let expired = loop {
+                match pool.plan_acquire(asks, Class::Standard, NOW) {
+                    AcquirePlan::Sweep { expired } => {
+                        assert_eq!(expired.len(), Pool::MAX_TAKEOVER);
+                        pool.leases.retain(|lease, _| !expired.contains_key(lease));
+                        sweeps += 1;
+                    }
+                    AcquirePlan::TakeOver { expired } => break expired,
+                    other => panic!("{other:?} with {out} out"),
+                }
+            };
+            assert_eq!(sweeps, (out - 2) / Pool::MAX_TAKEOVER);
+            assert!(expired.len() <= Pool::MAX_TAKEOVER);
+            assert!(pool.leases.len() - expired.len() < 2);
+        }
+    }
+
+    #[test]
+    fn nothing_is_swept_in_vain() {
+        let mut crowded = pool(&[900; 70]);
+        crowded.leases.extend((70..72).map(|n| (lease(n), UnixSeconds(2_000))));
+        assert_eq!(crowded.plan_acquire(lease(99), Class::Standard, NOW), AcquirePlan::Full);
+        let priority = crowded.plan_acquire(lease(99), Class::Priority, NOW);
+        assert!(matches!(priority, AcquirePlan::Sweep { .. }), "{priority:?}");
     }
 
     #[test]

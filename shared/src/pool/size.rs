@@ -95,6 +95,15 @@ impl PoolSize {
         }
     }
 
+    /// The smaller of this size and another one, in each of the two numbers.
+    #[must_use]
+    pub fn at_most(self, other: Self) -> Self {
+        Self {
+            max_connections: self.max_connections.min(other.max_connections),
+            standard_limit: self.standard_limit.min(other.standard_limit),
+        }
+    }
+
     /// The most bytes that a pool of this size and name takes in the table, with every slot out while it
     /// drains.
     ///

@@ -6,6 +6,10 @@
 //! it could be taken before it is free. After a pool has shrunk, a shard may have more leases out than its
 //! new share; when the pool then grows, such shards get the new slots first.
 
+mod writes;
+
+pub use writes::{Share, ShareWrite, writes};
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::num::NonZeroU32;

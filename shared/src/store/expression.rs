@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::item::{DRAIN, SHARDS};
+use crate::pool::split::Share;
 use crate::pool::{Class, LeaseId, Pool, PoolSize};
 use crate::time::UnixSeconds;
 
@@ -95,21 +96,20 @@ pub(crate) fn take_over(
 ) -> Write {
     let (mut write, mut guards) = still_as_seen(expired);
     guards.push(format!("attribute_not_exists({DRAIN})"));
+    if !expired.contains_key(&lease) {
+        guards.push("attribute_not_exists(Leases.#lease)".to_owned());
+    }
+    let limit = limit_of(class);
+    guards.push(format!("{limit} = :limit AND InUse < :bound"));
+    let gone = i64::try_from(expired.len()).unwrap_or(i64::MAX);
+    write = write
+        .number(":limit", size.limit(class))
+        .number(":bound", i64::from(size.limit(class)) + gone);
     let removed: Vec<_> = (0..)
         .zip(expired.keys())
         .filter(|(_, old)| **old != lease)
         .map(|(n, _): (u32, _)| format!("Leases.#x{n}"))
         .collect();
-    let limit = limit_of(class);
-    let fewer = i64::try_from(removed.len()).unwrap_or(i64::MAX);
-    let mut change = -fewer;
-    if !expired.contains_key(&lease) {
-        change += 1;
-        guards.push("attribute_not_exists(Leases.#lease)".to_owned());
-        guards.push(format!("{limit} = :limit AND InUse < :bound"));
-        let bound = i64::from(size.limit(class)) + fewer;
-        write = write.number(":limit", size.limit(class)).number(":bound", bound);
-    }
     let removal =
         if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
     Write {
@@ -119,7 +119,7 @@ pub(crate) fn take_over(
     }
     .name("#lease", lease)
     .number(":expiry", expires_at)
-    .number(":change", change)
+    .number(":change", 1 - gone)
 }
 
 /// Take expired leases away: if each of them still has exactly the expiry that was seen.
@@ -168,28 +168,27 @@ pub(crate) fn renew(lease: LeaseId, expires_at: UnixSeconds) -> Write {
     .number(":expiry", expires_at)
 }
 
-/// What a shard is to be: its share of the slots, of how many shards there are.
+/// What a shard is to be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Share {
-    pub(crate) size: PoolSize,
-    pub(crate) shards: NonZeroU32,
+pub(crate) struct Target {
+    pub(crate) share: Share,
     pub(crate) draining: bool,
 }
 
-impl Share {
+impl Target {
     /// Sets all of it, and nothing of what a lease changes.
     fn write(self) -> Write {
         let mut set = vec!["MaxConnections = :max", "StandardLimit = :standard"];
         let mut remove = Vec::new();
         let mut write = Write::default()
-            .number(":max", self.size.max_connections())
-            .number(":standard", self.size.standard_limit());
+            .number(":max", self.share.size.max_connections())
+            .number(":standard", self.share.size.standard_limit());
         let (of_many, drain) = (format!("{SHARDS} = :shards"), format!("{DRAIN} = :yes"));
-        if self.shards == NonZeroU32::MIN {
+        if self.share.shards == NonZeroU32::MIN {
             remove.push(SHARDS);
         } else {
             set.push(&of_many);
-            write = write.number(":shards", self.shards.get());
+            write = write.number(":shards", self.share.shards.get());
         }
         if self.draining {
             set.push(&drain);
@@ -209,33 +208,38 @@ impl Share {
 
 /// Create a shard, which nobody knows of yet; or make one anew that an earlier try has left there. Leases
 /// that are out are not touched.
-pub(crate) fn create(share: Share) -> Write {
-    let mut write = share.write().number(":zero", 0_u32);
+pub(crate) fn create(target: Target) -> Write {
+    let mut write = target.write().number(":zero", 0_u32);
     write.values.insert(":none".to_owned(), AttributeValue::M(HashMap::new()));
     let counts = "SET InUse = if_not_exists(InUse, :zero), Leases = if_not_exists(Leases, :none), ";
     write.update = write.update.replacen("SET ", counts, 1);
     write
 }
 
-/// Give a shard another share: if it is of the size, drains or not, and is of as many, as was `seen`. Leases
-/// that are out are not touched.
-pub(crate) fn change(seen: &Pool, share: Share) -> Write {
+/// Give a shard another share: if it is of the size, drains or not, and is of as many, as was `seen`; and if
+/// it is `empty`, where slots move to it from others or from it to them. Leases that are out are not touched.
+pub(crate) fn change(seen: &Pool, target: Target, empty: bool) -> Write {
     let drain = if seen.draining { "attribute_exists" } else { "attribute_not_exists" };
     let shards = if seen.shards == NonZeroU32::MIN {
         format!("attribute_not_exists({SHARDS})")
     } else {
         format!("{SHARDS} = :seenShards")
     };
-    let mut write = share
+    let mut write = target
         .write()
         .number(":seenMax", seen.size.max_connections())
         .number(":seenStandard", seen.size.standard_limit());
     if seen.shards != NonZeroU32::MIN {
         write = write.number(":seenShards", seen.shards.get());
     }
-    write.condition = Some(format!(
+    let mut condition = format!(
         "MaxConnections = :seenMax AND StandardLimit = :seenStandard AND {drain}({DRAIN}) AND {shards}"
-    ));
+    );
+    if empty {
+        condition.push_str(" AND InUse = :zero");
+        write = write.number(":zero", 0_u32);
+    }
+    write.condition = Some(condition);
     write
 }
 
@@ -306,14 +310,16 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_takes_itself_over_changes_no_count() {
+    fn a_lease_that_takes_itself_over_changes_no_count_and_stays_within_the_limit() {
         let size = PoolSize::divide(66, 4, 2).expect("a size");
         let own = lease("Zk3v9Qa1");
         let expired = BTreeMap::from([(own, UnixSeconds(10))]);
         let write = take_over(&expired, own, UnixSeconds(99), Class::Standard, size);
         assert_eq!(write.update, "SET Leases.#lease = :expiry, InUse = InUse + :change");
-        let condition = "Leases.#x0 = :x0 AND attribute_not_exists(Drain)";
+        let condition = "Leases.#x0 = :x0 AND attribute_not_exists(Drain) \
+                         AND StandardLimit = :limit AND InUse < :bound";
         assert_eq!(write.condition.as_deref(), Some(condition));
+        assert_eq!(write.values[":bound"], AttributeValue::N("61".to_owned()));
         assert_eq!(write.values[":change"], AttributeValue::N("0".to_owned()));
     }
 
@@ -339,8 +345,8 @@ mod tests {
     #[test]
     fn a_share_is_changed_only_if_it_is_as_it_was_seen() {
         let size = PoolSize::divide(66, 4, 2).expect("a size");
-        let share = Share { size, shards: NonZeroU32::MIN, draining: false };
-        let whole = change(&Pool::new(size), share);
+        let share = Share { size, shards: NonZeroU32::MIN };
+        let whole = change(&Pool::new(size), Target { share, draining: false }, false);
         assert_eq!(
             whole.update,
             "SET MaxConnections = :max, StandardLimit = :standard REMOVE Shards, Drain"
@@ -354,13 +360,15 @@ mod tests {
         );
         let three = NonZeroU32::new(3).expect("not 0");
         let seen = Pool { draining: true, shards: three, ..Pool::new(size) };
-        let split = change(&seen, Share { shards: three, draining: true, ..share });
+        let share = Share { shards: three, ..share };
+        let split = change(&seen, Target { share, draining: true }, true);
         assert_eq!(
             split.update,
             "SET MaxConnections = :max, StandardLimit = :standard, Shards = :shards, Drain = :yes"
         );
         assert!(split.condition.is_some_and(|condition| {
-            condition.ends_with("attribute_exists(Drain) AND Shards = :seenShards")
+            condition
+                .ends_with("attribute_exists(Drain) AND Shards = :seenShards AND InUse = :zero")
         }));
     }
 }

@@ -1,15 +1,15 @@
 //! The store without a table: the same rules on a map, for tests and simulations.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Acquired, Answer, Asked, Evicted, Found, Operations, Released, Renewed, Shards, Store,
-    StoreError, Swept,
+    Acquired, Answer, Asked, Claimed, Evicted, Found, Operations, Owner, Owners, Ownership,
+    Released, Renewed, Shards, Store, StoreError, Swept,
 };
 use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize, Shard};
-use crate::time::{Clock, Seconds};
+use crate::time::{Clock, Seconds, UnixSeconds};
 
 /// Pools in memory, none of them split. Behaves as [`DynamoStore`](super::DynamoStore) does when it is
 /// alone.
@@ -17,21 +17,34 @@ use crate::time::{Clock, Seconds};
 pub struct MemoryStore<C> {
     clock: C,
     pools: Mutex<HashMap<PoolName, Pool>>,
+    owners: Mutex<HashMap<PoolName, Ownership>>,
 }
 
 impl<C: Clock> MemoryStore<C> {
     /// An empty store that judges leases by `clock`.
     pub fn new(clock: C) -> Self {
-        Self { clock, pools: Mutex::default() }
+        Self { clock, pools: Mutex::default(), owners: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<PoolName, Pool>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn owners(&self) -> MutexGuard<'_, HashMap<PoolName, Ownership>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, pool: &PoolName, act: impl FnOnce(&mut Pool) -> T) -> Result<T, StoreError> {
         let mut pools = self.lock();
         pools.get_mut(pool).map(act).ok_or_else(|| StoreError::UnknownPool(pool.clone()))
+    }
+}
+
+impl Pool {
+    /// Removes these leases. Returns how many there are.
+    fn forget(&mut self, expired: &BTreeMap<LeaseId, UnixSeconds>) -> u32 {
+        self.leases.retain(|lease, _| !expired.contains_key(lease));
+        u32::try_from(expired.len()).unwrap_or(u32::MAX)
     }
 }
 
@@ -79,8 +92,7 @@ impl<C: Clock> Store for MemoryStore<C> {
     async fn sweep(&self, pool: &PoolName) -> Result<Swept, StoreError> {
         self.with(pool, |pool| {
             let expired = pool.plan_sweep(self.clock.now());
-            pool.leases.retain(|lease, _| !expired.contains_key(lease));
-            let swept = u32::try_from(expired.len()).unwrap_or(u32::MAX);
+            let swept = pool.forget(&expired);
             Swept { swept, pool: pool.clone() }
         })
     }
@@ -153,6 +165,44 @@ impl<C: Clock> Operations for MemoryStore<C> {
     }
 }
 
+impl<C: Clock> Owners for MemoryStore<C> {
+    async fn ownership(&self, pool: &PoolName) -> Result<Option<Ownership>, StoreError> {
+        Ok(self.owners().get(pool).cloned())
+    }
+
+    async fn claim(
+        &self,
+        pool: &PoolName,
+        owner: &Owner,
+        handed_to: Option<&PoolName>,
+    ) -> Result<Claimed, StoreError> {
+        let mut owners = self.owners();
+        let known = owners.entry(pool.clone()).or_default();
+        if let Some(other) = known.owner.as_ref().filter(|other| other.stack != owner.stack) {
+            return Ok(Claimed::By(other.clone()));
+        }
+        *known = Ownership { owner: Some(owner.clone()), handed_to: handed_to.cloned() };
+        Ok(Claimed::Yes)
+    }
+
+    async fn disown(
+        &self,
+        pool: &PoolName,
+        owner: &Owner,
+        pool_is_gone: bool,
+    ) -> Result<(), StoreError> {
+        let mut owners = self.owners();
+        if owners.get(pool).is_some_and(|known| known.owner.as_ref() == Some(owner)) {
+            if pool_is_gone {
+                owners.remove(pool);
+            } else {
+                owners.insert(pool.clone(), Ownership::default());
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<C: Clock> Shards for MemoryStore<C> {
     fn known_shards(&self, _: &PoolName) -> Option<NonZeroU32> {
         Some(NonZeroU32::MIN)
@@ -166,17 +216,22 @@ impl<C: Clock> Shards for MemoryStore<C> {
         class: Class,
     ) -> Result<Asked, StoreError> {
         self.with(shard.pool(), |pool| {
-            let outcome = match pool.plan_acquire(lease, class, self.clock.now()) {
-                AcquirePlan::Full => Answer::Full,
-                AcquirePlan::Draining => Answer::Draining,
-                AcquirePlan::Held { expires_at } => Answer::Granted { expires_at, taken_over: 0 },
-                AcquirePlan::Add => {
-                    Answer::Granted { expires_at: self.clock.expiry(ttl), taken_over: 0 }
-                }
-                AcquirePlan::TakeOver { expired } => {
-                    pool.leases.retain(|lease, _| !expired.contains_key(lease));
-                    let taken_over = u32::try_from(expired.len()).unwrap_or(u32::MAX);
-                    Answer::Granted { expires_at: self.clock.expiry(ttl), taken_over }
+            let mut taken_over = 0;
+            let outcome = loop {
+                match pool.plan_acquire(lease, class, self.clock.now()) {
+                    AcquirePlan::Full => break Answer::Full,
+                    AcquirePlan::Draining => break Answer::Draining,
+                    AcquirePlan::Held { expires_at } => {
+                        break Answer::Granted { expires_at, taken_over };
+                    }
+                    AcquirePlan::Add => {
+                        break Answer::Granted { expires_at: self.clock.expiry(ttl), taken_over };
+                    }
+                    AcquirePlan::Sweep { expired } => taken_over += pool.forget(&expired),
+                    AcquirePlan::TakeOver { expired } => {
+                        taken_over += pool.forget(&expired);
+                        break Answer::Granted { expires_at: self.clock.expiry(ttl), taken_over };
+                    }
                 }
             };
             if let Answer::Granted { expires_at, .. } = outcome {

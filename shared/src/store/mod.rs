@@ -5,12 +5,14 @@ mod expression;
 mod item;
 mod memory;
 mod operations;
+mod owners;
 mod shards;
 
 pub use dynamo::DynamoStore;
 pub use item::MalformedItem;
 pub use memory::MemoryStore;
 pub use operations::{Evicted, Operations};
+pub use owners::{Claimed, Owner, Owners, Ownership};
 pub(crate) use shards::if_there;
 pub use shards::{Answer, Asked, Found, Shards};
 
@@ -213,7 +215,7 @@ pub trait Store: Send + Sync {
     /// slots would have to move. Leases that are out stay out.
     ///
     /// # Errors
-    /// [`StoreError`]; the size of each shard is then as it was, or as asked for.
+    /// [`StoreError`]; each shard is then as it was, as asked for, or the smaller of the two.
     fn define(
         &self,
         pool: &PoolName,

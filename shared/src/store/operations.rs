@@ -38,7 +38,8 @@ pub trait Operations: Store {
     /// the new size, it grants none. Returns the pool after that.
     ///
     /// # Errors
-    /// [`StoreError`]; each shard is then as it was, or as asked for.
+    /// [`StoreError`]; each shard is then as it was, as asked for, or the smaller of the two: together they
+    /// never have more slots than before or than asked for.
     fn resize(
         &self,
         pool: &PoolName,

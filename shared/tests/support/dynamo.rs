@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::capacity::Capacity;
+use super::faults::Faults;
 
 pub(crate) const TABLE: &str = "slots";
 pub(crate) const START: UnixSeconds = UnixSeconds(1_764_000_000);
@@ -22,6 +23,7 @@ pub(crate) struct Dynamo {
     pub(crate) client: Client,
     pub(crate) endpoint: String,
     pub(crate) capacity: Capacity,
+    pub(crate) faults: Faults,
     _stop: oneshot::Sender<()>,
 }
 
@@ -36,17 +38,18 @@ impl Dynamo {
             // Either way the test is over.
             let _ = stopped.await;
         }));
-        let capacity = Capacity::default();
+        let (capacity, faults) = (Capacity::default(), Faults::default());
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .endpoint_url(&endpoint)
             .interceptor(capacity.clone())
+            .interceptor(faults.clone())
             .build();
         let client = Client::from_conf(config);
         create_table(&client).await;
-        Self { client, endpoint, capacity, _stop: stop }
+        Self { client, endpoint, capacity, faults, _stop: stop }
     }
 
     /// A store on the table, on a clock that the test moves, and a pool of the template's size in it.

@@ -5,6 +5,7 @@
 pub(crate) mod capacity;
 pub(crate) mod counter;
 pub(crate) mod dynamo;
+pub(crate) mod faults;
 
 use rds_admission::pool::{LeaseId, PoolName, PoolSize};
 

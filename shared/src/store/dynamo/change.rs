@@ -1,14 +1,15 @@
 //! Another size for a pool, or its end: a write for each shard.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::{DynamoStore, KEY, Outcome, Tries, table_error};
-use crate::pool::split::{self, Held, InvalidSplit};
+use crate::pool::split::{self, Held, InvalidSplit, Share, ShareWrite};
 use crate::pool::{Pool, PoolName, PoolSize, Shard};
-use crate::store::expression::{self, Share};
+use crate::store::expression::{self, Target};
 use crate::store::{Operations, StoreError};
 use crate::time::Clock;
 
@@ -25,8 +26,8 @@ impl<C: Clock> DynamoStore<C> {
     /// Gives a pool another size, over so many shards; if none is said, over as many as it has, and more
     /// where it grows out of them. Creates it if `or_create`.
     ///
-    /// A shard that is new is written before the first one, from which others learn of it. What stopped
-    /// half-way is completed by the next try.
+    /// It may stop after any write: [`split::writes`] has the order in which that adds no slot. The next try
+    /// plans from what it finds.
     pub(super) async fn change(
         &self,
         pool: &PoolName,
@@ -55,27 +56,28 @@ impl<C: Clock> DynamoStore<C> {
         size: PoolSize,
         shards: Option<NonZeroU32>,
     ) -> Result<Option<Pool>, StoreError> {
-        let sizes = divided(pool, current, size, shards)
+        // Where no lease is out, and none comes in, slots may move.
+        let empty = current.iter().all(|shard| shard.draining && shard.in_use() == 0);
+        let sizes = divided(pool, current, size, shards, empty)
             .map_err(|source| StoreError::Split { pool: pool.clone(), source })?;
         // There are fewer only where that is asked for.
         let beyond = match shards {
             Some(shards) => self.beyond(pool, shards).await?,
             None => Vec::new(),
         };
-        let count = u32::try_from(sizes.len()).ok().and_then(NonZeroU32::new);
-        let shards = count.unwrap_or(NonZeroU32::MIN);
         let draining = current.iter().any(|shard| shard.draining);
-        let mut changed = Vec::new();
-        // Fewer than there were are an empty pool's: first it has fewer, then the others go.
-        for (number, size) in (0..shards.get()).zip(sizes).rev() {
-            let item = Shard::new(pool.clone(), number);
-            let share = Share { size, shards, draining };
-            let write = match current.get(number as usize) {
-                Some(seen) => expression::change(seen, share),
-                None => expression::create(share),
+        let shares: Vec<_> = current.iter().map(Share::from).collect();
+        let mut items: BTreeMap<_, _> = (0..).zip(current.iter().cloned()).collect();
+        for ShareWrite { number, share } in split::writes(&shares, &sizes) {
+            let (item, target) = (Shard::new(pool.clone(), number), Target { share, draining });
+            let write = match items.get(&number) {
+                Some(seen) => expression::change(seen, target, empty),
+                None => expression::create(target),
             };
             match self.write("change", &item, write, ReturnValue::AllNew).await? {
-                Outcome::Applied(written) => changed.push(self.seen(&item, &written)?),
+                Outcome::Applied(written) => {
+                    items.insert(number, self.seen(&item, &written)?);
+                }
                 Outcome::Refused(_) => return Ok(None),
             }
         }
@@ -83,7 +85,7 @@ impl<C: Clock> DynamoStore<C> {
         for item in beyond.iter().rev() {
             self.delete(item, NO_LONGER_OF_A_POOL).await?;
         }
-        Ok(Pool::whole(changed.into_iter().rev()))
+        Ok(Pool::whole(items.into_values().take(sizes.len())))
     }
 
     /// The items beyond so many: those that the pool is about to lose, and those that an earlier try has left
@@ -155,18 +157,18 @@ impl<C: Clock> DynamoStore<C> {
     }
 }
 
-/// The size that each shard is to have.
+/// The size that each shard is to have; of any division where the pool is `empty`, and stays so.
 fn divided(
     pool: &PoolName,
     current: &[Pool],
     size: PoolSize,
     shards: Option<NonZeroU32>,
+    empty: bool,
 ) -> Result<Vec<PoolSize>, InvalidSplit> {
     let by_size = split::shards_for(size, pool);
     let as_many = u32::try_from(current.len()).ok().and_then(NonZeroU32::new);
     let as_many = as_many.unwrap_or(NonZeroU32::MIN);
-    // Where no lease is out, and none comes in, slots may move.
-    if current.iter().all(|shard| shard.draining && shard.in_use() == 0) {
+    if empty {
         return split::divide(size, shards.unwrap_or(as_many.max(by_size)));
     }
     let held: Vec<_> =

@@ -3,6 +3,7 @@
 mod change;
 mod known;
 mod operations;
+mod owners;
 mod shards;
 mod store;
 

@@ -1,5 +1,6 @@
 //! One item's decisions: each a conditional write.
 
+use std::cmp::Reverse;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use crate::store::expression::{self, Write};
 use crate::store::{Answer, Asked, Found, Released, Renewed, Shards, StoreError};
 use crate::time::{Clock, Seconds};
 
-/// How often an acquire looks at the item anew when others changed it between look and write.
+/// How often the write of an acquire may be refused, because the pool is full or others changed the item
+/// between the read and the write. A sweep that is applied is progress, and does not count: it leaves fewer
+/// expired leases to the next one.
 const ACQUIRE_TRIES: u32 = 4;
 
 /// How often the shards of a pool are read anew when one of them is not there.
@@ -79,31 +82,51 @@ impl<C: Clock> Shards for DynamoStore<C> {
         ttl: Seconds,
         class: Class,
     ) -> Result<Asked, StoreError> {
-        let mut taken_over = 0;
+        // Expired leases that were swept, and those that the next write replaces.
+        let (mut swept, mut replaced) = (0, 0);
+        let (mut writes, mut races) = (0, 0);
         // The first try is blind: on a pool with room, which is the common case, it is also the last.
         let mut expires_at = self.clock.expiry(ttl);
         let mut next = expression::add(lease, expires_at, class);
-        for writes in 1..=ACQUIRE_TRIES {
+        let mut sweeps = false;
+        while races < ACQUIRE_TRIES {
+            writes += 1;
             let seen = match self.send_acquire(shard, next).await? {
+                Outcome::Applied(item) if sweeps => {
+                    swept += replaced;
+                    self.seen(shard, &item)?
+                }
                 Outcome::Applied(item) => {
-                    let outcome = Answer::Granted { expires_at, taken_over };
+                    let outcome = Answer::Granted { expires_at, taken_over: swept + replaced };
                     return Ok(Asked { outcome, shard: self.seen(shard, &item)?, writes });
                 }
-                Outcome::Refused(item) => self.seen(shard, &item)?,
+                Outcome::Refused(item) => {
+                    races += 1;
+                    self.seen(shard, &item)?
+                }
             };
             expires_at = self.clock.expiry(ttl);
-            let outcome = match seen.plan_acquire(lease, class, self.clock.now()) {
+            let plan = seen.plan_acquire(lease, class, self.clock.now());
+            sweeps = matches!(plan, AcquirePlan::Sweep { .. });
+            let outcome = match plan {
                 AcquirePlan::Full => Answer::Full,
                 AcquirePlan::Draining => Answer::Draining,
-                AcquirePlan::Held { expires_at } => Answer::Granted { expires_at, taken_over: 0 },
+                AcquirePlan::Held { expires_at } => {
+                    Answer::Granted { expires_at, taken_over: swept }
+                }
                 AcquirePlan::Add => {
-                    taken_over = 0;
+                    replaced = 0;
                     next = expression::add(lease, expires_at, class);
                     continue;
                 }
                 AcquirePlan::TakeOver { expired } => {
-                    taken_over = u32::try_from(expired.len()).unwrap_or(u32::MAX);
+                    replaced = u32::try_from(expired.len()).unwrap_or(u32::MAX);
                     next = expression::take_over(&expired, lease, expires_at, class, seen.size);
+                    continue;
+                }
+                AcquirePlan::Sweep { expired } => {
+                    replaced = u32::try_from(expired.len()).unwrap_or(u32::MAX);
+                    next = expression::sweep(&expired);
                     continue;
                 }
             };
@@ -119,11 +142,12 @@ impl<C: Clock> Shards for DynamoStore<C> {
 
     async fn find(&self, pool: &PoolName, lease: LeaseId) -> Result<Option<Found>, StoreError> {
         let shards = self.read_shards(pool).await?;
-        let found = (0..).zip(&shards).find_map(|(shard, seen)| {
+        let found = (0..).zip(&shards).filter_map(|(shard, seen)| {
             let expires_at = *seen.leases.get(&lease)?;
             Some(Found { shard, expires_at })
         });
-        Ok(found)
+        // It may be in two, where the one in the first has expired and the limit there keeps it out.
+        Ok(found.min_by_key(|found| Reverse(found.expires_at)))
     }
 
     async fn release_from(&self, shard: &Shard, lease: LeaseId) -> Result<Released, StoreError> {

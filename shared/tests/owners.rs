@@ -1,0 +1,74 @@
+//! Who owns a pool: the same on the store in memory and on an embedded DynamoDB.
+
+mod support;
+
+use std::sync::Arc;
+
+use rds_admission::pool::PoolName;
+use rds_admission::store::{
+    Claimed, DynamoStore, MemoryStore, Operations, Owner, Owners, Ownership, Store,
+};
+use rds_admission::time::FakeClock;
+use support::dynamo::{Dynamo, START, TABLE};
+use support::{pool, t2_micro};
+
+fn owner(stack: &str, resource: &str) -> Owner {
+    Owner {
+        stack: format!("arn:aws:cloudformation:r:1:stack/{stack}/1"),
+        resource: resource.into(),
+    }
+}
+
+async fn owned_by_one_stack<S: Operations + Owners>(store: &S) {
+    let (pool, other): (_, PoolName) = (pool(), "Other".parse().expect("a name"));
+    let (ours, renamed, theirs) =
+        (owner("ours", "Pool"), owner("ours", "Slots"), owner("theirs", "Pool"));
+    let now = async || store.ownership(&pool).await.expect("an answer");
+    let owned =
+        |owner: &Owner, handed_to| Some(Ownership { owner: Some(owner.clone()), handed_to });
+    assert_eq!(now().await, None);
+    for to in [None, Some(&other), None] {
+        assert_eq!(store.claim(&pool, &ours, to).await.expect("an answer"), Claimed::Yes);
+        assert_eq!(now().await, owned(&ours, to.cloned()));
+    }
+    let refused = store.claim(&pool, &theirs, None).await.expect("an answer");
+    assert_eq!(refused, Claimed::By(ours.clone()));
+    // The stack's resource has got another name, and the one of the old name ends.
+    assert_eq!(store.claim(&pool, &renamed, None).await.expect("an answer"), Claimed::Yes);
+    for gone in [false, true] {
+        for other in [&ours, &theirs] {
+            store.disown(&pool, other, gone).await.expect("an answer");
+            assert_eq!(now().await, owned(&renamed, None));
+        }
+    }
+    // What is left behind is anybody's.
+    store.disown(&pool, &renamed, false).await.expect("an answer");
+    assert_eq!(now().await, Some(Ownership::default()));
+    assert_eq!(store.claim(&pool, &theirs, None).await.expect("an answer"), Claimed::Yes);
+    for _ in 0..2 {
+        store.disown(&pool, &theirs, true).await.expect("an answer");
+        assert_eq!(now().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_pool_is_owned_by_one_stack() {
+    let clock = Arc::new(FakeClock::at(START));
+    owned_by_one_stack(&MemoryStore::new(Arc::clone(&clock))).await;
+    let dynamo = Dynamo::start().await;
+    owned_by_one_stack(&DynamoStore::new(dynamo.client.clone(), TABLE, clock)).await;
+}
+
+#[tokio::test]
+async fn an_owner_costs_the_pools_own_items_nothing() {
+    let dynamo = Dynamo::start().await;
+    let (store, _) = dynamo.store().await;
+    let before = store.read(&pool()).await.expect("the pool");
+    let name = "a".repeat(128);
+    store.claim(&pool(), &owner(&name, "Pool"), None).await.expect("an answer");
+    assert_eq!(store.read(&pool()).await.expect("the pool"), before);
+    store.define(&pool(), t2_micro()).await.expect("the pool");
+    assert!(store.remove_unused(&pool()).await.expect("an answer"));
+    let known = store.ownership(&pool()).await.expect("an answer").and_then(|known| known.owner);
+    assert_eq!(known, Some(owner(&name, "Pool")));
+}
