@@ -64,6 +64,24 @@ install_packages() {
         fail "apt-get could not install $packages"
 }
 
+# Plugins of the server, such as the login by ed25519: a test needs them. They are in the package mariadb-server,
+# which is unpacked and not installed.
+unpack_plugins() {
+    unpacked=$project/target/mariadb
+    for folder in /usr/lib/mysql/plugin "$unpacked/usr/lib/mysql/plugin"; do
+        [ ! -e "$folder/auth_ed25519.so" ] || return 0
+    done
+    have apt-get && have dpkg-deb || return 0
+    say "unpacking MariaDB's plugins"
+    rm -rf "$unpacked" && mkdir -p "$unpacked/part"
+    version=$(dpkg-query --show --showformat '${Version}' mariadb-server-core 2>/dev/null || :)
+    # Without them, the one test that needs them says so.
+    (cd "$unpacked" && apt-get download -qq "mariadb-server${version:+=$version}" >/dev/null 2>&1) &&
+        dpkg-deb --extract "$unpacked"/mariadb-server_*.deb "$unpacked/part" &&
+        mv "$unpacked/part/usr" "$unpacked/usr" || say "MariaDB's plugins could not be fetched"
+    rm -rf "$unpacked/part" "$unpacked"/*.deb
+}
+
 install_python_tools() {
     pinned=$(cat "$requirements" "$constraints" | sha256sum | cut -d ' ' -f 1)
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$pinned" ]; then
@@ -82,4 +100,5 @@ install_python_tools() {
 
 check_rust
 install_packages
+unpack_plugins
 install_python_tools

@@ -9,7 +9,7 @@ use serde_json::Value;
 const EMPLOYEES: u64 = 3;
 
 /// Problems of the contract: status, last segment of the type, whether there is a `Retry-After`.
-const PROBLEMS: [(u16, &str, bool); 9] = [
+const PROBLEMS: [(u16, &str, bool); 10] = [
     (503, "no-slot", true),
     (503, "throttled", true),
     (503, "draining", true),
@@ -17,6 +17,7 @@ const PROBLEMS: [(u16, &str, bool); 9] = [
     (503, "connection-refused-by-server", true),
     (502, "secret-unavailable", false),
     (502, "database-refused", false),
+    (502, "host-blocked", false),
     (502, "database-failed", false),
     (504, "out-of-time", false),
 ];

@@ -5,17 +5,9 @@ use std::time::Duration;
 use lambda_http::http::{HeaderMap, StatusCode, header};
 use lambda_http::{Body, Response};
 use rds_admission::client::{AdmissionError, Admitted};
-use rds_admission::wire::{Reason, Refused};
-use serde::Serialize;
 
 use crate::Failure;
-
-/// The pause asked of a client when it is not known how long the trouble lasts.
-const RETRY_AFTER_TROUBLE: Duration = Duration::from_secs(2);
-
-/// Where the problem types of this service hang. RFC 9457 wants an absolute URI and does not need it
-/// to lead anywhere; `.example` never does (RFC 2606).
-const PROBLEMS: &str = "https://rds-admission.example/problems/";
+pub use crate::problem::Problem;
 
 /// How a request comes out.
 #[derive(Debug, PartialEq)]
@@ -24,110 +16,6 @@ pub enum Answer {
     Counted(u64),
     /// They were not.
     Problem(Problem),
-}
-
-/// Why a request has no result. None of these tells a password, a host or a statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Problem {
-    /// No slot.
-    Rejected(Refused),
-    /// Nobody could be asked for a slot: then there is none.
-    AdmissionUnavailable,
-    /// The server has no connection left although a slot was free: somebody connects past the
-    /// controller, or admission is bypassed.
-    ConnectionRefusedByServer,
-    /// There are no credentials.
-    SecretUnavailable,
-    /// The database did not let in.
-    DatabaseRefused,
-    /// The database could not be reached, or failed.
-    DatabaseFailed,
-    /// The time was up.
-    OutOfTime,
-    /// No such path.
-    NotFound,
-    /// No such method.
-    MethodNotAllowed,
-}
-
-impl Problem {
-    /// The last segment of the problem's type, which also stands in the log.
-    #[must_use]
-    pub fn slug(&self) -> &'static str {
-        match self {
-            Self::Rejected(Refused { reason: Reason::Full, .. }) => "no-slot",
-            Self::Rejected(Refused { reason: Reason::Throttled, .. }) => "throttled",
-            Self::Rejected(Refused { reason: Reason::Draining, .. }) => "draining",
-            Self::AdmissionUnavailable => "admission-unavailable",
-            Self::ConnectionRefusedByServer => "connection-refused-by-server",
-            Self::SecretUnavailable => "secret-unavailable",
-            Self::DatabaseRefused => "database-refused",
-            Self::DatabaseFailed => "database-failed",
-            Self::OutOfTime => "out-of-time",
-            Self::NotFound => "not-found",
-            Self::MethodNotAllowed => "method-not-allowed",
-        }
-    }
-
-    fn title(&self) -> &'static str {
-        match self {
-            Self::Rejected(Refused { reason: Reason::Full, .. }) => {
-                "All connection slots are in use"
-            }
-            Self::Rejected(Refused { reason: Reason::Throttled, .. }) => {
-                "Too many requests at once"
-            }
-            Self::Rejected(Refused { reason: Reason::Draining, .. }) => {
-                "The database is under maintenance"
-            }
-            Self::AdmissionUnavailable => "Connection slots can't be had at the moment",
-            Self::ConnectionRefusedByServer => "The database has no connection left",
-            Self::SecretUnavailable => "The database's credentials can't be had at the moment",
-            Self::DatabaseRefused => "The database refused the connection",
-            Self::DatabaseFailed => "The database can't be reached, or failed",
-            Self::OutOfTime => "The time for this request is up",
-            Self::NotFound => "There is nothing at this path",
-            Self::MethodNotAllowed => "Only GET is served at this path",
-        }
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        match self {
-            Self::Rejected(_) | Self::AdmissionUnavailable | Self::ConnectionRefusedByServer => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::SecretUnavailable | Self::DatabaseRefused | Self::DatabaseFailed => {
-                StatusCode::BAD_GATEWAY
-            }
-            Self::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Rejected(refused) => Some(refused.retry_after),
-            Self::AdmissionUnavailable | Self::ConnectionRefusedByServer => {
-                Some(RETRY_AFTER_TROUBLE)
-            }
-            _ => None,
-        }
-    }
-
-    fn of_failure(failure: &Failure) -> Self {
-        match failure {
-            Failure::Secret(_) => Self::SecretUnavailable,
-            Failure::Session(session) if session.is_too_many_connections() => {
-                Self::ConnectionRefusedByServer
-            }
-            Failure::Session(session) if session.is_refused() => Self::DatabaseRefused,
-            Failure::Session(session) if session.is_out_of_time() => Self::OutOfTime,
-            Failure::Session(_) | Failure::NoRow => Self::DatabaseFailed,
-        }
-    }
 }
 
 impl Answer {
@@ -177,39 +65,10 @@ impl Answer {
                 if *problem == Problem::MethodNotAllowed {
                     response = response.header(header::ALLOW, "GET");
                 }
-                response.body(serde_json::to_string(&ProblemJson::from(problem))?.into())?
+                response.body(problem.to_json()?.into())?
             }
         };
         Ok(response)
-    }
-}
-
-/// The body of a problem, by RFC 9457.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ProblemJson {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    in_use: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_connections: Option<u32>,
-}
-
-impl From<&Problem> for ProblemJson {
-    fn from(problem: &Problem) -> Self {
-        let (in_use, max_connections) = match problem {
-            Problem::Rejected(refused) => (refused.in_use, refused.max_connections),
-            _ => (None, None),
-        };
-        Self {
-            r#type: format!("{PROBLEMS}{}", problem.slug()),
-            title: problem.title(),
-            status: problem.status().as_u16(),
-            in_use,
-            max_connections,
-        }
     }
 }
 
@@ -236,6 +95,8 @@ fn wants_json(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rds_admission::wire::{Reason, Refused};
+
     use super::*;
 
     fn accepting(accept: &str) -> HeaderMap {
@@ -302,6 +163,7 @@ mod tests {
             (Problem::ConnectionRefusedByServer, 503, true),
             (Problem::SecretUnavailable, 502, false),
             (Problem::DatabaseRefused, 502, false),
+            (Problem::HostBlocked, 502, false),
             (Problem::DatabaseFailed, 502, false),
             (Problem::OutOfTime, 504, false),
             (Problem::NotFound, 404, false),

@@ -9,6 +9,7 @@ mod event;
 mod gate;
 pub mod lambda;
 mod measured;
+mod problem;
 mod route;
 
 pub use employees::{Employees, Failure};

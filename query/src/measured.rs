@@ -2,6 +2,7 @@
 
 use rds_admission::client::{AdmissionError, Admitted};
 use rds_admission::pool::PoolName;
+use rds_admission::session::Refusal;
 use rds_admission::telemetry::{Metric, Metrics};
 
 use crate::Failure;
@@ -23,8 +24,7 @@ pub(crate) fn measured(
     count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
     decided: Decided,
 ) -> Metrics {
-    let metrics = Metrics::new(pool.clone())
-        .count(Metric::TooManyConnections, u32::from(is_too_many_connections(count)));
+    let metrics = Metrics::new(pool.clone()).refused(refusal(count));
     let metrics = match decided {
         Decided::There => metrics,
         Decided::Here => metrics.decided(count),
@@ -33,9 +33,11 @@ pub(crate) fn measured(
     metrics.wanted(count)
 }
 
-fn is_too_many_connections(count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>) -> bool {
-    matches!(count, Ok(Admitted { value: Err(Failure::Session(session)), .. })
-        if session.is_too_many_connections())
+fn refusal(count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>) -> Option<Refusal> {
+    match count {
+        Ok(Admitted { value: Err(Failure::Session(session)), .. }) => session.refusal(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -77,8 +79,8 @@ mod tests {
         Admitted { value, held: held(given_back) }
     }
 
-    fn refused_by_server() -> Result<u64, Failure> {
-        let said = ServerError { code: 1040, message: String::new(), state: "08004".to_owned() };
+    fn refused_by_server(code: u16) -> Result<u64, Failure> {
+        let said = ServerError { code, message: String::new(), state: "08004".to_owned() };
         Err(SessionError::Connect { source: Error::Server(said) }.into())
     }
 
@@ -101,13 +103,16 @@ mod tests {
 
     #[test]
     fn the_servers_own_refusal_is_counted() {
-        let count = Ok(admitted(refused_by_server(), GivenBack::Released));
+        let count = Ok(admitted(refused_by_server(1040), GivenBack::Released));
         assert_eq!(
             of(&count, Decided::There),
             [("SlotHoldTime", 40.0), ("TooManyConnections", 1.0)]
         );
         let past = [("TooManyConnections", 1.0), ("BypassedRequests", 1.0)];
         assert_eq!(of(&count, Decided::Nowhere), past);
+        let blocked = Ok(admitted(refused_by_server(1129), GivenBack::Released));
+        let host_blocked = [("SlotHoldTime", 40.0), ("HostBlocked", 1.0)];
+        assert_eq!(of(&blocked, Decided::There), host_blocked);
     }
 
     #[test]
@@ -185,7 +190,8 @@ mod tests {
             Ok(admitted(Ok(3), GivenBack::Released)),
             Ok(Admitted { value: Ok(3), held: late }),
             Ok(Admitted { value: Ok(3), held: warm }),
-            Ok(admitted(refused_by_server(), GivenBack::Failed(None))),
+            Ok(admitted(refused_by_server(1203), GivenBack::Failed(None))),
+            Ok(admitted(refused_by_server(1129), GivenBack::Released)),
             refused(Reason::Full),
             refused(Reason::Throttled),
             refused(Reason::Draining),

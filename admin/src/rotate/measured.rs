@@ -2,7 +2,8 @@
 
 use rds_admission::client::{AdmissionError, Admitted};
 use rds_admission::pool::PoolName;
-use rds_admission::telemetry::{Metric, Metrics};
+use rds_admission::session::Refusal;
+use rds_admission::telemetry::Metrics;
 
 use super::{AccountError, Done, RotateError};
 
@@ -12,15 +13,18 @@ type Came = Result<Admitted<Result<Done, RotateError>>, AdmissionError>;
 /// What a step measures under `pool`. Who `decides` itself counts its decisions too, which otherwise stand in
 /// the counter's log.
 pub(super) fn measured(pool: &PoolName, came: &Came, decides: bool) -> Metrics {
-    let metrics = Metrics::new(pool.clone())
-        .count(Metric::TooManyConnections, u32::from(is_too_many_connections(came)));
+    let metrics = Metrics::new(pool.clone()).refused(refusal(came));
     let metrics = if decides { metrics.decided(came) } else { metrics };
     metrics.wanted(came)
 }
 
-fn is_too_many_connections(came: &Came) -> bool {
-    matches!(came, Ok(Admitted { value: Err(RotateError::Account(AccountError::Login(error))), .. })
-        if error.is_too_many_connections())
+fn refusal(came: &Came) -> Option<Refusal> {
+    match came {
+        Ok(Admitted { value: Err(RotateError::Account(AccountError::Login(error))), .. }) => {
+            error.refusal()
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -30,6 +34,7 @@ mod tests {
     use mysql_async::{Error, ServerError};
     use rds_admission::client::{CounterError, GivenBack, Held, Phase};
     use rds_admission::session::SessionError;
+    use rds_admission::telemetry::Metric;
     use rds_admission::wire::{Reason, Refused};
 
     use super::*;
@@ -103,6 +108,8 @@ mod tests {
     fn the_servers_own_refusal_is_counted() {
         let full = Ok(under_a_slot(Err(refused_with(1040)), GivenBack::Released));
         assert_eq!(of(&full, false), [TIME, ("TooManyConnections", 1.0)]);
+        let blocked = Ok(under_a_slot(Err(refused_with(1129)), GivenBack::Released));
+        assert_eq!(of(&blocked, false), [TIME, ("HostBlocked", 1.0)]);
         let denied = Ok(under_a_slot(Err(refused_with(1045)), GivenBack::Released));
         assert_eq!(of(&denied, false), [TIME]);
     }

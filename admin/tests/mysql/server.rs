@@ -53,6 +53,7 @@ impl MySql {
             .arg(format!("--ssl-cert={}", certificate.display()))
             .arg(format!("--ssl-key={}", key.display()))
             .args(["--require-secure-transport=ON", "--wait-timeout=5", "--connect-timeout=5"])
+            .args(["--max-connect-errors=4294967295"])
             .args(["--bind-address=127.0.0.1", "--mysqlx=OFF"])
             .args([format!("--port={port}"), format!("--max-connections={MAX_CONNECTIONS}")])
             .spawn()

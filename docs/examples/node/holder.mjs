@@ -23,6 +23,8 @@ import mysql from "mysql2";
 const GRACE = 5_000;
 const IDLE = 2_000;
 const MARGIN = 1_000;
+// How a server refuses a password: 1045, and on MariaDB also 1698, where the account has a second way to log in.
+const REFUSED = [1045, 1698];
 
 // The counter answers within 5 s or not at all. An invoke may be repeated: it names the same lease.
 const aws = { maxAttempts: 2, requestHandler: { connectionTimeout: 2_000, requestTimeout: 6_000 } };
@@ -153,7 +155,7 @@ async function logIn(slot) {
     } catch (error) {
       slot.vacant = await serverHasHungUp(connection);
       // The next connection only when the server has closed this one.
-      if (error.code !== "ER_ACCESS_DENIED_ERROR" || !slot.vacant) throw error;
+      if (!REFUSED.includes(error.errno) || !slot.vacant) throw error;
       refused = error;
     }
   }

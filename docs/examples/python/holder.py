@@ -16,12 +16,13 @@ import time
 import boto3
 import pymysql
 from botocore.config import Config
-from pymysql.constants.ER import ACCESS_DENIED_ERROR
 
 # The lease outlives its holder by this, and in it nothing is said to the server any more.
 GRACE = 5
 # The server ends a session that is silent for so long.
 IDLE = 2
+# How a server refuses a password: 1045, and on MariaDB also 1698, where the account has a second way to log in.
+REFUSED = (1045, 1698)
 # Kept of the holder's time, for closing the connection and giving the slot back.
 MARGIN = 1
 
@@ -146,7 +147,7 @@ def log_in(held, stack):
             return stack.enter_context(connection_as(secret, held))
         except pymysql.OperationalError as error:
             # The next connection only when the server has closed this one.
-            if error.args[0] != ACCESS_DENIED_ERROR or not held.vacant:
+            if error.args[0] not in REFUSED or not held.vacant:
                 raise
             refused = error
     raise refused

@@ -140,7 +140,7 @@ impl Layout {
             .arg(format!("--max-connections={}", options.max_connections))
             .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])
             // As the template's parameter group has it.
-            .args(["--wait-timeout=5", "--connect-timeout=5"])
+            .args(["--wait-timeout=5", "--connect-timeout=5", "--max-connect-errors=4294967295"])
             .args(["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"])
             .args(as_root());
         if self.accounts().exists() {
@@ -148,6 +148,9 @@ impl Layout {
         }
         if let Some(tls) = &options.tls {
             command.arg(option("ssl-cert", &tls.certificate)).arg(option("ssl-key", &tls.key));
+        }
+        if options.plugins {
+            command.arg(option("plugin-dir", &super::plugins::folder()?));
         }
         if options.require_secure_transport {
             command.arg("--require-secure-transport=ON");

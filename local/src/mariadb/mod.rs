@@ -3,6 +3,7 @@
 mod account;
 mod install;
 mod options;
+mod plugins;
 mod restart;
 
 use std::path::PathBuf;

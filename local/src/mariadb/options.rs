@@ -11,6 +11,7 @@ pub struct MariaDbOptions {
     pub(super) database: String,
     pub(super) tls: Option<ServerTls>,
     pub(super) require_secure_transport: bool,
+    pub(super) plugins: bool,
 }
 
 /// The server's certificate, as paths of PEM files.
@@ -36,6 +37,7 @@ impl MariaDbOptions {
             database: "demodb2".to_owned(),
             tls: None,
             require_secure_transport: false,
+            plugins: false,
         }
     }
 
@@ -51,6 +53,13 @@ impl MariaDbOptions {
     #[must_use]
     pub fn tls(mut self, tls: ServerTls) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Has plugins that are no part of the server's program, to be installed by `INSTALL SONAME`.
+    #[must_use]
+    pub fn plugins(mut self) -> Self {
+        self.plugins = true;
         self
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use mysql_async::{Error, ServerError};
 use thiserror::Error as ThisError;
 
+use super::Refusal;
+
 /// Why there is no session, or no result. The sources' texts may name the user and the host: they
 /// are for logs, not for clients.
 #[derive(Debug, ThisError)]
@@ -44,34 +46,65 @@ pub enum SessionError {
     },
 }
 
-/// Error numbers that MySQL and MariaDB agree on, unless it says otherwise
+/// The driver panicked in a login. What it said may hold a part of what it was given, and goes to the
+/// process's own panic hook only.
+#[derive(Debug, ThisError)]
+#[error(
+    "the driver does not understand how this server has the account log in (which plugin it is \
+     authenticated by, and the length of its password, are the first to look at)"
+)]
+pub(super) struct DriverPanicked;
+
+/// The errors of a statement that was ended at its limit: MySQL's and MariaDB's
 /// (<https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html>,
 /// <https://mariadb.com/kb/en/mariadb-error-codes/>).
 mod code {
-    pub(super) const CON_COUNT_ERROR: u16 = 1040;
-    pub(super) const ACCESS_DENIED: u16 = 1045;
     pub(super) const QUERY_TIMEOUT: u16 = 3024;
     pub(super) const STATEMENT_TIMEOUT_MARIADB: u16 = 1969;
 }
 
 impl SessionError {
-    /// Whether the server has no connection left (1040): in spite of the slot, so somebody connects
-    /// past the controller.
+    /// Why the server was reached and did not let in. `None` when it was not reached, or the failure
+    /// is of another kind.
     #[must_use]
-    pub fn is_too_many_connections(&self) -> bool {
-        matches!(self, Self::Connect { source } if code_of(source) == Some(code::CON_COUNT_ERROR))
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Connect { source: Error::Server(said) } => Some(Refusal::of(said)),
+            Self::Limits { source: Error::Server(said) } => Refusal::of_first_statement(said),
+            _ => None,
+        }
     }
 
-    /// Whether the server refused the password (1045).
+    /// Whether the server, or the account, has no connection left: in spite of the slot, so somebody
+    /// connects past the controller.
+    #[must_use]
+    pub fn is_too_many_connections(&self) -> bool {
+        self.refusal().is_some_and(Refusal::is_full)
+    }
+
+    /// Whether the server refused the user or the password.
     #[must_use]
     pub fn is_access_denied(&self) -> bool {
-        matches!(self, Self::Connect { source } if code_of(source) == Some(code::ACCESS_DENIED))
+        self.refusal() == Some(Refusal::Credentials)
     }
 
     /// Whether the server was reached and did not let in, for whatever reason.
     #[must_use]
     pub fn is_refused(&self) -> bool {
-        matches!(self, Self::Connect { source } if code_of(source).is_some())
+        self.refusal().is_some()
+    }
+
+    /// Whether another value of the secret could have been let in where this one was not: another
+    /// server, database, account or password. A server without a connection left says nothing of the
+    /// secret.
+    pub(super) fn may_lie_in_the_secret(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::ConnectTimeout { .. } => {
+                self.refusal() != Some(Refusal::ServerFull)
+            }
+            Self::Limits { .. } => self.refusal() == Some(Refusal::Other),
+            _ => false,
+        }
     }
 
     /// Whether it was a matter of time, not of the database.

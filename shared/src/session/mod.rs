@@ -10,22 +10,27 @@ mod keep;
 mod limits;
 mod line;
 mod login;
+mod refusal;
 mod tls;
 
 pub use error::SessionError;
 pub use limits::Limits;
 pub use login::LoginError;
+pub use refusal::{MIN_CONNECT_ERRORS, Refusal};
 pub use tls::{InvalidTls, Tls};
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures::FutureExt;
 use mysql_async::prelude::{FromRow, Queryable};
-use mysql_async::{Conn, Opts, OptsBuilder};
+use mysql_async::{Conn, Error, Opts, OptsBuilder};
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
+use error::DriverPanicked;
 use keep::Home;
 use line::Line;
 
@@ -196,13 +201,16 @@ async fn connect(
     if Limits::within(slot, options.idle).is_none() {
         return Err(SessionError::LeaseOver);
     }
-    match Conn::new(opts(options, credentials, &line)).await {
-        Ok(conn) => Ok((conn, line)),
-        Err(source) => {
-            line.ended().await;
-            Err(SessionError::Connect { source })
-        }
-    }
+    // The driver panics at some answers of a server that it does not expect. The line shows what came of the
+    // connection then, as ever.
+    let login = AssertUnwindSafe(Conn::new(opts(options, credentials, &line))).catch_unwind();
+    let failed = match login.await {
+        Ok(Ok(conn)) => return Ok((conn, line)),
+        Ok(Err(source)) => source,
+        Err(_panic) => Error::Other(Box::new(DriverPanicked)),
+    };
+    line.ended().await;
+    Err(SessionError::Connect { source: failed })
 }
 
 async fn close(conn: Conn, line: Line) {

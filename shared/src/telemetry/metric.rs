@@ -101,7 +101,9 @@ metrics! {
     ReleaseFailures: Holder, Count,
         "Slots that could not be given back in time. They come back when their leases expire.";
     TooManyConnections: Holder, Count,
-        "Connections that the server refused with 1040: somebody connects past the controller.";
+        "Connections that the server refused for want of one (1040, 1203, 1226): somebody connects past the controller.";
+    HostBlocked: Holder, Count,
+        "Connections that the server refused because it has blocked the host (1129), until somebody unblocks it.";
     AdmissionUnavailable: Holder, Count,
         "Requests turned away because the counter gave no answer.";
     BypassedRequests: Holder, Count,

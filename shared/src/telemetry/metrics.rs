@@ -9,6 +9,7 @@ use serde_json::{Number, Value, json};
 use super::Metric;
 use crate::client::{AdmissionError, Admitted, GivenBack, Held};
 use crate::pool::PoolName;
+use crate::session::Refusal;
 use crate::wire::Refused;
 
 /// The namespace of all metrics.
@@ -90,6 +91,19 @@ impl Metrics {
                 metrics.fraction(Metric::SlotUtilisation, share)
             }
             _ => metrics,
+        }
+    }
+
+    /// The same, and the server did not let in, if there is a `refusal`. What is no trouble of its own is not
+    /// counted.
+    #[must_use]
+    pub fn refused(self, refusal: Option<Refusal>) -> Self {
+        match refusal {
+            Some(Refusal::ServerFull | Refusal::AccountFull) => {
+                self.count(Metric::TooManyConnections, 1)
+            }
+            Some(Refusal::HostBlocked) => self.count(Metric::HostBlocked, 1),
+            Some(Refusal::Credentials | Refusal::Other) | None => self,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rds_admission::pool::{GRACE, LeaseId, MAX_LEASE, Pool};
+use rds_admission::session::MIN_CONNECT_ERRORS;
 use rds_admission::store::{MalformedItem, StoreError};
 use rds_admission::telemetry::chain;
 use rds_admission::time::{SKEW_ALLOWANCE, Seconds, UnixSeconds};
@@ -34,16 +35,12 @@ pub(crate) struct Seen {
 pub(crate) fn all(seen: &Seen) -> Vec<Finding> {
     let mut found = Vec::new();
     match &seen.observed {
-        Ok(Observed { server, .. }) => found.extend(timeouts(server).into_iter().chain(privilege(server))),
-        Err(Unseen::Full) => found.push(Finding::problem(
-            "server",
-            "The server has no connection left (error 1040): more connect than the pool admits, or it \
-             takes fewer than the pool was sized for."
-                .to_owned(),
-            "make the pool smaller (slots resize), find who connects past the counter (SHOW PROCESSLIST), \
-             and ask again.",
-        )),
-        Err(Unseen::Unasked(error)) => found.push(unasked(error)),
+        Ok(Observed { server, .. }) => {
+            found.extend(timeouts(server));
+            found.extend(connect_errors(server));
+            found.extend(privilege(server));
+        }
+        Err(unseen) => found.push(refused(unseen)),
     }
     match &seen.pool {
         Ok(pool) => {
@@ -61,6 +58,37 @@ pub(crate) fn all(seen: &Seen) -> Vec<Finding> {
         found.extend(others(observed, seen.plan.reserved));
     }
     found
+}
+
+/// What is known of a server that did not let in.
+fn refused(unseen: &Unseen) -> Finding {
+    match unseen {
+        Unseen::Full => Finding::problem(
+            "server",
+            "The server has no connection left (error 1040): more connect than the pool admits, or it \
+             takes fewer than the pool was sized for."
+                .to_owned(),
+            "make the pool smaller (slots resize), find who connects past the counter (SHOW PROCESSLIST), \
+             and ask again.",
+        ),
+        Unseen::AccountFull => Finding::problem(
+            "server",
+            "The account has as many connections as it may have (error 1203 or 1226): more connect with it \
+             than the pool admits, or it may have fewer than there are slots."
+                .to_owned(),
+            "let it have as many as there are slots and some more (ALTER USER … WITH MAX_USER_CONNECTIONS), \
+             find who connects past the counter (SHOW PROCESSLIST), and ask again.",
+        ),
+        Unseen::Blocked => Finding::problem(
+            "server",
+            "The server has blocked this host (error 1129): max_connect_errors logins in a row were broken \
+             off. It may have blocked the functions' hosts as well; then every request fails."
+                .to_owned(),
+            "from a host that is let in, FLUSH HOSTS, or on MySQL 8.4 and later TRUNCATE TABLE \
+             performance_schema.host_cache (a reboot does it too); then set max_connect_errors very high.",
+        ),
+        Unseen::Unasked(error) => unasked(error),
+    }
 }
 
 /// What is not known because the server could not be asked.
@@ -90,6 +118,22 @@ fn timeouts(server: &Server) -> Option<Finding> {
                  frozen while it logs in keeps its connection so long, and its lease may be over sooner."
             ),
             format!("set both to {GRACE} at the most, in the server's parameter group."),
+        )
+    })
+}
+
+/// After how many logins that were broken off the server lets nobody in.
+fn connect_errors(server: &Server) -> Option<Finding> {
+    let Server { max_connect_errors, .. } = *server;
+    (max_connect_errors < MIN_CONNECT_ERRORS).then(|| {
+        Finding::problem(
+            "connect-errors",
+            format!(
+                "max_connect_errors is {max_connect_errors}: when the server stalls for some seconds, so many \
+                 logins are broken off, and it refuses every function with error 1129 until somebody unblocks \
+                 its host."
+            ),
+            format!("set it to {MIN_CONNECT_ERRORS} at the least, in the server's parameter group."),
         )
     })
 }
@@ -257,6 +301,7 @@ mod tests {
             max_connections: 66,
             wait_timeout,
             connect_timeout,
+            max_connect_errors: MIN_CONNECT_ERRORS,
             sees_all_threads: true,
         }
     }
@@ -307,6 +352,13 @@ mod tests {
                 observed(Server { wait_timeout, connect_timeout, ..server() }, Vec::new());
             assert_eq!(problems(&Seen { observed: Ok(observed), ..seen(pool(&[])) }), ["timeouts"]);
         }
+    }
+
+    #[test]
+    fn a_server_that_soon_blocks_its_clients_is_found() {
+        let server = Server { max_connect_errors: 100, ..server() };
+        let soon = Seen { observed: Ok(observed(server, Vec::new())), ..seen(pool(&[])) };
+        assert_eq!(problems(&soon), ["connect-errors"]);
     }
 
     #[test]
@@ -363,6 +415,14 @@ mod tests {
         let damaged = Err(StoreError::Malformed { pool: pool_name, source });
         let seen = Seen { pool: damaged, observed: Err(Unseen::Full), ..seen(pool(&[])) };
         assert_eq!(problems(&seen), ["server", "count"]);
+        for (unseen, says) in [
+            (Unseen::Full, "1040"),
+            (Unseen::AccountFull, "MAX_USER_CONNECTIONS"),
+            (Unseen::Blocked, "FLUSH HOSTS"),
+        ] {
+            let found = refused(&unseen);
+            assert!(format!("{found:?}").contains(says), "{found:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use mysql_async::{Opts, Row};
 use rds_admission::aws::secret_client;
 use rds_admission::client::Slot;
 use rds_admission::secret::{Credentials, SecretCache, SecretError};
-use rds_admission::session::{LoginError, Session, SessionError, SessionOptions, Tls};
+use rds_admission::session::{LoginError, Refusal, Session, SessionError, SessionOptions, Tls};
 use rds_admission::time::{Deadline, Seconds};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -23,6 +23,7 @@ const IDLE: Seconds = Seconds(10);
 
 const SETTINGS: &str = "SELECT VERSION(), CAST(@@GLOBAL.max_connections AS UNSIGNED), \
     CAST(@@GLOBAL.wait_timeout AS UNSIGNED), CAST(@@GLOBAL.connect_timeout AS UNSIGNED), \
+    CAST(@@GLOBAL.max_connect_errors AS UNSIGNED), \
     EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'PROCESS' \
     AND GRANTEE = CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', \
     SUBSTRING_INDEX(CURRENT_USER(), '@', -1), ''''))";
@@ -69,6 +70,10 @@ pub(crate) struct Observed {
 pub(crate) enum Unseen {
     /// It has no connection left.
     Full,
+    /// It has no connection left for the account.
+    AccountFull,
+    /// It has blocked the host of whoever asks.
+    Blocked,
     /// It could not be asked.
     Unasked(Error),
 }
@@ -85,6 +90,8 @@ pub(crate) struct Server {
     pub(crate) wait_timeout: Seconds,
     /// How long it waits for the next word of a login, in seconds.
     pub(crate) connect_timeout: Seconds,
+    /// The logins in a row that may be broken off before it blocks their host.
+    pub(crate) max_connect_errors: u64,
     /// Whether the account sees the threads of others: it has PROCESS itself, not by a role.
     pub(crate) sees_all_threads: bool,
 }
@@ -137,8 +144,12 @@ impl Door {
             }
         };
         let mut session = session.map_err(|error| match error {
-            LoginError::Session(full) if full.is_too_many_connections() => Unseen::Full,
-            LoginError::Session(error) => failed(&credentials, error),
+            LoginError::Session(error) => match error.refusal() {
+                Some(Refusal::ServerFull) => Unseen::Full,
+                Some(Refusal::AccountFull) => Unseen::AccountFull,
+                Some(Refusal::HostBlocked) => Unseen::Blocked,
+                Some(Refusal::Credentials | Refusal::Other) | None => failed(&credentials, error),
+            },
             LoginError::Secret(error) => self.unread(error),
         })?;
         let database = credentials.database.clone();
@@ -186,16 +197,18 @@ impl Observed {
 impl Server {
     /// Asks how it is set.
     async fn ask(session: &mut Session, credentials: &Credentials) -> Result<Self, Unseen> {
-        let row = session.query_first::<(String, u32, u32, u32, bool)>(SETTINGS).await;
+        let row = session.query_first::<(String, u32, u32, u32, u64, bool)>(SETTINGS).await;
         let row = row.map_err(|error| failed(credentials, error))?;
         let row = row.ok_or(Unseen::Unasked(Error::NoSettings))?;
-        let (version, max_connections, wait_timeout, connect_timeout, sees_all_threads) = row;
+        let (version, max_connections, wait_timeout, connect_timeout, connect_errors, sees_all) =
+            row;
         Ok(Self {
             version,
             max_connections,
             wait_timeout: Seconds(wait_timeout),
             connect_timeout: Seconds(connect_timeout),
-            sees_all_threads,
+            max_connect_errors: connect_errors,
+            sees_all_threads: sees_all,
         })
     }
 }
