@@ -6,7 +6,9 @@ use mysql_async::prelude::Queryable;
 use rds_admission::client::Slot;
 use rds_admission::pool::GRACE;
 use rds_admission::secret::{SecretCache, SecretError};
-use rds_admission::session::{LoginError, Session, SessionError, SessionOptions};
+use rds_admission::session::{
+    LoginError, MIN_CONNECT_ERRORS, Session, SessionError, SessionOptions,
+};
 use rds_admission::time::{Deadline, Seconds};
 use thiserror::Error;
 
@@ -64,22 +66,41 @@ pub struct Settings {
     pub wait_timeout: Seconds,
     /// `@@connect_timeout`: how long it waits for the next word of a login.
     pub connect_timeout: Seconds,
+    /// `@@max_connect_errors`: the logins in a row that may be broken off before it blocks their host.
+    pub max_connect_errors: u64,
 }
 
 impl Settings {
     const ASK: &str = "SELECT @@global.max_connections, @@global.wait_timeout, \
-         @@global.connect_timeout";
+         @@global.connect_timeout, @@global.max_connect_errors";
 
     /// What to mend, when the server would leave a login or a session that its holder froze in the
-    /// midst of open for longer than the lease.
+    /// midst of open for longer than the lease, or would block the functions' hosts after it has stalled
+    /// for a moment.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
+        let warnings: Vec<_> = self.timeouts().into_iter().chain(self.connect_errors()).collect();
+        (!warnings.is_empty()).then(|| warnings.join("; "))
+    }
+
+    fn timeouts(&self) -> Option<String> {
         let Self { wait_timeout, connect_timeout, .. } = *self;
         (wait_timeout > GRACE || connect_timeout > GRACE).then(|| {
             format!(
                 "set wait_timeout ({wait_timeout}) and connect_timeout ({connect_timeout}) to \
                  {GRACE} at the most: a client that is frozen while it logs in keeps its connection \
                  so long, and its lease may be over sooner"
+            )
+        })
+    }
+
+    fn connect_errors(&self) -> Option<String> {
+        let Self { max_connect_errors, .. } = *self;
+        (max_connect_errors < MIN_CONNECT_ERRORS).then(|| {
+            format!(
+                "set max_connect_errors ({max_connect_errors}) to {MIN_CONNECT_ERRORS} at the least: \
+                 a server that stalls for some seconds has so many logins broken off, and then refuses \
+                 every function with error 1129 until somebody unblocks its host"
             )
         })
     }
@@ -98,6 +119,8 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`]; what was done by then does no harm to another try.
     pub async fn prepare(&self, deadline: Deadline, seed: bool) -> Result<Settings, DatabaseError> {
+        // The secret may lead elsewhere than at the last request, and the old database still answer.
+        self.secret.read_anew().await?;
         let mut session = loop {
             let slot = Slot::outside_the_pool(deadline);
             let error = match Session::log_in(&slot, &self.options, &self.secret).await {
@@ -126,18 +149,39 @@ async fn prepare_in(session: &mut Session, seed: bool) -> Result<Settings, Datab
     if seed {
         session.run(async |conn| conn.query_drop(SEED).await).await?;
     }
-    let settings = session.query_first::<(u32, u32, u32)>(Settings::ASK).await?;
-    let (max_connections, wait, connect) = settings.ok_or(DatabaseError::NoSettings)?;
-    Ok(Settings { max_connections, wait_timeout: Seconds(wait), connect_timeout: Seconds(connect) })
+    let settings = session.query_first::<(u32, u32, u32, u64)>(Settings::ASK).await?;
+    let (max_connections, wait, connect, errors) = settings.ok_or(DatabaseError::NoSettings)?;
+    Ok(Settings {
+        max_connections,
+        wait_timeout: Seconds(wait),
+        connect_timeout: Seconds(connect),
+        max_connect_errors: errors,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const WELL: Settings = Settings {
+        max_connections: 66,
+        wait_timeout: Seconds(5),
+        connect_timeout: Seconds(5),
+        max_connect_errors: MIN_CONNECT_ERRORS,
+    };
+
     fn warning(wait: u32, connect: u32) -> Option<String> {
         let (wait_timeout, connect_timeout) = (Seconds(wait), Seconds(connect));
-        Settings { max_connections: 66, wait_timeout, connect_timeout }.warning()
+        Settings { wait_timeout, connect_timeout, ..WELL }.warning()
+    }
+
+    #[test]
+    fn a_server_that_soon_blocks_its_clients_is_warned_of() {
+        assert_eq!(WELL.warning(), None);
+        let soon = Settings { max_connect_errors: 100, ..WELL };
+        assert!(soon.warning().is_some_and(|text| text.contains("max_connect_errors (100)")));
+        let both = Settings { wait_timeout: Seconds(6), ..soon }.warning().expect("a warning");
+        assert!(both.contains("wait_timeout (6 s)") && both.contains("; set max_connect_errors"));
     }
 
     #[test]

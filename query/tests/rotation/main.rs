@@ -1,5 +1,6 @@
 //! A password that is changed under a warm instance: what is kept, what is read, and what is tried.
 
+mod moved;
 mod room;
 mod vault;
 

@@ -79,6 +79,13 @@ impl Credentials {
         self.is_of_account(other) && self.password.expose_secret() == other.password.expose_secret()
     }
 
+    /// Whether a session opened with the one would be the same opened with the other: the user, the server and
+    /// the database are the same, with whatever password.
+    #[must_use]
+    pub fn leads_where(&self, other: &Self) -> bool {
+        self.is_of_account(other) && self.database == other.database
+    }
+
     /// Whether both are of the same user on the same server, with whatever password.
     #[must_use]
     pub fn is_of_account(&self, other: &Self) -> bool {
@@ -117,7 +124,10 @@ mod tests {
             one.logs_in_as(&read(r#"{"username":"a","password":"b","host":"c","port":"3306"}"#))
         );
         let other = read(r#"{"username":"a","password":"B","host":"c"}"#);
-        assert!(!one.logs_in_as(&other) && one.is_of_account(&other));
+        assert!(!one.logs_in_as(&other) && one.is_of_account(&other) && !one.leads_where(&other));
+        assert!(
+            one.leads_where(&read(r#"{"username":"a","password":"B","host":"c","dbname":"d"}"#))
+        );
         for elsewhere in [
             r#"{"username":"A","password":"b","host":"c"}"#,
             r#"{"username":"a","password":"b","host":"C"}"#,

@@ -1,9 +1,11 @@
 //! The database's credentials, from AWS Secrets Manager.
 //!
-//! A [`SecretCache`] keeps them, and follows them when the password is rotated.
+//! A [`SecretCache`] keeps them for some minutes, and follows them when the password is rotated or the secret
+//! leads to another database.
 
 mod cache;
 mod credentials;
+mod rereads;
 
 pub use cache::SecretCache;
 pub use credentials::Credentials;

@@ -1,4 +1,4 @@
-//! Logging in with a secret whose password may be changed at any time.
+//! Logging in with a secret that may be changed at any time: its password, or the database it leads to.
 
 use std::time::Duration;
 
@@ -13,6 +13,10 @@ use crate::secret::{SecretCache, SecretError};
 /// tell yet. Together they are what a password that is simply wrong costs, with a slot in hand.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(600)];
+
+/// How long a session that failed or was found dead is waited for to be ended by the server. One that is not by
+/// then is not known to be gone, and its slot takes no other connection.
+const FOR_ITS_END: Duration = Duration::from_secs(1);
 
 /// Why there is no session.
 #[derive(Debug, Error)]
@@ -32,6 +36,9 @@ impl Session {
     /// then what the secret holds by now is tried, each password once, and what lets in is kept in
     /// `secret` for the next time.
     ///
+    /// Another failure may mean that the secret leads to another server, database or account by now. Then it
+    /// is read again ([not too often](SecretCache::in_place_of)), and what differs is tried, once.
+    ///
     /// # Errors
     /// [`LoginError`]; no connection is then left open, or the slot knows of it.
     pub async fn log_in(
@@ -42,21 +49,40 @@ impl Session {
         let mut credentials = secret.get().await?;
         let mut refused = Vec::new();
         let mut pauses = PAUSES.into_iter();
+        let mut reread = false;
         loop {
-            let denied = match Self::open(slot, options, &credentials).await {
-                Err(error) if error.is_access_denied() => error,
-                opened => return Ok(opened?),
+            let error = match Self::open(slot, options, &credentials).await {
+                Ok(session) => return Ok(session),
+                Err(error) => error,
             };
-            refused.push(credentials);
-            credentials = loop {
-                if let Some(other) = secret.other_than(&refused).await? {
-                    break other;
-                }
-                match pauses.next() {
-                    Some(pause) if pause < slot.work_left() => tokio::time::sleep(pause).await,
-                    _ => return Err(denied.into()),
-                }
+            if error.is_access_denied() {
+                refused.push(credentials);
+                credentials = loop {
+                    if let Some(other) = secret.other_than(&refused).await? {
+                        break other;
+                    }
+                    match pauses.next() {
+                        Some(pause) if pause < slot.work_left() => tokio::time::sleep(pause).await,
+                        _ => return Err(error.into()),
+                    }
+                };
+                continue;
+            }
+            let other = if error.may_lie_in_the_secret() && !reread {
+                reread = true;
+                secret.in_place_of(&credentials).await
+            } else {
+                None
             };
+            match other {
+                Some(other) if is_gone(slot).await => credentials = other,
+                _ => return Err(error.into()),
+            }
         }
     }
+}
+
+/// Whether the connection is, that was opened under it.
+pub(crate) async fn is_gone(slot: &Slot) -> bool {
+    slot.connections_gone(FOR_ITS_END.min(slot.work_left())).await
 }

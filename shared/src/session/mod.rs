@@ -16,6 +16,7 @@ mod tls;
 pub use error::SessionError;
 pub use limits::Limits;
 pub use login::LoginError;
+pub(crate) use login::is_gone;
 pub use refusal::{MIN_CONNECT_ERRORS, Refusal};
 pub use tls::{InvalidTls, Tls};
 
@@ -64,6 +65,7 @@ impl Default for SessionOptions {
 pub struct Session {
     open: Option<(Conn, Line)>,
     slot: Slot,
+    credentials: Credentials,
     idle: Seconds,
     limits: Limits,
     busy: bool,
@@ -92,6 +94,7 @@ impl Session {
         let mut session = Self {
             open: Some(open),
             slot: slot.clone(),
+            credentials: credentials.clone(),
             idle: options.idle,
             limits: limits?,
             busy: false,
@@ -149,6 +152,11 @@ impl Session {
     /// Whether it is a connection under this slot.
     pub(crate) fn is_under(&self, slot: &Slot) -> bool {
         self.slot.is(slot)
+    }
+
+    /// Whether `credentials` lead to the database that it is of, with whatever password.
+    pub(crate) fn is_of(&self, credentials: &Credentials) -> bool {
+        self.credentials.leads_where(credentials)
     }
 
     async fn tell_limits(&mut self) -> Result<(), SessionError> {

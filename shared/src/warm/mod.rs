@@ -12,8 +12,6 @@ mod setting;
 pub use setting::from_env;
 
 use std::fmt;
-use std::time::Duration;
-
 use tokio::time::timeout;
 
 use crate::client::{
@@ -23,14 +21,10 @@ use crate::client::{
 use crate::pool::Class;
 use crate::pool::warm::{Filling, Wake, Warm};
 use crate::secret::SecretCache;
-use crate::session::{LoginError, Session, SessionOptions};
+use crate::session::{LoginError, Session, SessionOptions, is_gone};
 use crate::time::{Deadline, Moment};
 use crate::wire::{Granted, RenewAnswer};
 use place::{Kept, Place};
-
-/// How long a session that was found dead is waited for to be ended by the server. One that is not by then is
-/// not known to be gone, and its slot takes no other connection.
-const FOR_ITS_END: Duration = Duration::from_secs(1);
 
 /// Sessions of one database, each under a slot. One of these belongs to an instance, made when it starts.
 pub struct Sessions<C: Counter + 'static> {
@@ -92,8 +86,8 @@ impl<C: Counter + 'static> Sessions<C> {
     /// transaction or setting of other work. Where a reset does not do it (another user, role or database was
     /// chosen, a statement was abandoned half-way), the session is closed instead.
     ///
-    /// A session that was kept and has died is replaced before `work` begins, once. Nothing of `work` is ever
-    /// done twice.
+    /// A session that was kept and has died is replaced before `work` begins, once; so is one of another database
+    /// than the secret leads to by now. Nothing of `work` is ever done twice.
     ///
     /// # Errors
     /// [`AdmissionError`]; the value is a [`LoginError`] where there was a slot and no session.
@@ -214,8 +208,15 @@ impl<C: Counter + 'static> Sessions<C> {
         Ok(())
     }
 
-    /// The session, if it is alive. One that the server has been told to end by now is not used.
+    /// The session, if it is alive. One that the server has been told to end by now is not used, and none whose
+    /// database is not the secret's any more.
     async fn revived(&self, mut session: Session, slot: &Slot, until: Deadline) -> Option<Session> {
+        // What can't be read changes nothing.
+        if let Ok(secret) = self.secret.get().await
+            && !session.is_of(&secret)
+        {
+            return None;
+        }
         let patience = self.options.connect_timeout.min(slot.work_left()).min(until.left());
         if patience.is_zero() {
             return None;
@@ -246,11 +247,6 @@ impl<C: Counter + 'static> Sessions<C> {
         let may_keep = self.may_keep(taken.granted.filling) && session.is_under(&taken.slot);
         if may_keep { session.rest(warm).await } else { None }
     }
-}
-
-/// Whether the connection is, that was opened under it.
-async fn is_gone(slot: &Slot) -> bool {
-    slot.connections_gone(FOR_ITS_END.min(slot.work_left())).await
 }
 
 /// The work's own end, and the session that it left.

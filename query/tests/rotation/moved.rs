@@ -1,0 +1,145 @@
+//! A secret that leads to another server, database or account than it did, or was wrong and is mended.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable as _;
+use rds_admission::client::{Admission, Admitted, GivenBack};
+use rds_admission::pool::warm::Warm;
+use rds_admission::secret::SecretError;
+use rds_admission::session::{LoginError, Session};
+use rds_admission::time::{Deadline, Seconds};
+use rds_admission::warm::Sessions;
+use serde_json::{Value, json};
+
+use crate::room::Room;
+use crate::vault::{Pending, Vault, Versions};
+use crate::{CURRENT, Database, has, kept, options, secret};
+
+/// A database that every account may see.
+const ELSEWHERE: &str = "information_schema";
+
+fn only(current: Value) -> Versions {
+    Versions { current: Some(current), pending: Pending::No }
+}
+
+/// The same secret with another value of `field`.
+fn with(mut secret: Value, field: &str, value: Value) -> Value {
+    secret[field] = value;
+    secret
+}
+
+/// A port of this machine that nobody listens at.
+fn unused_port() -> u16 {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+#[tokio::test]
+async fn whatever_was_wrong_in_the_secret_a_login_follows_when_it_is_mended() {
+    let database = Database::start().await;
+    database.administer("CREATE USER locked IDENTIFIED BY 'right' ACCOUNT LOCK").await;
+    let right = database.right();
+    let locked = with(with(right.clone(), "username", json!("locked")), "password", json!("right"));
+    let wrongs = [
+        with(right.clone(), "port", json!(unused_port())),
+        with(right.clone(), "host", json!("nowhere.invalid")),
+        with(right.clone(), "dbname", json!("none")),
+        locked,
+    ];
+    for wrong in wrongs {
+        let vault = &database.vault;
+        vault.hold(only(wrong.clone()));
+        let cache = vault.cache();
+        database.log_in(&cache).await.expect_err("the secret is wrong");
+        vault.hold(only(right.clone()));
+        database.log_in(&cache).await.unwrap_or_else(|error| panic!("{wrong}: {error:?}"));
+        vault.reads();
+        database.log_in(&cache).await.expect("a session");
+        assert!(vault.reads().is_empty(), "it is kept");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_of_the_wrong_shape_is_followed_when_it_is_mended() {
+    let database = Database::start().await;
+    database.vault.hold(only(json!({"username": "admin"})));
+    let cache = database.vault.cache();
+    let wrong = database.log_in(&cache).await.expect_err("it is no secret");
+    assert!(matches!(wrong, LoginError::Secret(SecretError::Shape { .. })), "{wrong:?}");
+    database.vault.hold(only(database.right()));
+    database.log_in(&cache).await.expect("a session");
+}
+
+#[tokio::test]
+async fn a_database_that_is_down_costs_few_reads() {
+    let database = Database::start().await;
+    let vault = &database.vault;
+    vault.hold(only(with(database.right(), "port", json!(unused_port()))));
+    let cache = vault.cache();
+    for _ in 0..20 {
+        let failed = database.log_in(&cache).await.expect_err("nobody is there");
+        assert!(matches!(failed, LoginError::Session(_)), "{failed:?}");
+    }
+    // The first, three at once, and what a slow machine has time for.
+    let reads = vault.reads();
+    assert!((2..10).contains(&reads.len()), "{reads:?}");
+    assert!(reads.iter().all(|label| label == CURRENT), "{reads:?}");
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_read_again_and_used_on_when_it_cant_be() {
+    let vault = Vault::open(only(secret("one"))).await;
+    let cache = vault.cache().with_max_age(Duration::ZERO);
+    assert!(has(&kept(&cache).await, "one"));
+    vault.hold(only(secret("two")));
+    assert!(has(&kept(&cache).await, "two"));
+    assert_eq!(vault.reads(), [CURRENT; 2]);
+
+    // Secrets Manager is out of reach: nothing fails, and it is not asked for each request.
+    vault.hold(Versions::default());
+    for _ in 0..5 {
+        assert!(has(&kept(&cache).await, "two"));
+    }
+    assert_eq!(vault.reads(), [CURRENT]);
+}
+
+#[tokio::test]
+async fn a_session_that_was_kept_ends_when_the_secret_leads_to_another_database() {
+    let database = Database::start().await;
+    let vault = &database.vault;
+    let admin = database.mariadb.admin().user();
+    let here = with(database.right(), "dbname", json!(database.mariadb.database()));
+    vault.hold(only(here.clone()));
+    let admission = Admission::new(Room, "Prod_MySQL".parse().expect("a name"));
+    let warm = Warm::new(Seconds(20), Warm::BELOW).expect("a time");
+    // Too old at once.
+    let cache = vault.cache().with_max_age(Duration::ZERO);
+    let sessions = Sessions::new(admission, cache, options());
+    let sessions = sessions.keeping(warm);
+    let asked = async || {
+        let deadline = Deadline::within(Duration::from_secs(10));
+        let ask = "SELECT CONNECTION_ID(), DATABASE()";
+        let ask = async |session: &mut Session| session.query_first::<(u64, String)>(ask).await;
+        let Admitted { value, held } = sessions.with_session(deadline, ask).await.expect("a slot");
+        let value = value.expect("a session").expect("an answer").expect("a row");
+        (value, held)
+    };
+    asked().await;
+    let ((first, _), held) = asked().await;
+    assert!(matches!(held.given_back, GivenBack::Kept), "{held:?}");
+
+    // A new password does not matter to a session that is open.
+    vault.hold(only(with(here.clone(), "password", json!("of tomorrow"))));
+    assert_eq!(asked().await.0.0, first);
+
+    vault.hold(only(with(here, "dbname", json!(ELSEWHERE))));
+    let ((moved, name), held) = asked().await;
+    assert_eq!((moved == first, name.as_str()), (false, ELSEWHERE));
+    assert!(held.woken.is_some_and(|woken| woken.replaced), "{held:?}");
+    // The old one was closed before the new one was opened.
+    let mut observer =
+        mysql_async::Conn::new(database.mariadb.observer_opts()).await.expect("an observer");
+    let count =
+        format!("SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{admin}'");
+    assert_eq!(observer.query_first::<u64, _>(count).await.expect("an answer"), Some(1));
+}
