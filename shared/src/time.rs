@@ -81,6 +81,21 @@ pub trait Clock: Send + Sync {
     }
 }
 
+/// `seconds` as a [`Duration`], which holds no more than 2^64 of them: [`Duration::MAX`] for more, zero for less
+/// than none and for NaN. Unlike [`Duration::from_secs_f64`], it has no number to panic at.
+#[must_use]
+pub fn saturating_seconds(seconds: f64) -> Duration {
+    let beyond = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
+    Duration::try_from_secs_f64(seconds).unwrap_or(beyond)
+}
+
+/// `time` times `factor`, in the same bounds as [`saturating_seconds`]. In the place of
+/// [`Duration::mul_f64`], which panics beyond them.
+#[must_use]
+pub fn saturating_times(time: Duration, factor: f64) -> Duration {
+    saturating_seconds(time.as_secs_f64() * factor)
+}
+
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
@@ -216,6 +231,22 @@ mod tests {
         assert_eq!(Seconds::covering(Duration::from_millis(1)), Seconds(1));
         assert_eq!(Seconds::covering(Duration::from_secs(2)), Seconds(2));
         assert_eq!(Seconds::covering(Duration::MAX), Seconds(u32::MAX));
+    }
+
+    #[test]
+    fn every_number_is_some_duration() {
+        let second = Duration::from_secs(1);
+        assert_eq!(saturating_seconds(0.25), second / 4);
+        for none in [-1e300, -1.0, -0.0, 0.0, f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(saturating_seconds(none), Duration::ZERO, "{none}");
+            assert_eq!(saturating_times(second, none), Duration::ZERO, "{none}");
+        }
+        for most in [f64::INFINITY, f64::MAX, 1.9e19] {
+            assert_eq!(saturating_seconds(most), Duration::MAX, "{most}");
+            assert_eq!(saturating_times(second, most), Duration::MAX, "{most}");
+        }
+        assert_eq!(saturating_times(Duration::MAX, 2.0), Duration::MAX);
+        assert_eq!(saturating_times(second, 1.5), Duration::from_millis(1_500));
     }
 
     #[tokio::test(start_paused = true)]

@@ -99,6 +99,9 @@ impl Memory {
         tuning: &Tuning,
         dice: &mut impl RngExt,
     ) -> usize {
+        if self.seen.is_some_and(|seen| now.saturating_sub(seen.at) >= Tuning::LULL) {
+            self.rivals = tuning.rivals;
+        }
         self.saw(now, seen, tuning);
         self.asking.retain(|asking| {
             let known = seen.leases.contains_key(&asking.lease);

@@ -54,6 +54,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use crate::pool::LeaseId;
+use crate::time::saturating_times;
 use memory::{Memory, Standing};
 use pressure::Pressure;
 use rush::Rush;
@@ -93,7 +94,7 @@ impl Frugal {
 
     /// A caller comes that wants a slot under the id `lease`.
     pub fn arrives(&mut self, now: Duration, lease: LeaseId, dice: &mut impl RngExt) -> Tour {
-        self.rush.called();
+        self.rush.called(now);
         let let_through = self.pressure.lets_through(now, &self.tuning, dice);
         let first = Tour::first(lease, self.shards.len());
         let looks =
@@ -159,7 +160,7 @@ impl Frugal {
     /// The write for `lease` was applied, and left the shard like this.
     pub fn granted(&mut self, shard: usize, now: Duration, lease: LeaseId, seen: &Sighting<'_>) {
         self.rush.granted();
-        self.pressure.applied(&self.tuning);
+        self.pressure.applied(now, &self.tuning);
         if let Some(memory) = self.shards.get_mut(shard) {
             memory.granted(now, lease, seen, &self.tuning);
         }
@@ -190,8 +191,8 @@ impl Frugal {
         let (shortest, longest) = Tuning::PAUSES;
         let hold = self.shards.iter().find_map(Memory::hold).unwrap_or(shortest);
         let longer = self.rush.ratio() / self.tuning.patience;
-        let mean = hold.mul_f64(longer).clamp(shortest, longest);
-        mean.mul_f64(dice.random_range(0.25..1.75))
+        let mean = saturating_times(hold, longer).clamp(shortest, longest);
+        saturating_times(mean, dice.random_range(0.25..1.75))
     }
 }
 

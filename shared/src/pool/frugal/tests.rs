@@ -9,6 +9,8 @@ use rand::rngs::StdRng;
 use super::*;
 use crate::time::UnixSeconds;
 
+mod recovery;
+
 const LIMIT: u32 = 60;
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -52,8 +52,8 @@ pub struct Tuning {
     /// process with hundreds of callers would else hold back all of them after a burst. Longer lets
     /// releases wait.
     pub once: Duration,
-    /// After so long without a change the share that is let through doubles: the table has recovered, or
-    /// nobody has asked.
+    /// Whenever so long has passed without a change the share that is let through doubles: the table has
+    /// recovered, or nobody has asked.
     pub relief: Duration,
     /// Callers for a slot above which the pause that refused callers are asked for grows longer than a
     /// slot is held.
@@ -65,6 +65,9 @@ impl Tuning {
     /// counts whole seconds, and nobody waits longer than a Lambda's client does.
     pub(super) const PAUSES: (Duration, Duration) =
         (Duration::from_secs(1), Duration::from_secs(30));
+    /// After so long in which nobody has come, or nothing was seen, what was known of a rush says nothing any more:
+    /// whoever is refused in one is asked to come back within [`PAUSES`](Self::PAUSES), which is 53 s at the most.
+    pub(super) const LULL: Duration = Duration::from_secs(60);
     /// The bounds of the presumed rivals: a caller that is alone asks all but always, and one of a
     /// thousand asks at times.
     pub(super) const RIVALS: (f64, f64) = (0.05, 64.0);

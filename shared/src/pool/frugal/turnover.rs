@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use super::Sighting;
+use super::{Sighting, Tuning};
 use crate::pool::LeaseId;
+use crate::time::saturating_seconds;
 
 /// An estimate of the mean time for which a slot is held, from the leases that were there at one sighting
-/// and are gone at a later one. Instances that see the pool seldom learn it too.
+/// and are gone at a later one. Instances that see the pool seldom learn it too, if some of these are still there.
+/// Where none is, or after a minute and more, and nothing was seen for most of the time between, they may have been
+/// gone for hours: that only tells that slots are not held longer.
 ///
 /// The expiry of a lease says nothing about it: a lease lasts as long as its holder may live, and is given
 /// back as soon as the query is done.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Turnover {
     base: Option<(Duration, Vec<LeaseId>)>,
+    seen_at: Duration,
     hold: Option<Duration>,
 }
 
@@ -21,8 +25,12 @@ impl Turnover {
     /// which is known to a quarter.
     const GONE: f64 = 0.25;
 
+    /// The longest hold that is told from another one: any pause is at its bound long before.
+    const LONGEST: Duration = Duration::from_secs(3_600);
+
     /// Compares this sighting with an earlier one.
     pub(super) fn saw(&mut self, now: Duration, seen: &Sighting<'_>) {
+        let last_seen = std::mem::replace(&mut self.seen_at, now);
         let Some((at, before)) = self.base.as_ref().filter(|(_, before)| !before.is_empty()) else {
             self.rebase(now, seen);
             return;
@@ -35,10 +43,15 @@ impl Turnover {
         }
         // Slots are given back at the same rate all the time, so that survivors become fewer exponentially.
         let mean = now.saturating_sub(*at).as_secs_f64() / -surviving.ln();
-        self.hold = Some(match self.hold {
-            Some(known) => known.mul_f64(0.5) + Duration::from_secs_f64(mean * 0.5),
-            None => Duration::from_secs_f64(mean),
-        });
+        let mean = saturating_seconds(mean).min(Self::LONGEST);
+        let gap = now.saturating_sub(last_seen);
+        let only_a_bound =
+            gap > last_seen.saturating_sub(*at) && (survivors == 0 || gap >= Tuning::LULL);
+        self.hold = match self.hold {
+            None => (!only_a_bound).then_some(mean),
+            Some(known) if only_a_bound && mean > known => Some(known),
+            Some(known) => Some((known + mean) / 2),
+        };
         self.rebase(now, seen);
     }
 
@@ -81,5 +94,44 @@ mod tests {
         }
         let hold = saw(3, &leases).expect("half of them are gone");
         assert!((4.0..5.0).contains(&hold), "{hold}");
+    }
+
+    #[test]
+    fn who_sees_the_pool_seldom_learns_it_from_those_that_are_left_and_not_from_a_gap() {
+        let leases = |ids: std::ops::Range<u32>| -> BTreeMap<LeaseId, _> {
+            ids.map(|n| (format!("lease{n:03}").parse().expect("an id"), UnixSeconds(9))).collect()
+        };
+        let learnt = |seconds: u64, left: u32| {
+            let mut turnover = Turnover::default();
+            for (seconds, leases) in [(1, leases(0..60)), (1 + seconds, leases(60 - left..70))] {
+                turnover.saw(
+                    Duration::from_secs(seconds),
+                    &Sighting { free: 0, limit: 60, leases: &leases },
+                );
+            }
+            turnover.hold().map(|hold| hold.as_secs())
+        };
+        assert_eq!(learnt(8, 12), Some(4));
+        assert_eq!(learnt(59, 1), Some(14));
+        for (gap, left) in [(8, 0), (59, 0), (60, 1), (3_600, 0), (3_600, 20)] {
+            assert_eq!(learnt(gap, left), None, "{left} left after {gap} s");
+        }
+    }
+
+    #[test]
+    fn a_gap_tells_that_slots_are_not_held_longer() {
+        let lease = |id: &str| BTreeMap::from([(id.parse().expect("an id"), UnixSeconds(9))]);
+        let mut turnover = Turnover::default();
+        let mut saw = |seconds, id: &str| {
+            let sighting = Sighting { free: 0, limit: 1, leases: &lease(id) };
+            turnover.saw(Duration::from_secs(seconds), &sighting);
+            turnover.hold().map(|hold| hold.as_secs())
+        };
+        assert_eq!(
+            [saw(0, "lease000"), saw(100, "lease000"), saw(139, "lease001")],
+            [None, None, Some(200)]
+        );
+        assert_eq!(saw(3_739, "lease002"), Some(200));
+        assert_eq!(saw(3_740, "lease003"), Some(100));
     }
 }

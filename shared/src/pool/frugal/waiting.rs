@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+use crate::time::saturating_times;
+
 /// The longest pause after the first refusal. Shorter ones cost requests, and a rush has enough callers
 /// that a free slot does not wait for these.
 const FIRST: Duration = Duration::from_millis(100);
@@ -21,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub fn pause(refusals: u32, left: Duration, dice: &mut impl RngExt) -> Option<Duration> {
     let doublings = 1_u32.checked_shl(refusals.saturating_sub(1)).unwrap_or(u32::MAX);
     let bound = FIRST.saturating_mul(doublings).min(LONGEST);
-    let pause = bound.mul_f64(dice.random_range(0.0..1.0));
+    let pause = saturating_times(bound, dice.random_range(0.0..1.0));
     (pause < left).then_some(pause)
 }
 
