@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rds_admission::time::saturating_seconds;
 use tokio::task::JoinSet;
 
 use crate::cpu::{Clocks, Cpu};
@@ -144,8 +145,8 @@ impl Summary {
         let ratios = rounds.iter().zip(floor).map(|(own, floor)| own.mean() / floor.mean());
         Self {
             quantiles: Quantiles {
-                p50: Duration::from_secs_f64(quantile(0.5)),
-                p99: Duration::from_secs_f64(quantile(0.99)),
+                p50: saturating_seconds(quantile(0.5)),
+                p99: saturating_seconds(quantile(0.99)),
             },
             per_second: median(rounds.iter().map(Round::per_second)),
             ratio: Ratio::of(ratios),

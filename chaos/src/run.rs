@@ -42,11 +42,7 @@ pub async fn run(args: Args) -> Result<Verdict> {
     let max_connections = server_limit(&stack).await?;
     let threads = server::sample(&stack, u32::try_from(slots)?).await?;
     let leases = pool::sample(&aws);
-    let flood = Flood::start(
-        &format!("{}/employees", stack.api_url),
-        args.users.get(),
-        Duration::try_from_secs_f64(args.pause).context("--pause")?,
-    );
+    let flood = Flood::start(&format!("{}/employees", stack.api_url), args.users.get(), args.pause);
     tokio::time::sleep(CALM).await;
 
     let lease =
@@ -102,9 +98,9 @@ pub async fn run(args: Args) -> Result<Verdict> {
 async fn play(scene: &Arc<Scene>, args: &Args) -> Result<()> {
     let pace = Pace {
         until: Instant::now() + args.duration(),
-        kill_every: Duration::try_from_secs_f64(args.kill_every).context("--kill-every")?,
-        freeze_every: Duration::try_from_secs_f64(args.freeze_every).context("--freeze-every")?,
-        rest: Duration::try_from_secs_f64(args.rest).context("--rest")?,
+        kill_every: args.kill_every,
+        freeze_every: args.freeze_every,
+        rest: args.rest,
     };
     let dice = |n| StdRng::seed_from_u64(args.seed.wrapping_mul(3) + n);
     let telling = tokio::spawn(tell(Arc::clone(scene), args.duration()));

@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_hold_that_leaves_no_time_to_answer_is_refused() {
         let function = with(&[("TABLE_NAME", "t")]);
-        let hold = |seconds| function.switch(Some(Duration::from_secs_f64(seconds)));
+        let hold = |seconds| function.switch(Duration::try_from_secs_f64(seconds).ok());
         assert!(hold(19.9).is_ok());
         assert!(matches!(hold(20.0), Err(SwitchError::TooLong { .. })));
     }

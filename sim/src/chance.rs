@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use rds_admission::time::saturating_times;
 
 /// The dice: a generator whose numbers are the same in every version of its library.
 pub(crate) type Dice = Pcg64Mcg;
@@ -34,13 +35,13 @@ impl Latency {
 
     pub(crate) fn draw(self, dice: &mut Dice) -> Duration {
         let sigma = (self.p99.as_secs_f64() / self.median.as_secs_f64()).ln() / Self::P99;
-        self.median.mul_f64((sigma * normal(dice)).exp())
+        saturating_times(self.median, (sigma * normal(dice)).exp())
     }
 }
 
 /// A time that is exponentially distributed: that between the events of a Poisson process.
 pub(crate) fn exponential(mean: Duration, dice: &mut Dice) -> Duration {
-    mean.mul_f64(-(1.0 - dice.random_range(0.0..1.0_f64)).ln())
+    saturating_times(mean, -(1.0 - dice.random_range(0.0..1.0_f64)).ln())
 }
 
 /// A number from the standard normal distribution (Box and Muller).

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 use rds_admission::pool::Class;
 use rds_admission::pool::frugal::{Sighting, Step, Tour};
+use rds_admission::time::saturating_times;
 
 use crate::scenario::Algorithm;
 use crate::table::{Reply, second};
@@ -149,7 +150,7 @@ impl World<'_> {
         let again = throttled < tries;
         if again {
             let bound = cloud.backoff * 2_u32.pow(throttled - 1);
-            let pause = bound.mul_f64(self.dice.random_range(0.0..1.0));
+            let pause = saturating_times(bound, self.dice.random_range(0.0..1.0));
             self.send(caller, request, pause);
         }
         again

@@ -7,6 +7,7 @@ use rand::RngExt;
 use rds_admission::pool::GRACE;
 use rds_admission::pool::frugal::Tuning;
 use rds_admission::pool::warm::Warm;
+use rds_admission::time::saturating_seconds;
 
 pub use crate::arrivals::{Arrivals, Hold};
 use crate::chance::Dice;
@@ -176,8 +177,8 @@ impl Scenario {
         let measured = measured.max(10.0 * cycle).max(5.0);
         Self {
             arrivals: Arrivals::Open(capacity * times),
-            warm_up: Duration::from_secs_f64(warm_up),
-            length: Duration::from_secs_f64(warm_up + measured),
+            warm_up: saturating_seconds(warm_up),
+            length: saturating_seconds(warm_up + measured),
             ..self
         }
     }
@@ -196,7 +197,7 @@ impl Scenario {
     /// The time of the work, and whether it ends with a crash.
     pub(crate) fn draw_work(&self, dice: &mut Dice) -> (Duration, bool) {
         // A holder stops before its lease is over.
-        let hold = self.hold.draw(dice).min(self.lease.mul_f64(0.8));
+        let hold = self.hold.draw(dice).min(self.lease * 4 / 5);
         (hold, dice.random_bool(self.crashes))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rds_admission::pool::warm::{Filling, Wake, Warm};
-use rds_admission::time::Seconds;
+use rds_admission::time::{Seconds, saturating_times};
 
 use crate::caller::Caller;
 use crate::fleet::Taken;
@@ -164,7 +164,7 @@ impl World<'_> {
         self.items[item].keeps(lease);
         self.tally.slots(now, &self.items);
         let word = self.word();
-        let late = LATE.mul_f64(self.dice.random_range(0.0..1.0));
+        let late = saturating_times(LATE, self.dice.random_range(0.0..1.0));
         self.agenda.after(word + Duration::from(keep) + late, Event::ServerEnds(holder, limit));
         self.agenda.after(word, Event::Leaves(caller));
     }

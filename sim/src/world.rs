@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rand::RngExt;
+use rds_admission::time::saturating_seconds;
 
 use crate::agenda::Agenda;
 use crate::caller::{Caller, Client};
@@ -119,7 +120,7 @@ impl World<'_> {
     /// Lets so many more clients come, within a second from then on.
     fn clients_come(&mut self, count: u32, from: Duration) {
         for _ in 0..count {
-            let at = from + Duration::from_secs_f64(self.dice.random_range(0.0..1.0));
+            let at = from + saturating_seconds(self.dice.random_range(0.0..1.0));
             self.agenda.after(at, Event::Arrives(Some(self.clients.len())));
             self.clients.push(Client::default());
         }
@@ -133,7 +134,7 @@ impl World<'_> {
             Arrivals::Ebb(_, _, calm) => calm,
             Arrivals::Closed(..) | Arrivals::Surge { .. } => return,
         };
-        let pause = exponential(Duration::from_secs_f64(1.0 / per_second), &mut self.dice);
+        let pause = exponential(saturating_seconds(1.0 / per_second), &mut self.dice);
         self.agenda.after(pause, Event::Arrives(None));
     }
 

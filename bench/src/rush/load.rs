@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rand::RngExt;
+use rds_admission::time::{saturating_seconds, saturating_times};
 
 /// Callers that ask, hold what they get, and ask again after a pause, whatever they were answered.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,13 +25,13 @@ impl Load {
     pub fn rush(callers: u32, slots: u32, hold: Duration, times: f64) -> Self {
         let asks = times * f64::from(slots) / hold.as_secs_f64();
         let waiting = f64::from(callers.saturating_sub(slots));
-        Self { callers, hold, pause: Duration::from_secs_f64(waiting / asks) }
+        Self { callers, hold, pause: saturating_seconds(waiting / asks) }
     }
 }
 
 /// A time that is exponentially distributed.
 pub(super) fn exponential(mean: Duration, dice: &mut impl RngExt) -> Duration {
-    mean.mul_f64(-(1.0 - dice.random_range(0.0..1.0_f64)).ln())
+    saturating_times(mean, -(1.0 - dice.random_range(0.0..1.0_f64)).ln())
 }
 
 #[cfg(test)]

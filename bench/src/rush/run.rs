@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rand::RngExt as _;
 use rds_admission::pool::{LeaseId, PoolName};
+use rds_admission::time::saturating_times;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -76,7 +77,7 @@ async fn call(
     over: &AtomicBool,
 ) -> Result<()> {
     // Not all at once.
-    let stagger = load.pause.mul_f64(rand::rng().random_range(0.0..1.0));
+    let stagger = saturating_times(load.pause, rand::rng().random_range(0.0..1.0));
     sleep(stagger).await;
     while !over.load(Ordering::Relaxed) {
         let lease = LeaseId::random(&mut rand::rng());

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use rds_admission::time::saturating_times;
 use tokio::task::JoinSet;
 
 use crate::scene::Scene;
@@ -92,7 +93,7 @@ fn all(dice: &mut StdRng) -> Vec<Disturbance> {
 
 /// A time around `time`, from its half to one and a half.
 fn about(time: Duration, dice: &mut StdRng) -> Duration {
-    time.mul_f64(dice.random_range(0.5..1.5))
+    saturating_times(time, dice.random_range(0.5..1.5))
 }
 
 /// Waits. False when all is to end before.
