@@ -203,9 +203,14 @@ async fn a_full_pool_says_so_and_when_to_come_back() {
 #[tokio::test]
 async fn a_flood_is_throttled_but_what_holds_a_slot_never_waits() {
     let world = World::deciding(1).await;
-    assert_eq!(world.says(acquire(1, 35)).await["granted"], true);
+    let first = |n| {
+        let mut first = acquire(n, 35);
+        first["attempt"] = json!(1);
+        first
+    };
+    assert_eq!(world.says(first(1)).await["granted"], true);
     for n in 2..20 {
-        let refused = world.says(acquire(n, 35)).await;
+        let refused = world.says(first(n)).await;
         assert_eq!((&refused["granted"], &refused["reason"]), (&json!(false), &json!("throttled")));
         assert_eq!(world.says(increment(true)).await, json!(false));
     }
@@ -215,6 +220,22 @@ async fn a_flood_is_throttled_but_what_holds_a_slot_never_waits() {
     assert_eq!(world.says(renew).await["renewed"], true);
     assert_eq!(world.says(release(1)).await["released"], true);
     assert_eq!(world.says(increment(false)).await, json!(false));
+}
+
+#[tokio::test]
+async fn a_call_that_may_be_repeated_is_asked_of_the_table_however_many_there_are() {
+    let world = World::deciding(1).await;
+    let attempts = [None, Some(2), Some(3), Some(u32::MAX)];
+    for n in 0..40 {
+        // The first try was granted, and its answer lost.
+        let mut call = acquire(n, 35);
+        if let Some(attempt) = attempts[n as usize % attempts.len()] {
+            call["attempt"] = json!(attempt);
+        }
+        assert_eq!(world.says(call.clone()).await["granted"], true, "{call}");
+        assert_eq!(world.says(call.clone()).await["granted"], true, "{call}");
+    }
+    assert_eq!(world.in_use().await, 40);
 }
 
 #[tokio::test]

@@ -5,7 +5,22 @@ import json
 import unittest
 
 import pymysql
-from stack import SECRETS, SLOTS, STACK, STANDARD, QuietStack, ask, connect, get, invoke, leases
+from stack import (
+    SECRETS,
+    SLOTS,
+    STACK,
+    STANDARD,
+    QuietStack,
+    ask,
+    connect,
+    get,
+    in_use,
+    invoke,
+    item,
+    leases,
+    rule,
+    until,
+)
 
 SENTENCE = "Selected 3 items from RDS MySQL table"
 
@@ -72,6 +87,21 @@ class NoSlot(QuietStack):
             self.assertIn(int(answer.headers["retry-after"]), (1, 2))
             body = json.loads(answer.body)
             self.assertEqual((body["inUse"], body["maxConnections"]), (STANDARD, SLOTS))
+
+
+class LostGrant(QuietStack):
+    def test_a_grant_that_is_lost_and_asked_for_again_in_vain_comes_back(self):
+        grants = {"from": STACK["queryFunction"], "call": "acquire", "moment": "granted"}
+        # Of two rules that an answer meets, the later one says what becomes of it.
+        with (
+            rule(**grants, action={"answer": "throttled"}) as throttled,
+            rule(**grants, action={"answer": "unreachable"}, times=1) as lost,
+        ):
+            self.assertEqual(get("/employees").problem, "admission-unavailable")
+            self.assertEqual(lost(), 1)
+            self.assertGreater(throttled(), 1)
+        # Long before its lease is over.
+        until(lambda: in_use(item()) == 0, 10)
 
 
 class Trouble(QuietStack):

@@ -1,10 +1,16 @@
 //! Speaking to the counter.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_lambda::config::retry::RetryConfig;
-use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_lambda::error::{BoxError, SdkError};
 use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use serde::Deserialize;
@@ -18,7 +24,7 @@ use crate::wire::{Request, error_type};
 /// Why the counter gave no answer.
 #[derive(Debug, Error)]
 pub enum CounterError {
-    /// Lambda runs as many counters as it may.
+    /// Lambda runs as many counters as it may, and throttled every try: nothing was decided.
     #[error("the counter is throttled by Lambda")]
     Throttled {
         /// What Lambda said.
@@ -102,11 +108,61 @@ pub trait Counter: Send + Sync {
 /// The counter Lambda, invoked by its name or ARN.
 ///
 /// An acquire that is the first attempt is sent once, and repeated as the second one: only so can the counter
-/// tell whether it may refuse it without asking the table.
+/// tell whether it may refuse it without asking the table. When Lambda throttles the last try, it is certain that
+/// nothing was decided only if it has throttled all of them, the SDK's own retries included; else one that was not
+/// answered may have been granted.
 #[derive(Debug, Clone)]
 pub struct LambdaCounter {
     client: Client,
     function: String,
+}
+
+/// The tries of one call, as the SDK sends them.
+#[derive(Debug, Clone, Default)]
+struct Tries(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    sent: AtomicU32,
+    throttled: AtomicU32,
+}
+
+impl Tries {
+    /// Whether Lambda throttled each of them. That is counted, because of a try that is not answered at all nothing
+    /// is heard but that it was sent.
+    fn were_all_throttled(&self) -> bool {
+        self.0.sent.load(Ordering::Relaxed) == self.0.throttled.load(Ordering::Relaxed)
+    }
+}
+
+impl Intercept for Tries {
+    fn name(&self) -> &'static str {
+        "Tries"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.sent.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let error = context.output_or_error().err().and_then(|error| error.as_operation_error());
+        let error = error.and_then(|error| error.downcast_ref::<InvokeError>());
+        if let Some(InvokeError::TooManyRequestsException(_)) = error {
+            self.0.throttled.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
 }
 
 /// What Lambda returns in place of an answer when a function fails.
@@ -129,8 +185,9 @@ impl LambdaCounter {
         &self,
         request: &Request,
         retries: Option<RetryConfig>,
+        tries: &Tries,
     ) -> Result<InvokeOutput, SdkError<InvokeError>> {
-        let mut config = aws_sdk_lambda::Config::builder();
+        let mut config = aws_sdk_lambda::Config::builder().interceptor(tries.clone());
         config.set_retry_config(retries);
         let payload = Blob::new(request.payload().to_string());
         let invoke = self.client.invoke().function_name(&self.function).payload(payload);
@@ -140,15 +197,23 @@ impl LambdaCounter {
 
 impl Counter for LambdaCounter {
     async fn call(&self, request: &Request) -> Result<Value, CounterError> {
+        let tries = Tries::default();
         let sent = match request.repeated() {
-            Some(again) => match self.invoke(request, Some(RetryConfig::disabled())).await {
-                Err(_) => self.invoke(&again, None).await,
-                answered => answered,
-            },
-            None => self.invoke(request, None).await,
+            Some(again) => {
+                match self.invoke(request, Some(RetryConfig::disabled()), &tries).await {
+                    Err(_) => self.invoke(&again, None, &tries).await,
+                    answered => answered,
+                }
+            }
+            None => self.invoke(request, None, &tries).await,
         };
+        // Of an acquire that is not the first attempt, its caller has sent others before.
+        let others_before =
+            matches!(request, Request::Acquire { .. }) && !request.is_a_first_attempt();
         let answered = sent.map_err(|error| match error.as_service_error() {
-            Some(InvokeError::TooManyRequestsException(_)) => {
+            Some(InvokeError::TooManyRequestsException(_))
+                if tries.were_all_throttled() && !others_before =>
+            {
                 CounterError::Throttled { source: Box::new(error) }
             }
             _ => CounterError::Invoke { source: Box::new(error) },

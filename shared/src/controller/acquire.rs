@@ -81,12 +81,12 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
     /// Takes a slot of `pool` for `ttl`, under the id `lease`.
     ///
     /// An acquire that is `new`, which was never asked for before, may be refused by what is remembered of
-    /// the pool. One that may be a repeated one is not: an earlier try may have been granted, and its caller
-    /// would not give back what it was told it does not have. Neither is one of class priority, of which
-    /// there are few.
+    /// the pool, and is refused when the table throttles it. One that may be a repeated one is neither: an
+    /// earlier try may have been granted, and its caller would not give back what it was told it does not have.
+    /// One of class priority, of which there are few, is not refused from memory.
     ///
     /// # Errors
-    /// [`StoreError`]; no lease may then be presumed.
+    /// [`StoreError`]; no lease may then be presumed, nor that there is none.
     pub async fn acquire(
         &self,
         pool: &PoolName,
@@ -104,9 +104,12 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         };
         let verdict = match decided {
             Ok(verdict) => verdict,
-            Err(StoreError::Throttled { .. }) => {
+            Err(error @ (StoreError::Throttled { .. } | StoreError::InDoubt { .. })) => {
                 self.parts.memories.throttled(pool, self.parts.now());
-                self.refused(pool, Reason::Throttled)
+                match error {
+                    StoreError::Throttled { .. } if new => self.refused(pool, Reason::Throttled),
+                    _ => return Err(error),
+                }
             }
             // Others took over what this caller saw, again and again: more asked than can be decided.
             Err(StoreError::Contended { .. }) => self.refused(pool, Reason::Throttled),

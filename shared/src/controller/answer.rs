@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::{Controller, Decision, Outcome, Spent, Verdict};
 use crate::pool::{Class, LeaseId, Pool, PoolName};
@@ -12,6 +13,10 @@ use crate::wire::{
     AcquireAnswer, Granted, Reason, Refused, ReleaseAnswer, RenewAnswer, Request, StatusAnswer,
     SweepAnswer,
 };
+
+/// How long the counter tries to give back what an article caller may have been granted without hearing of it.
+/// Its own timeout is 5 s, of which the table's answers may have taken most.
+const UNHEARD: Duration = Duration::from_millis(400);
 
 /// What is answered, in the words of the protocol that was asked in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,12 +63,18 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
             Request::Take { pool } => {
                 let lease = LeaseId::anonymous(&mut *self.parts.dice());
                 let ttl = self.parts.anonymous_lease;
-                let decision = self.acquire(pool, lease, ttl, Class::Standard, true).await?;
+                let decision = match self.acquire(pool, lease, ttl, Class::Standard, true).await {
+                    Ok(decision) => decision,
+                    Err(error) => {
+                        self.give_back_unheard(pool, lease, &error).await;
+                        return Err(error);
+                    }
+                };
                 let granted = matches!(decision.verdict, Verdict::Granted { .. });
                 Ok(decided(Answer::Bare(granted), &decision))
             }
-            Request::Acquire { pool, lease, ttl, class, attempt } => {
-                let new = attempt.is_some_and(|attempt| attempt.get() == 1);
+            Request::Acquire { pool, lease, ttl, class, .. } => {
+                let new = request.is_a_first_attempt();
                 let decision = self.acquire(pool, *lease, *ttl, *class, new).await?;
                 Ok(decided(Answer::Acquire(told(*lease, &decision)), &decision))
             }
@@ -94,13 +105,23 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         }
     }
 
+    /// Gives back the anonymous lease of an acquire that failed and may have been written all the same: its
+    /// caller does not know its id.
+    async fn give_back_unheard(&self, pool: &PoolName, lease: LeaseId, error: &StoreError) {
+        if !matches!(error, StoreError::UnknownPool(_)) {
+            // Where this fails too, the lease ends by itself.
+            let _ = timeout(UNHEARD, self.release(pool, lease, None)).await;
+        }
+    }
+
     /// The answer to an acquire that is refused for `wait` at the least, without the table being asked: more
-    /// was asked than is decided. `None` of a request that is no acquire.
+    /// was asked than is decided. `None` of a request that is no acquire, and of one that may be repeated: an
+    /// earlier try may have been granted, which only the table tells.
     #[must_use]
     pub fn held_off(&self, request: &Request, wait: Duration) -> Option<Answered> {
         let verdict = |pool: &PoolName| Verdict::Refused {
             reason: Reason::Throttled,
-            retry_after: wait + self.retry_after(pool),
+            retry_after: wait.saturating_add(self.retry_after(pool)),
         };
         let decision = |pool: &PoolName| Decision {
             verdict: verdict(pool),
@@ -110,7 +131,7 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         };
         match request {
             Request::Take { pool } => Some(decided(Answer::Bare(false), &decision(pool))),
-            Request::Acquire { pool, lease, .. } => {
+            Request::Acquire { pool, lease, .. } if request.is_a_first_attempt() => {
                 let decision = decision(pool);
                 Some(decided(Answer::Acquire(told(*lease, &decision)), &decision))
             }

@@ -89,7 +89,7 @@ pub enum Renewed {
 }
 
 /// Why a store could not answer. Nothing was decided, except where a request was lost on its way
-/// back; a repeated call finds out.
+/// back ([`Table`](Self::Table), [`InDoubt`](Self::InDoubt)); a repeated call finds out.
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The table holds no such pool.
@@ -121,6 +121,17 @@ pub enum StoreError {
         /// To which pool.
         pool: PoolName,
         /// What the table said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The answer to a write was lost, and when it was sent again the table served no more. Whether the first
+    /// one was applied is not known: nobody may be told that it was not.
+    #[error("{phase} of pool {pool} was throttled by the table after an answer was lost")]
+    InDoubt {
+        /// What was being done.
+        phase: &'static str,
+        /// To which pool.
+        pool: PoolName,
+        /// What the table said at last.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Its slots can't be divided like that.

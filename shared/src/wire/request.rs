@@ -155,6 +155,12 @@ impl Request {
         }
     }
 
+    /// Whether it is an acquire that says that it was never sent before, and that nothing on its way repeats it.
+    #[must_use]
+    pub fn is_a_first_attempt(&self) -> bool {
+        matches!(self, Self::Acquire { attempt: Some(NonZeroU32::MIN), .. })
+    }
+
     /// The request as it is repeated when its answer is lost, where that is to be said: an acquire that was the
     /// first attempt is the second one then.
     #[must_use]

@@ -12,7 +12,7 @@ use super::{DynamoStore, Outcome, Tries};
 use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, Shard};
 use crate::store::expression::{self, Write};
 use crate::store::{Answer, Asked, Found, Released, Renewed, Shards, StoreError};
-use crate::time::{Clock, Seconds};
+use crate::time::{Clock, Seconds, saturating_times};
 
 /// How often the write of an acquire may be refused, because the pool is full or others changed the item
 /// between the read and the write. A sweep that is applied is progress, and does not count: it leaves fewer
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 impl<C: Clock> DynamoStore<C> {
     /// Sends a write of an acquire. When it was applied although its answer was lost, the next one finds
-    /// the lease.
+    /// the lease; when that one is throttled, it is not known, [`StoreError::InDoubt`].
     async fn send_acquire(&self, shard: &Shard, write: Write) -> Result<Outcome, StoreError> {
         let phase = "acquire";
         let mut sent = 1;
@@ -39,9 +39,12 @@ impl<C: Clock> DynamoStore<C> {
             let returning = ReturnValue::AllNew;
             match self.send(Tries::One, phase, shard, write.clone(), returning).await {
                 Err(StoreError::Table { .. }) if sent < SENDINGS => {
-                    let pause = PAUSE.mul_f64(rand::rng().random_range(0.0..1.0));
+                    let pause = saturating_times(PAUSE, rand::rng().random_range(0.0..1.0));
                     tokio::time::sleep(pause).await;
                     sent += 1;
+                }
+                Err(StoreError::Throttled { phase, pool, source }) if sent > 1 => {
+                    return Err(StoreError::InDoubt { phase, pool, source });
                 }
                 other => return other,
             }
