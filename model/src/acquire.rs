@@ -16,7 +16,7 @@ use crate::phase::Phase;
 use crate::removed::Guard;
 use crate::script::Kind;
 use crate::shards::ShardSet;
-use crate::state::State;
+use crate::state::{Holder, State};
 use crate::task::{Acquire, Ask, Task};
 use crate::warm;
 
@@ -40,14 +40,9 @@ pub(crate) fn hear(
     again: bool,
     ahead: u8,
 ) {
-    let Configuration { removed, memory, .. } = *configuration;
+    let Configuration { removed, memory, throttles, .. } = *configuration;
     let script = &configuration.holders[holder];
-    let mail = &mut state.holders[holder].mail;
-    if again {
-        mail.repeats -= 1;
-    } else {
-        mail.acquire = false;
-    }
+    arrives(state, holder, again);
     let lease = if script.kind == Kind::Anonymous {
         state.drawn += 1;
         Lease::anonymous(state.drawn - 1)
@@ -64,6 +59,7 @@ pub(crate) fn hear(
         shard: state.pool.first(lease),
         ask: Ask::Look,
         memory: memory && (!says_so || removed.guard(Guard::RepeatsAskTheTable)),
+        throttle: throttles && (!says_so || removed.guard(Guard::ThrottledRepeatIsUnknown)),
         out: if judged { state.pool.with(lease) } else { ShardSet::default() },
     };
     if removed.guard(Guard::LimitInTheWrite) {
@@ -77,6 +73,53 @@ pub(crate) fn hear(
     state.begin(Task::Acquire(acquire));
 }
 
+fn arrives(state: &mut State, holder: usize, again: bool) {
+    let mail = &mut state.holders[holder].mail;
+    if again {
+        mail.repeats -= 1;
+    } else {
+        mail.acquire = false;
+    }
+}
+
+/// An acquire arrives at a counter whose own limit refuses it.
+pub(crate) fn hold_off(
+    configuration: &Configuration,
+    state: &mut State,
+    holder: usize,
+    again: bool,
+) {
+    arrives(state, holder, again);
+    let lease = Lease::of(holder, again && configuration.removed.guard(Guard::OneLeaseACall));
+    let out = if again { state.pool.with(lease) } else { ShardSet::default() };
+    refuse_holder(configuration, state, holder, out);
+}
+
+/// A caller is told that it has no slot.
+pub(crate) fn refuse(configuration: &Configuration, state: &mut State, acquire: &Acquire) {
+    refuse_holder(configuration, state, acquire.holder, acquire.out);
+}
+
+fn refuse_holder(configuration: &Configuration, state: &mut State, holder: usize, out: ShardSet) {
+    state.disowned |= is_disowned(configuration, state, holder, out);
+    answer(configuration, state, holder, |mail| mail.refused = true);
+}
+
+/// A holder takes it for certain that its call was not decided, as Lambda throttled it.
+pub(crate) fn judge_unheard(configuration: &Configuration, state: &mut State, holder: usize) {
+    let out = state.pool.with(Lease::of(holder, false));
+    state.disowned |= is_disowned(configuration, state, holder, out);
+}
+
+/// The same as [`ask`] of a write that is applied, but the table's answer is lost, and the counter sends it again:
+/// `DynamoStore::send_acquire`.
+pub(crate) fn ask_unheard(configuration: &Configuration, state: &mut State, mut acquire: Acquire) {
+    applies(configuration, &mut state.pool[acquire.shard], &acquire);
+    acquire.throttle &= configuration.removed.guard(Guard::LostThenThrottledIsInDoubt);
+    acquire.out = state.pool.with(acquire.lease);
+    state.begin(Task::Acquire(acquire));
+}
+
 /// What an acquire asks reaches the table. When a write is refused, the old item that comes with the
 /// refusal is what the next one is planned from.
 pub(crate) fn ask(configuration: &Configuration, state: &mut State, acquire: Acquire) {
@@ -85,7 +128,7 @@ pub(crate) fn ask(configuration: &Configuration, state: &mut State, acquire: Acq
     } else if applies(configuration, &mut state.pool[acquire.shard], &acquire) {
         let mut others = acquire.out;
         others.remove(acquire.shard);
-        state.disowned |= is_disowned(configuration, state, &acquire, others);
+        state.disowned |= is_disowned(configuration, state, acquire.holder, others);
         let told = warm::told(configuration, &state.pool[acquire.shard]);
         answer(configuration, state, acquire.holder, |mail| {
             mail.granted.insert(acquire.shard);
@@ -143,8 +186,7 @@ fn go_on(configuration: &Configuration, state: &mut State, mut acquire: Acquire,
                 acquire.ask = add(configuration, state, &acquire);
                 state.begin(Task::Acquire(acquire));
             } else {
-                state.disowned |= is_disowned(configuration, state, &acquire, acquire.out);
-                answer(configuration, state, holder, |mail| mail.refused = true);
+                refuse(configuration, state, &acquire);
             }
         }
     }
@@ -156,18 +198,18 @@ fn add(configuration: &Configuration, state: &State, acquire: &Acquire) -> Ask {
     Ask::Add(expiry(configuration, state.now, acquire.ahead, ttl))
 }
 
-/// Whether a repeated call is answered as though its lease were not out in `shards`, where it was since
-/// the call arrived, for a holder whose time is not over.
+/// Whether a call of `holder` is answered as though its lease were not out in `shards`, where it was since it
+/// arrived or was written, for a holder whose time is not over.
 fn is_disowned(
     configuration: &Configuration,
     state: &State,
-    acquire: &Acquire,
+    holder: usize,
     shards: ShardSet,
 ) -> bool {
-    let holder = &state.holders[acquire.holder];
+    let Holder { phase, asked, .. } = state.holders[holder];
     !shards.is_empty()
-        && holder.phase != Phase::Released
-        && state.now < configuration.lease_ends(acquire.holder, holder.asked)
+        && phase != Phase::Released
+        && state.now < configuration.lease_ends(holder, asked)
 }
 
 /// Answers a holder, if it still listens.

@@ -27,6 +27,9 @@ pub struct Configuration {
     pub resizes: &'static [u8],
     /// Whether a counter may take a shard for full without asking it.
     pub memory: bool,
+    /// Whether the table, Lambda and a counter's own limit may turn requests away for a while, and the table's
+    /// answers be lost.
+    pub throttles: bool,
     /// How often an operator may, at any time, have the pool drain, or go on, by turns.
     pub orders: u8,
     /// How often a sweep may be asked for.
@@ -57,7 +60,7 @@ impl Configuration {
     /// Whether it makes a difference to a counter that a call says that it is repeated.
     #[must_use]
     pub fn tells_attempts(&self) -> bool {
-        self.is_split() || self.memory
+        self.is_split() || self.memory || self.throttles
     }
 
     /// By how many seconds a counter's clock may be ahead. Where time stands still, no clock matters.

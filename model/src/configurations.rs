@@ -39,6 +39,8 @@ pub const RENEWALS: &str = "renewals";
 pub const ANONYMOUS: &str = "anonymous";
 /// Refusals from memory.
 pub const MEMORY: &str = "memory";
+/// Requests that are turned away.
+pub const THROTTLED: &str = "throttled";
 /// More holders than a split pool has slots.
 pub const SHARDS: &str = "shards";
 /// Releases and renewals that do not know the shard.
@@ -74,6 +76,7 @@ pub fn all() -> Vec<Configuration> {
         renewals(),
         anonymous(),
         split::memory(),
+        throttled(),
         split::shards(),
         split::searches(),
         split::repeats(false),
@@ -117,6 +120,7 @@ fn base() -> Configuration {
         warm: None,
         resizes: &[],
         memory: false,
+        throttles: false,
         orders: 0,
         sweeps: 0,
         horizon: Seconds(12),
@@ -157,6 +161,24 @@ fn repeats() -> Configuration {
         horizon: Seconds(6),
         holders: vec![holder.repeated(), newcomer().with_ttl(2)],
         reached: vec![Reached::RecoveredGrant, Reached::LeaseOfNobody],
+        ..base()
+    }
+}
+
+fn throttled() -> Configuration {
+    let holder = Script::new(Kind::Slot).with_ttl(2);
+    Configuration {
+        name: THROTTLED,
+        covers: "calls that are turned away by the table, by Lambda or by the counter, after an answer was lost",
+        throttles: true,
+        horizon: Seconds(5),
+        holders: vec![holder.repeated(), newcomer().with_ttl(2).begins_by(5)],
+        reached: vec![
+            Reached::Takeover,
+            Reached::RefusedFromMemory,
+            Reached::RecoveredGrant,
+            Reached::RecoveredWrite,
+        ],
         ..base()
     }
 }

@@ -11,7 +11,7 @@ use crate::acquire;
 use crate::configuration::Configuration;
 use crate::item::Item;
 use crate::lease::{ANONYMOUS, Lease, Leases};
-use crate::removed::Assumption;
+use crate::removed::{Assumption, Guard};
 use crate::script::Kind;
 use crate::state::State;
 use crate::step::{CounterStep, Step};
@@ -38,6 +38,14 @@ pub(crate) fn deliveries(
             }
             if repeat {
                 may(CounterStep::HearAcquire { holder: at, again: true, ahead });
+            }
+        }
+        if configuration.throttles {
+            if mail.acquire {
+                may(CounterStep::HoldOff { holder: at, again: false });
+            }
+            if repeat && configuration.removed.guard(Guard::RepeatsAreNotHeldOff) {
+                may(CounterStep::HoldOff { holder: at, again: true });
             }
         }
     }
@@ -79,6 +87,13 @@ pub(crate) fn writes(configuration: &Configuration, state: &State, steps: &mut V
                 }
                 if acquire.memory && !matches!(acquire.ask, Ask::TakeOver(_)) {
                     may(CounterStep::PassOver { task });
+                }
+                if acquire.throttle {
+                    may(CounterStep::Throttle { task });
+                }
+                let mut item = state.pool[acquire.shard];
+                if configuration.throttles && acquire::applies(configuration, &mut item, acquire) {
+                    may(CounterStep::WriteUnheard { task });
                 }
             }
             Task::Sweep { .. } => {
@@ -138,9 +153,22 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, step: Count
             let task = state.tasks.remove(task);
             write(configuration, state, task);
         }
-        CounterStep::WriteUnheard { task } => {
-            if let Task::GiveBack { shard, oldest, .. } = state.tasks[task] {
+        CounterStep::WriteUnheard { task } => match state.tasks[task] {
+            Task::GiveBack { shard, oldest, .. } => {
                 state.pool[shard].remove(oldest, configuration.removed);
+            }
+            Task::Acquire(acquire) => {
+                state.tasks.remove(task);
+                acquire::ask_unheard(configuration, state, acquire);
+            }
+            Task::Release { .. } | Task::Renew { .. } | Task::Sweep { .. } => {}
+        },
+        CounterStep::HoldOff { holder, again } => {
+            acquire::hold_off(configuration, state, holder, again);
+        }
+        CounterStep::Throttle { task } => {
+            if let Task::Acquire(acquire) = state.tasks.remove(task) {
+                acquire::refuse(configuration, state, &acquire);
             }
         }
         CounterStep::PassOver { task } => {

@@ -4,6 +4,7 @@
 //! a crash is a holder that takes no further step. A process that is killed, so that its host still
 //! closes the connection, is one that hangs up and takes no further step.
 
+use crate::acquire;
 use crate::configuration::Configuration;
 use crate::forget::forget;
 use crate::mail::Mail;
@@ -44,6 +45,9 @@ pub(crate) fn steps(
             }
             if holder.mail.refused {
                 may(HolderStep::HearRefused);
+            }
+            if may_be_throttled(configuration, state, at) {
+                may(HolderStep::HearThrottled);
             }
             if !anonymous && !removed.guard(Guard::GiveBackOfALostGrant) {
                 may(HolderStep::GiveUp);
@@ -142,6 +146,9 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
     if let HolderStep::Say(word) = step {
         warm::judge(configuration, state, at, word);
     }
+    if step == HolderStep::HearThrottled {
+        acquire::judge_unheard(configuration, state, at);
+    }
     let holder = &mut state.holders[at];
     match step {
         HolderStep::Ask => {
@@ -166,6 +173,7 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
             holder.phase = Phase::Released;
             holder.mail.refused = false;
         }
+        HolderStep::HearThrottled => hear_throttled(configuration, holder),
         HolderStep::GiveUp => {
             holder.phase = Phase::Released;
             holder.mail.releases = copies;
@@ -224,6 +232,24 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
         }
     }
     forget(script, &mut state.holders[at]);
+}
+
+/// Whether Lambda may have throttled the last try of its call, and the holder take that for a refusal: none of its
+/// tries may then have reached a counter. One that was throttled never does.
+fn may_be_throttled(configuration: &Configuration, state: &State, at: usize) -> bool {
+    let Mail { acquire, repeats, .. } = state.holders[at].mail;
+    let all = acquire && repeats + 1 == configuration.holders[at].copies;
+    let last = configuration.removed.guard(Guard::AllTriesThrottled) && repeats > 0;
+    configuration.throttles && (all || last)
+}
+
+/// It takes its call for undecided; what Lambda throttled never arrives.
+fn hear_throttled(configuration: &Configuration, holder: &mut Holder) {
+    holder.phase = Phase::Released;
+    holder.mail.repeats = 0;
+    if !configuration.removed.guard(Guard::AllTriesThrottled) {
+        holder.mail.acquire = false;
+    }
 }
 
 fn anonymous_may_connect(configuration: &Configuration, state: &State, at: usize) -> bool {

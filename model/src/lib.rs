@@ -21,6 +21,9 @@
 //! | has the table decide | one `UpdateItem`: `store::expression`; when refused, the plan from the old item, or the next shard |
 //! | looks for a repeated call's lease | a consistent read of each shard, before a shard is asked |
 //! | takes a shard for full | `pool::frugal`; of all shards, that is a refusal from memory |
+//! | refuses an acquire by its own limit, is throttled by the table | `Controller::held_off`, `Controller::acquire` |
+//! | has the table decide, and does not hear how | `DynamoStore::send_acquire`, which sends the write again |
+//! | a holder hears that its call was throttled | `client::LambdaCounter`, when Lambda throttled all tries |
 //! | looks for a lease to release or renew | a consistent read of each shard that was not tried, and the write to where it is |
 //! | hears a give-back | the read in `Store::release_oldest_anonymous` |
 //! | has a session reset, is woken, replaces a session | `warm::Sessions` and `session::keep` |

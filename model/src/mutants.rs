@@ -4,7 +4,7 @@ mod warm;
 
 use crate::configurations::{
     ANONYMOUS, CLASSES, DRAIN, LAMBDA, MEMORY, MESSAGES, PATIENT, RENEWALS, REPEATS, RESIZE,
-    SHARD_MOVE, SHARD_REPEATS, SHARD_RESIZE,
+    SHARD_MOVE, SHARD_REPEATS, SHARD_RESIZE, THROTTLED,
 };
 use crate::removed::{Assumption, Guard, Removed};
 
@@ -111,7 +111,7 @@ pub fn guards() -> Vec<Mutant> {
     guards
 }
 
-fn of_repeats_and_shards() -> [Mutant; 7] {
+fn of_repeats_and_shards() -> [Mutant; 11] {
     use Guard as G;
     [
         guard(
@@ -121,6 +121,30 @@ fn of_repeats_and_shards() -> [Mutant; 7] {
             "a repeated call is not refused from memory",
         ),
         guard("repeat-says-so", G::RepeatSaysSo, MEMORY, "a repeated call says that it is one"),
+        guard(
+            "repeats-pass",
+            G::RepeatsAreNotHeldOff,
+            THROTTLED,
+            "a repeated call is not refused by the counter's limit",
+        ),
+        guard(
+            "throttled-repeat",
+            G::ThrottledRepeatIsUnknown,
+            THROTTLED,
+            "a repeated call that the table throttles is an error",
+        ),
+        guard(
+            "in-doubt",
+            G::LostThenThrottledIsInDoubt,
+            THROTTLED,
+            "a write is in doubt that was throttled after a lost answer",
+        ),
+        guard(
+            "all-throttled",
+            G::AllTriesThrottled,
+            THROTTLED,
+            "a call is undecided only if Lambda throttled all its tries",
+        ),
         guard(
             "look-first",
             G::LookFirst,

@@ -20,6 +20,8 @@ pub enum Reached {
     Refusal,
     /// The answer that a slot was granted is lost, and a repeated call brings it.
     RecoveredGrant,
+    /// A write is applied, its answer is lost, and the same write, sent again, finds the lease.
+    RecoveredWrite,
     /// A copy of an acquire that arrives after the release leaves a lease that nobody holds.
     LeaseOfNobody,
     /// The server ends a session by its limits while its holder still believes in it.
@@ -90,6 +92,7 @@ impl Reached {
             Self::Takeover => "a lease is taken over",
             Self::Refusal => "a grant is refused",
             Self::RecoveredGrant => "a lost answer is recovered by a repeated call",
+            Self::RecoveredWrite => "a write whose answer was lost is recognised",
             Self::LeaseOfNobody => "a late copy leaves a lease that nobody holds",
             Self::EndedByTheServer => "the server ends a session whose holder believes in it",
             Self::LateStatement => "a statement runs after the last word",
@@ -128,6 +131,7 @@ impl Reached {
             Self::Takeover => takeover,
             Self::Refusal => |_, state| state.holders.iter().any(|holder| holder.mail.refused),
             Self::RecoveredGrant => recovered,
+            Self::RecoveredWrite => recovered_write,
             Self::LeaseOfNobody => lease_of_nobody,
             Self::EndedByTheServer => ended_by_the_server,
             Self::LateStatement => late_statement,
@@ -195,6 +199,15 @@ fn recovered(_: &Protocol, state: &State) -> bool {
             && mail.granted_before.is_empty()
             && !mail.acquire
             && mail.repeats == 0
+    };
+    state.holders.iter().any(recovered)
+}
+
+fn recovered_write(_: &Protocol, state: &State) -> bool {
+    // The only try that has arrived is answered as one that was granted before.
+    let recovered = |holder: &Holder| {
+        let mail = holder.mail;
+        !mail.granted_before.is_empty() && !mail.acquire && mail.repeats > 0
     };
     state.holders.iter().any(recovered)
 }

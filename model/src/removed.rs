@@ -57,6 +57,15 @@ pub enum Guard {
     RepeatSaysSo,
     /// A repeated call is not refused from memory: an earlier try may have been granted.
     RepeatsAskTheTable,
+    /// A repeated call is not refused by the counter's own limit: `Controller::held_off`.
+    RepeatsAreNotHeldOff,
+    /// A repeated call that the table throttles is not refused, but an error: `Controller::acquire`.
+    ThrottledRepeatIsUnknown,
+    /// A write that is throttled after an answer to it was lost is no refusal either: `StoreError::InDoubt`.
+    LostThenThrottledIsInDoubt,
+    /// A holder whose call is throttled by Lambda takes it for undecided only if all of its tries were:
+    /// `client::LambdaCounter`.
+    AllTriesThrottled,
     /// A repeated call to a split pool looks for its lease in all shards before it asks one.
     LookFirst,
     /// When a split pool is given another size, no share grows while another one shrinks:

@@ -43,6 +43,8 @@ pub enum HolderStep {
     },
     /// Hears that it has none.
     HearRefused,
+    /// Hears that Lambda has throttled its call, and takes it for certain that nothing was decided.
+    HearThrottled,
     /// Waits no longer, and gives back what it may have been granted.
     GiveUp,
     /// Asks for its lease to be renewed.
@@ -90,6 +92,18 @@ pub enum CounterStep {
     /// A shard is taken for full without being asked.
     PassOver {
         /// By which of the tasks.
+        task: usize,
+    },
+    /// An acquire arrives, and is refused by the counter's own limit.
+    HoldOff {
+        /// Whose.
+        holder: usize,
+        /// Whether it is a repeated one.
+        again: bool,
+    },
+    /// The table throttles the write of a task.
+    Throttle {
+        /// Which of the tasks.
         task: usize,
     },
     /// A release arrives, and is written to the shard that it names, or else to its lease's first.
@@ -162,6 +176,7 @@ impl fmt::Display for HolderStep {
             Self::HearGranted { before: false, .. } => "hears that it has one",
             Self::HearGranted { before: true, .. } => "hears, of a repeated call, that it has one",
             Self::HearRefused => "hears that none is free",
+            Self::HearThrottled => "hears that its call was throttled",
             Self::GiveUp => "waits no longer, and gives back what it may have",
             Self::AskRenewal => "asks for a renewal",
             Self::HearRenewed => "hears that its lease is renewed",
@@ -200,6 +215,11 @@ impl fmt::Display for CounterStep {
                 )
             }
             Self::PassOver { .. } => f.write_str("takes a shard for full"),
+            Self::HoldOff { holder, again } => {
+                let again = if *again { " again" } else { "" };
+                write!(f, "hears holder {holder} ask{again}, and refuses it by its own limit")
+            }
+            Self::Throttle { .. } => f.write_str("is throttled by the table"),
             Self::Release { holder } => {
                 write!(f, "hears the release of holder {holder}, and writes it")
             }

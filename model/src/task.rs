@@ -65,8 +65,11 @@ pub struct Acquire {
     pub ask: Ask,
     /// Whether the shard may be taken for full without being asked.
     pub memory: bool,
-    /// Of a repeated call, the shards in which its lease was out all the time since the call arrived.
-    /// Nothing is decided by it: it is there to be judged by.
+    /// Whether it is refused when the table throttles what it asks; else that is an error, which tells its caller
+    /// nothing, and which is a request that goes no further.
+    pub throttle: bool,
+    /// Of a repeated call, the shards in which its lease was out all the time since the call arrived, and of one
+    /// whose write was applied without an answer, since then. Nothing is decided by it: it is there to be judged by.
     pub out: ShardSet,
 }
 
