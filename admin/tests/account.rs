@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use admin::rotate::{Account, AccountError};
 use local::{MariaDb, MariaDbOptions};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
 use passwords::changes_hands;
 use rds_admission::client::Slot;
 use rds_admission::secret::Credentials;
@@ -33,4 +35,37 @@ async fn a_password_is_changed_by_its_owner_whatever_it_holds() {
     let denied = account.works(&first).await.expect_err("it is refused");
     assert!(matches!(denied, AccountError::Login(_)), "{denied:?}");
     assert!(account.lets_in(&now).await.expect("an answer"), "nothing has changed");
+}
+
+/// MariaDB refuses a password with 1698 where the account has a second way to log in, and 1045 elsewhere.
+#[tokio::test]
+async fn the_password_of_an_account_with_another_method_is_changed_and_the_method_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = MariaDbOptions::new(folder.path().join("mariadb")).plugins();
+    let mariadb = MariaDb::start(options).await.expect("a server");
+    let mut observer = Conn::new(mariadb.observer_opts()).await.expect("an observer");
+    for sql in [
+        "INSTALL SONAME 'auth_ed25519'",
+        "CREATE USER ed IDENTIFIED VIA ed25519 USING PASSWORD('first')",
+        "CREATE USER second IDENTIFIED VIA mysql_native_password USING PASSWORD('first') \
+         OR unix_socket",
+    ] {
+        observer.query_drop(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    let options = SessionOptions { tls: Tls::Off, ..SessionOptions::default() };
+    for (user, methods) in [("ed", "ed25519"), ("second", "unix_socket")] {
+        let first = Credentials {
+            username: user.to_owned(),
+            password: "first".to_owned().into(),
+            host: "127.0.0.1".to_owned(),
+            port: mariadb.port(),
+            database: None,
+        };
+        let slot = Slot::outside_the_pool(Deadline::within(Duration::from_secs(60)));
+        let account = Account::new(&slot, &options);
+        changes_hands(&account, &first).await;
+        let grants = format!("SHOW CREATE USER {user}");
+        let grants: String = observer.query_first(grants).await.expect("an answer").expect("a row");
+        assert!(grants.contains(methods), "{grants}");
+    }
 }

@@ -140,6 +140,24 @@ class Trouble(QuietStack):
             STACK["mysql"]["adminPassword"] = original
         self.assertEqual(get("/employees").body, SENTENCE)
 
+    def test_a_secret_that_led_nowhere_is_followed_when_it_is_mended(self):
+        original = STACK["mysql"]["adminPassword"]
+        self.set_password("another")
+        STACK["mysql"]["adminPassword"] = "another"
+        try:
+            # Refused, the query reads the secret again.
+            with self.secret(password="another", port=1):
+                answer = get("/employees")
+            with self.secret(password="another"):
+                mended = get("/employees")
+        finally:
+            self.set_password(original)
+            STACK["mysql"]["adminPassword"] = original
+        self.assertEqual((answer.status, answer.problem), (502, "database-failed"))
+        self.assert_discreet(answer.body)
+        self.assertEqual(mended.body, SENTENCE)
+        self.assertEqual(get("/employees").body, SENTENCE)
+
     def test_a_password_that_stays_wrong_is_a_502(self):
         original = STACK["mysql"]["adminPassword"]
         self.set_password("unknown to the secret")

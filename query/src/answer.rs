@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lambda_http::http::{HeaderMap, StatusCode, header};
+use lambda_http::http::{HeaderMap, header};
 use lambda_http::{Body, Response};
 use rds_admission::client::{AdmissionError, Admitted};
 
@@ -95,6 +95,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use lambda_http::http::StatusCode;
     use rds_admission::wire::{Reason, Refused};
 
     use super::*;

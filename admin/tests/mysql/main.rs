@@ -7,12 +7,14 @@
 mod certificates;
 #[path = "../passwords/mod.rs"]
 mod passwords;
+mod relay;
 mod server;
 #[path = "../../../shared/tests/support/settings.rs"]
 mod settings;
 #[path = "../../../shared/tests/support/vault.rs"]
 mod vault;
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use admin::init::Database;
@@ -25,11 +27,13 @@ use rds_admission::client::{Admission, Admitted, GivenBack, Slot};
 use rds_admission::controller::Controller;
 use rds_admission::pool::warm::Warm;
 use rds_admission::pool::{PoolName, PoolSize};
-use rds_admission::secret::SecretCache;
-use rds_admission::session::{Session, SessionError, SessionOptions, Tls};
+use rds_admission::secret::{Credentials, SecretCache};
+use rds_admission::session::{Refusal, Session, SessionError, SessionOptions, Tls};
 use rds_admission::store::{MemoryStore, Store};
+use rds_admission::telemetry::chain;
 use rds_admission::time::{Deadline, Seconds, SystemClock};
 use rds_admission::warm::Sessions;
+use relay::Relay;
 use server::{MAX_CONNECTIONS, MySql};
 use settings::settings;
 
@@ -122,6 +126,97 @@ async fn a_full_server_says_so() {
     }
     let full = Session::open(&slot, &options, &right).await;
     assert!(full.as_ref().is_err_and(SessionError::is_too_many_connections), "{full:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs MySQL: make mysql"]
+async fn every_word_for_no_is_sorted() {
+    let mysql = MySql::start().await;
+    let (slot, options) = (slot(120), mysql.options());
+    let mut observer = mysql.observer().await;
+    for sql in [
+        "CREATE USER alone IDENTIFIED BY 'right' WITH MAX_USER_CONNECTIONS 1",
+        "CREATE USER hourly IDENTIFIED BY 'right' WITH MAX_CONNECTIONS_PER_HOUR 1",
+        "CREATE USER questions IDENTIFIED BY 'right' WITH MAX_QUERIES_PER_HOUR 1",
+        "CREATE USER locked IDENTIFIED BY 'right' ACCOUNT LOCK",
+        "CREATE USER expired IDENTIFIED BY 'right' PASSWORD EXPIRE",
+        "CREATE USER careful IDENTIFIED BY 'right' FAILED_LOGIN_ATTEMPTS 1 PASSWORD_LOCK_TIME 1",
+        "CREATE USER sha256 IDENTIFIED WITH sha256_password BY 'right'",
+    ] {
+        observer.query_drop(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    let account = |user: &str, password: &str| Credentials {
+        username: user.to_owned(),
+        database: None,
+        ..with(&mysql.credentials(), password)
+    };
+    let refused = async |user, password| {
+        let opened = Session::open(&slot, &options, &account(user, password)).await;
+        let error = opened.expect_err(user);
+        let refusal = error.refusal().unwrap_or_else(|| panic!("{user}: {error:?}"));
+        (refusal, chain(&error))
+    };
+    let open = async |user| {
+        let opened = Session::open(&slot, &options, &account(user, "right")).await;
+        opened.unwrap_or_else(|error| panic!("{user}: {}", chain(&error)))
+    };
+
+    let held = open("alone").await;
+    let (full, says) = refused("alone", "right").await;
+    assert_eq!(full, Refusal::AccountFull, "{says}");
+    held.close().await;
+    open("hourly").await.close().await;
+    let (hourly, says) = refused("hourly", "right").await;
+    assert!(hourly == Refusal::Other && says.contains("1226"), "{says}");
+    for (user, code) in [("locked", "3118"), ("expired", "1862")] {
+        let (refusal, says) = refused(user, "right").await;
+        assert!(refusal == Refusal::Other && says.contains(code), "{user}: {says}");
+    }
+    let (blocked, says) = refused("careful", "wrong").await;
+    assert!(blocked == Refusal::Other && says.contains("3955"), "{says}");
+    // What the driver can't do is an error that names it.
+    let sha256 = Session::open(&slot, &options, &account("sha256", "right")).await;
+    let says = chain(&sha256.expect_err("a method of old"));
+    assert!(says.contains("sha256_password"), "{says}");
+    // Neither is a statement's own limit for want of a connection.
+    let questions = Session::open(&slot, &options, &account("questions", "right")).await;
+    let told = async |mut session: Session| session.query_first::<u8>("SELECT 1").await.map(drop);
+    let limited = match questions {
+        Ok(session) => told(session).await,
+        Err(error) => Err(error),
+    };
+    let limited = limited.expect_err("one question an hour");
+    assert!(chain(&limited).contains("1226"), "{}", chain(&limited));
+    assert!(!limited.is_too_many_connections(), "{limited:?}");
+}
+
+/// MySQL counts no client of 127.0.0.1, but one of any other address.
+#[tokio::test]
+#[ignore = "needs MySQL: make mysql"]
+async fn a_host_whose_logins_are_broken_off_is_blocked_until_somebody_unblocks_it() {
+    let mysql = MySql::start().await;
+    let mut observer = mysql.observer().await;
+    observer.query_drop("SET GLOBAL max_connect_errors = 10").await.expect("done");
+    let relay = Relay::from(Ipv4Addr::new(127, 0, 0, 2), mysql.port()).await;
+    let through = Credentials { port: relay.port(), ..mysql.credentials() };
+    let (slot, options) = (slot(120), mysql.options());
+    Session::open(&slot, &options, &through).await.expect("a session").close().await;
+
+    relay.stall(true);
+    let hurried = SessionOptions { connect_timeout: Duration::from_millis(300), ..options.clone() };
+    for _ in 0..10 {
+        let stalled = Session::open(&slot, &hurried, &through).await;
+        assert!(matches!(stalled, Err(SessionError::ConnectTimeout { .. })), "{stalled:?}");
+    }
+    relay.stall(false);
+    mysql.is_left_alone().await;
+    let blocked = Session::open(&slot, &options, &through).await.expect_err("it is blocked");
+    assert_eq!(blocked.refusal(), Some(Refusal::HostBlocked), "{}", chain(&blocked));
+
+    // As the alarm says.
+    assert!(observer.query_drop("FLUSH HOSTS").await.is_err(), "gone since MySQL 8.4");
+    observer.query_drop("TRUNCATE TABLE performance_schema.host_cache").await.expect("done");
+    Session::open(&slot, &options, &through).await.expect("a session").close().await;
 }
 
 #[tokio::test]

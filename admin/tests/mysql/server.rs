@@ -73,6 +73,10 @@ impl MySql {
         }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// How the functions log in, with the server's own certificate authority.
     pub(crate) fn options(&self) -> SessionOptions {
         let tls = Tls::Roots(self.root.clone());

@@ -40,7 +40,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_few_at_once_and_then_one_every_three_seconds() {
         let mut rereads = Rereads::new();
-        let mut count = |rereads: &mut Rereads| (0..10).filter(|_| rereads.one_more()).count();
+        let count = |rereads: &mut Rereads| (0..10).filter(|_| rereads.one_more()).count();
         assert_eq!(count(&mut rereads), 3);
         tokio::time::advance(Duration::from_millis(3_001)).await;
         assert_eq!(count(&mut rereads), 1);

@@ -62,10 +62,9 @@ mod code {
     pub(super) const PROXY_BORROW_TIMED_OUT: u16 = 9501;
 }
 
-/// The resources of error 1226 that are counted by the hour, as both servers name them in its text.
-const HOURLY: [&str; 6] = [
+/// The resources of error 1226 that are counted by the hour, as MariaDB and MySQL name them in its text.
+const HOURLY: [&str; 5] = [
     "'max_connections_per_hour'",
-    "'max_connections'",
     "'max_queries_per_hour'",
     "'max_questions'",
     "'max_updates_per_hour'",

@@ -1,0 +1,61 @@
+//! `init` waits for a connection to a server that has none left, in whatever words it says so.
+
+#[path = "../../shared/tests/support/vault.rs"]
+mod vault;
+
+use std::time::Duration;
+
+use admin::init::{Database, DatabaseError};
+use local::{MariaDb, MariaDbOptions};
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use rds_admission::session::{SessionOptions, Tls};
+use rds_admission::time::Deadline;
+use serde_json::json;
+
+#[tokio::test]
+async fn an_account_whose_only_connection_is_in_use_is_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = MariaDbOptions::new(folder.path().join("mariadb"));
+    let mariadb = MariaDb::start(options).await.expect("a server");
+    let mut observer = Conn::new(mariadb.observer_opts()).await.expect("an observer");
+    let alter = format!("ALTER USER '{}'@'%' WITH MAX_USER_CONNECTIONS 1", mariadb.admin().user());
+    observer.query_drop(alter).await.expect("done");
+    let secret = json!({
+        "username": mariadb.admin().user(), "password": mariadb.admin().password(),
+        "host": "127.0.0.1", "port": mariadb.port(), "dbname": mariadb.database(),
+    });
+    let options = SessionOptions { tls: Tls::Off, ..SessionOptions::default() };
+    let database = Database::new(vault::secret(&secret).await, options);
+
+    let mut held = Conn::new(mariadb.admin_opts()).await.expect("the one connection");
+    held.query_drop("SET SESSION wait_timeout = 60").await.expect("done");
+    // Without the time to wait, it says why.
+    let soon = Deadline::within(Duration::from_secs(15));
+    let full = database.prepare(soon, true).await.expect_err("it has no connection");
+    let full = match full {
+        DatabaseError::Session(error) => error,
+        other => panic!("{other:?}"),
+    };
+    assert!(full.is_too_many_connections(), "{full:?}");
+
+    let patience = Deadline::within(Duration::from_mins(1));
+    let waiting = database.prepare(patience, true);
+    let before = broken_off(&mut observer).await;
+    let ending = async {
+        // Until it has been refused.
+        while broken_off(&mut observer).await == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        held.disconnect().await.expect("disconnected");
+    };
+    let (prepared, ()) = tokio::join!(waiting, ending);
+    prepared.expect("prepared once the connection is free");
+}
+
+/// The logins that came to nothing.
+async fn broken_off(observer: &mut Conn) -> u64 {
+    let status = "SHOW GLOBAL STATUS LIKE 'Aborted_connects'";
+    let row: Option<(String, u64)> = observer.query_first(status).await.expect("an answer");
+    row.expect("a row").1
+}
