@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use rds_admission::store::Owner;
 use rds_admission::telemetry::chain;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -81,6 +82,12 @@ impl Outcome {
 }
 
 impl Request {
+    /// Who owns what the request makes.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        Owner { stack: self.stack_id.clone(), resource: self.logical_resource_id.clone() }
+    }
+
     /// The resource's id as it stands before the request.
     #[must_use]
     pub fn resource_id(&self) -> String {

@@ -5,7 +5,25 @@ import threading
 import unittest
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from stack import POOL, STACK, QuietStack, ask, client, counter, invoke, item, leases
+from stack import (
+    POOL,
+    STACK,
+    TABLES,
+    QuietStack,
+    ask,
+    client,
+    counter,
+    forget,
+    invoke,
+    item,
+    leases,
+    new_lease,
+    until,
+)
+
+
+def item_of(key: str) -> dict | None:
+    return TABLES.get_item(TableName=STACK["table"], Key={"RDBMSName": {"S": key}}, ConsistentRead=True).get("Item")
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -31,10 +49,12 @@ class Init(QuietStack):
         self.addCleanup(self.server.server_close)
         self.addCleanup(serving.join)
         self.addCleanup(self.server.shutdown)
+        # The stack itself asks, unless a test says that another one does.
+        self.stack = item_of(f"{POOL}#owner")["OwnerStack"]["S"]
         # Whatever a test does to the pool is undone before the stack must be quiet again.
         self.addCleanup(self.ask_init, "Update", POOL)
 
-    def ask_init(self, request: str, physical: str | None = None, **properties: str) -> dict:
+    def ask_init(self, request: str, physical: str | None = None, stack: str = "", **properties: str) -> dict:
         properties = {
             "ServiceToken": "arn",
             "PoolName": POOL,
@@ -46,7 +66,7 @@ class Init(QuietStack):
         event = {
             "RequestType": request,
             "ResponseURL": f"http://127.0.0.1:{self.server.server_port}/",
-            "StackId": "stack",
+            "StackId": stack or self.stack,
             "RequestId": "request",
             "ResourceType": "Custom::AdmissionPool",
             "LogicalResourceId": "Pool",
@@ -97,6 +117,40 @@ class Init(QuietStack):
         self.assertEqual((answer["Status"], answer["PhysicalResourceId"]), ("FAILED", "not-created"))
         self.assertIn("PrioritySlots", answer["Reason"])
         self.assertEqual(self.ask_init("Delete", "not-created")["Status"], "SUCCESS")
+
+    def test_another_stack_is_refused_by_name_and_its_end_removes_nothing(self):
+        self.assertRegex(self.stack, r"^arn:aws:cloudformation:.*:stack/[^/]+/.+")
+        before, name = item(), self.stack.split("/")[1]
+        for request, physical in [("Create", None), ("Update", "Mine")]:
+            answer = self.ask_init(request, physical, stack="arn:other", ReservedConnections="16")
+            self.assertEqual((answer["Status"], answer["PhysicalResourceId"]), ("FAILED", physical or "not-created"))
+            self.assertIn(f"belongs to stack {name} ({self.stack})", answer["Reason"])
+        answer = self.ask_init("Delete", POOL, stack="arn:other")
+        self.assertEqual((answer["Status"], answer["Data"]), ("SUCCESS", {"Removed": False}))
+        self.assertEqual(item(), before)
+
+    def test_a_pool_of_another_name_grants_nothing_before_the_old_one_is_empty(self):
+        # An instance that has seen the pool drain may refuse the next test's first callers.
+        self.addCleanup(forget, STACK["counterFunction"])
+        ours, answers = new_lease(), []
+        asking = threading.Thread(target=lambda: answers.append(self.ask_init("Update", POOL, PoolName="Other")))
+        with leases(3):
+            asking.start()
+            until(lambda: "Drain" in item())
+            refused = counter(op="acquire", lease=new_lease(), ttlSeconds=60)
+            self.assertEqual((refused["granted"], refused["reason"]), (False, "draining"))
+            self.assertIsNone(item_of("Other"))
+        asking.join()
+        self.assertEqual((answers[0]["Status"], answers[0]["PhysicalResourceId"]), ("SUCCESS", "Other"))
+        self.assertTrue(counter(op="acquire", RDBMSName="Other", lease=ours, ttlSeconds=60)["granted"])
+        self.assertFalse(counter(op="acquire", lease=new_lease(), ttlSeconds=60)["granted"])
+        counter(op="release", RDBMSName="Other", lease=ours)
+        # What CloudFormation does when something else of the update fails.
+        self.assertEqual(self.ask_init("Update", "Other")["PhysicalResourceId"], POOL)
+        self.assertNotIn("Drain", item())
+        self.assertTrue(self.ask_init("Delete", "Other", PoolName="Other")["Data"]["Removed"])
+        self.assertIsNone(item_of("Other"))
+        self.assertIsNone(item_of("Other#owner"))
 
     def test_a_delete_removes_an_unused_pool_and_keeps_a_used_one(self):
         self.assertEqual(self.ask_init("Create", PoolName="Other")["PhysicalResourceId"], "Other")

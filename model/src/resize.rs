@@ -41,12 +41,10 @@ pub(crate) fn resize(configuration: &Configuration, state: &mut State) {
         .and_then(NonZeroU32::new)
         .unwrap_or(NonZeroU32::MIN);
     let drained = state.pool.iter().any(|item| item.draining);
-    let moves = state.pool.iter().all(|item| item.draining && item.leases.len() == 0);
+    let moves = state.pool.iter().all(|item| item.draining && item.leases.is_empty());
     let asked = size(slots, configuration.kept);
-    let shares = match moves {
-        true => split::divide(asked, count),
-        false => split::change(&current, asked, count),
-    };
+    let shares =
+        if moves { split::divide(asked, count) } else { split::change(&current, asked, count) };
     let shares = shares.unwrap_or_else(|never| unreachable!("a configuration's size: {never}"));
     let seen: Vec<_> =
         state.pool.iter().map(|item| split::Share { size: item.size(), shards: count }).collect();
@@ -78,7 +76,7 @@ pub(crate) fn give_share(configuration: &Configuration, state: &mut State) {
     }
     let Share { shard, slots, kept, drained, moves } = state.shares.remove(0);
     let item = &mut state.pool[shard];
-    let empty = item.leases.len() == 0 || configuration.removed.guard(Guard::MovesWhenEmpty);
+    let empty = item.leases.is_empty() || configuration.removed.guard(Guard::MovesWhenEmpty);
     if item.draining == drained && (empty || !moves) {
         (item.slots, item.kept) = (slots, kept);
     } else {

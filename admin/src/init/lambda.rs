@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use rds_admission::store::Store;
+use rds_admission::store::{Operations, Owners};
 use rds_admission::time::Deadline;
 use serde_json::Value;
 
@@ -17,14 +17,14 @@ const FOR_THE_ANSWER: Duration = Duration::from_secs(45);
 ///
 /// # Errors
 /// When the Runtime API can't be reached.
-pub async fn run<S: Store>(init: Init<S>, responder: Responder) -> Result<(), Error> {
+pub async fn run<S: Operations + Owners>(init: Init<S>, responder: Responder) -> Result<(), Error> {
     let (init, responder) = (&init, &responder);
     // Boxed: the nested futures of the SDKs are deeper than the compiler follows by default.
     lambda_runtime::run(service_fn(move |event| Box::pin(invocation(init, responder, event)))).await
 }
 
 /// One invocation, and the one line that is logged of it.
-async fn invocation<S: Store>(
+async fn invocation<S: Operations + Owners>(
     init: &Init<S>,
     responder: &Responder,
     event: LambdaEvent<Value>,

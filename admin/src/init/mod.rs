@@ -2,13 +2,16 @@
 
 mod database;
 pub mod lambda;
+mod pools;
 mod properties;
 
 pub use database::{Database, DatabaseError};
+pub use pools::PoolError;
 pub use properties::{InvalidProperty, Properties};
 
+use pools::{Pools, Wanted};
 use rds_admission::pool::{InvalidSize, PoolName, PoolSize};
-use rds_admission::store::{Store, StoreError};
+use rds_admission::store::{Operations, Owners};
 use rds_admission::telemetry::chain;
 use rds_admission::time::Deadline;
 use serde_json::json;
@@ -44,12 +47,12 @@ pub enum InitError {
         /// The template's `MaxConnections`.
         sized_for: u32,
     },
-    /// The pool could not be written.
+    /// The pool is another stack's, can't be handed over, or could not be written.
     #[error("table")]
-    Store(#[from] StoreError),
+    Pool(#[from] PoolError),
 }
 
-impl<S: Store> Init<S> {
+impl<S: Operations + Owners> Init<S> {
     /// Prepares pools in `store` for `database`.
     pub fn new(store: S, database: Database) -> Self {
         Self { store, database }
@@ -58,7 +61,7 @@ impl<S: Store> Init<S> {
     /// Does what `request` asks for, before `deadline`.
     pub async fn handle(&self, request: &Request, deadline: Deadline) -> Outcome {
         let done = match request.request_type {
-            RequestType::Delete => self.remove(request.resource_id()).await,
+            RequestType::Delete => self.remove(request).await,
             RequestType::Create | RequestType::Update => self.prepare(request, deadline).await,
         };
         done.unwrap_or_else(|error| Outcome::failed(request, chain(&error)))
@@ -79,11 +82,14 @@ impl<S: Store> Init<S> {
             properties.reserved_connections,
             properties.priority_slots,
         )?;
-        match properties.shards {
-            Some(shards) => self.store.define_over(&properties.pool, size, shards).await?,
-            None => self.store.define(&properties.pool, size).await?,
-        }
-        let shards = self.store.read(&properties.pool).await?.shards;
+        let wanted = Wanted {
+            pool: &properties.pool,
+            size,
+            shards: properties.shards,
+            is_new: request.request_type == RequestType::Create,
+            before: pool_of(&request.resource_id()),
+        };
+        let shards = Pools::new(&self.store, request.owner()).prepare(wanted, deadline).await?;
         Ok(Outcome {
             physical_resource_id: properties.pool.to_string(),
             result: Ok(json!({
@@ -96,12 +102,17 @@ impl<S: Store> Init<S> {
         })
     }
 
-    /// Removes a pool, unless leases are out: their holders still have to give them back.
-    async fn remove(&self, id: String) -> Result<Outcome, InitError> {
-        let removed = match id.parse::<PoolName>() {
-            Ok(pool) if id != Outcome::NOT_CREATED => self.store.remove_unused(&pool).await?,
-            _ => false,
-        };
+    /// Removes the stack's pool, unless leases are out: their holders still have to give them back.
+    async fn remove(&self, request: &Request) -> Result<Outcome, InitError> {
+        let id = request.resource_id();
+        let property = Properties::parse(&request.resource_properties).ok();
+        let pools = Pools::new(&self.store, request.owner());
+        let removed = pools.remove(pool_of(&id), property.map(|asked| asked.pool)).await?;
         Ok(Outcome { physical_resource_id: id, result: Ok(json!({ "Removed": removed })) })
     }
+}
+
+/// The pool that a resource's id names; none of one that was not created.
+fn pool_of(id: &str) -> Option<PoolName> {
+    id.parse().ok().filter(|_| id != Outcome::NOT_CREATED)
 }

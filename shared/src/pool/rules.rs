@@ -126,9 +126,10 @@ impl Pool {
         let own: BTreeMap<_, _> = known.map(|expiry| (lease, expiry)).into_iter().collect();
         if self.leases.len() - own.len() < limit {
             // Where its own has expired, that is the one to replace: the others may still be renewed.
-            return match own.is_empty() {
-                true => AcquirePlan::Add,
-                false => AcquirePlan::TakeOver { expired: own },
+            return if own.is_empty() {
+                AcquirePlan::Add
+            } else {
+                AcquirePlan::TakeOver { expired: own }
             };
         }
         if self.leases.len() - self.expired(now).count() >= limit {

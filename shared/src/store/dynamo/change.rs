@@ -66,9 +66,9 @@ impl<C: Clock> DynamoStore<C> {
             None => Vec::new(),
         };
         let draining = current.iter().any(|shard| shard.draining);
-        let shares: Vec<_> = current.iter().map(Share::from).collect();
+        let before: Vec<_> = current.iter().map(Share::from).collect();
         let mut items: BTreeMap<_, _> = (0..).zip(current.iter().cloned()).collect();
-        for ShareWrite { number, share } in split::writes(&shares, &sizes) {
+        for ShareWrite { number, share } in split::writes(&before, &sizes) {
             let (item, target) = (Shard::new(pool.clone(), number), Target { share, draining });
             let write = match items.get(&number) {
                 Some(seen) => expression::change(seen, target, empty),

@@ -23,7 +23,7 @@ fn key(pool: &PoolName) -> AttributeValue {
     AttributeValue::S(format!("{pool}#owner"))
 }
 
-fn text(text: impl ToString) -> AttributeValue {
+fn text(text: &impl ToString) -> AttributeValue {
     AttributeValue::S(text.to_string())
 }
 
@@ -69,10 +69,10 @@ impl<C: Clock> Owners for DynamoStore<C> {
         owner: &Owner,
         handed_to: Option<&PoolName>,
     ) -> Result<Claimed, StoreError> {
-        let owned = format!("SET {STACK} = :stack, {RESOURCE} = :resource");
+        let names = format!("SET {STACK} = :stack, {RESOURCE} = :resource");
         let update = match handed_to {
-            Some(_) => format!("{owned}, {HANDED_TO} = :to"),
-            None => format!("{owned} REMOVE {HANDED_TO}"),
+            Some(_) => format!("{names}, {HANDED_TO} = :to"),
+            None => format!("{names} REMOVE {HANDED_TO}"),
         };
         let sent = self
             .client

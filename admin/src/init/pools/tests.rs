@@ -1,0 +1,251 @@
+use std::sync::Arc;
+
+use rds_admission::pool::{Class, LeaseId};
+use rds_admission::store::{Acquired, MemoryStore, Store};
+use rds_admission::time::{FakeClock, Seconds, UnixSeconds};
+
+use super::*;
+
+type TestStore = MemoryStore<Arc<FakeClock>>;
+
+const ORDERS: &str = "arn:aws:cloudformation:us-east-1:123456789012:stack/orders/51af3dc0";
+const OTHERS: &str = "arn:aws:cloudformation:us-east-1:123456789012:stack/others/0da77-11e4";
+const SLOTS: u32 = 6;
+
+fn store() -> (TestStore, Arc<FakeClock>) {
+    let clock = Arc::new(FakeClock::at(UnixSeconds(1_000)));
+    (MemoryStore::new(Arc::clone(&clock)), clock)
+}
+
+fn pools<'s>(store: &'s TestStore, stack: &str) -> Pools<'s, TestStore> {
+    Pools::new(store, Owner { stack: stack.to_owned(), resource: "Pool".to_owned() })
+}
+
+fn name(name: &str) -> PoolName {
+    name.parse().expect("a name")
+}
+
+fn size(slots: u32) -> PoolSize {
+    PoolSize::divide(slots, 0, 0).expect("a size")
+}
+
+/// Time for a second's wait.
+fn soon() -> Deadline {
+    Deadline::within(WRITES + PAUSE + PAUSE / 2)
+}
+
+async fn create(pools: &Pools<'_, TestStore>, pool: &str) -> Result<NonZeroU32, PoolError> {
+    let pool = &name(pool);
+    let wanted = Wanted { pool, size: size(SLOTS), shards: None, is_new: true, before: None };
+    pools.prepare(wanted, soon()).await
+}
+
+async fn update(
+    pools: &Pools<'_, TestStore>,
+    before: &str,
+    after: &str,
+) -> Result<NonZeroU32, PoolError> {
+    let (pool, before) = (&name(after), Some(name(before)));
+    let wanted = Wanted { pool, size: size(SLOTS), shards: None, is_new: false, before };
+    pools.prepare(wanted, soon()).await
+}
+
+/// Asks for a slot, and says whether there was one.
+async fn asks(store: &TestStore, pool: &str, lease: u32) -> bool {
+    let lease: LeaseId = format!("lease{lease:03}").parse().expect("an id");
+    let asked = store.acquire(&name(pool), lease, Seconds(30), Class::Standard).await;
+    matches!(asked, Ok(Acquired::Granted { .. }))
+}
+
+async fn in_use(store: &TestStore, pool: &str) -> u32 {
+    store.read(&name(pool)).await.map_or(0, |pool| pool.in_use())
+}
+
+async fn owner_of(store: &TestStore, pool: &str) -> Option<String> {
+    let known = store.ownership(&name(pool)).await.expect("an answer");
+    known.and_then(|known| known.owner).map(|owner| owner.stack_name().to_owned())
+}
+
+#[tokio::test]
+async fn another_stack_is_refused_by_name_and_its_end_removes_nothing() {
+    let (store, _) = store();
+    let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
+    create(&first, "Orders").await.expect("the pool");
+    store.resize(&name("Orders"), size(4)).await.expect("the pool");
+    for refused in [create(&second, "Orders").await, update(&second, "Mine", "Orders").await] {
+        let Err(error @ PoolError::Owned { .. }) = refused else { panic!("{refused:?}") };
+        assert!(error.to_string().contains("stack orders"), "{error}");
+    }
+    for id in [Some(name("Orders")), None] {
+        assert!(!second.remove(id, Some(name("Orders"))).await.expect("an answer"));
+    }
+    let pool = store.read(&name("Orders")).await.expect("the pool");
+    assert_eq!((pool.size, pool.draining), (size(4), false));
+    // Its own stack's requests may be repeated.
+    create(&first, "Orders").await.expect("the pool");
+    update(&first, "Orders", "Orders").await.expect("the pool");
+    assert!(first.remove(Some(name("Orders")), None).await.expect("an answer"));
+    assert!(!first.remove(Some(name("Orders")), None).await.expect("an answer"));
+    create(&second, "Orders").await.expect("the pool");
+}
+
+#[tokio::test]
+async fn a_pool_without_an_owner_is_its_own_stacks_by_an_update_and_nobody_elses_by_a_creation() {
+    let (store, _) = store();
+    store.define(&name("Orders"), size(4)).await.expect("the pool");
+    let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
+    let refused = create(&second, "Orders").await;
+    assert!(matches!(refused, Err(PoolError::Unowned { .. })), "{refused:?}");
+    assert_eq!(store.read(&name("Orders")).await.expect("the pool").size, size(4));
+    update(&first, "Orders", "Orders").await.expect("the pool");
+    assert_eq!(owner_of(&store, "Orders").await.as_deref(), Some("orders"));
+    assert_eq!(store.read(&name("Orders")).await.expect("the pool").size, size(SLOTS));
+    let refused = update(&second, "Orders", "Orders").await;
+    assert!(matches!(refused, Err(PoolError::Owned { .. })), "{refused:?}");
+    // A stack that was never updated removes its pool as ever.
+    store.define(&name("Old"), size(4)).await.expect("the pool");
+    assert!(second.remove(Some(name("Old")), None).await.expect("an answer"));
+}
+
+#[tokio::test]
+async fn a_pool_that_its_stack_leaves_behind_is_anybodys() {
+    let (store, _) = store();
+    let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
+    create(&first, "Orders").await.expect("the pool");
+    assert!(asks(&store, "Orders", 0).await);
+    assert!(!first.remove(Some(name("Orders")), None).await.expect("an answer"));
+    assert_eq!(in_use(&store, "Orders").await, 1);
+    create(&second, "Orders").await.expect("the pool");
+    assert_eq!(owner_of(&store, "Orders").await.as_deref(), Some("others"));
+}
+
+#[tokio::test]
+async fn a_creation_that_was_never_answered_is_undone_by_what_the_properties_say() {
+    let (store, _) = store();
+    let pools = pools(&store, ORDERS);
+    create(&pools, "Orders").await.expect("the pool");
+    let made_up = Some(name("orders-Pool-1H7QX"));
+    assert!(pools.remove(made_up, Some(name("Orders"))).await.expect("an answer"));
+    assert_eq!(store.ownership(&name("Orders")).await.expect("an answer"), None);
+}
+
+#[tokio::test]
+async fn another_name_grants_nothing_before_every_lease_of_the_old_one_has_ended() {
+    let (store, _) = store();
+    let orders = pools(&store, ORDERS);
+    create(&orders, "Orders").await.expect("the pool");
+    for lease in 0..SLOTS {
+        assert!(asks(&store, "Orders", lease).await);
+    }
+    // On one server: what both pools have out is never more than the slots of one.
+    let callers = async {
+        let mut left = SLOTS;
+        loop {
+            let new = asks(&store, "Orders2", 100).await;
+            assert!(!(new && left > 0), "{left} leases are out in the old one");
+            if new {
+                break;
+            }
+            assert!(!asks(&store, "Orders", 50).await, "the old one is full, or drains");
+            if left > 0 && store.read(&name("Orders")).await.expect("the pool").draining {
+                left -= 1;
+                let lease = format!("lease{left:03}").parse().expect("an id");
+                store.release(&name("Orders"), lease).await.expect("an answer");
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (renamed, ()) = tokio::join!(update(&orders, "Orders", "Orders2"), callers);
+    renamed.expect("the pool");
+    assert!(!asks(&store, "Orders", 50).await);
+    // What CloudFormation does then.
+    assert!(orders.remove(Some(name("Orders")), None).await.expect("an answer"));
+    assert!(orders.remove(Some(name("Orders2")), None).await.is_ok_and(|removed| !removed));
+}
+
+#[tokio::test]
+async fn a_pool_that_does_not_become_empty_is_not_handed_over() {
+    for drained in [false, true] {
+        let (store, clock) = store();
+        let (orders, others) = (pools(&store, ORDERS), pools(&store, OTHERS));
+        create(&orders, "Orders").await.expect("the pool");
+        assert!(asks(&store, "Orders", 0).await);
+        if drained {
+            store.drain(&name("Orders")).await.expect("the pool");
+        }
+        let refused = update(&orders, "Orders", "Orders2").await.expect_err("a lease is out");
+        let said = refused.to_string();
+        assert!(said.contains("pool Orders was not handed over to Orders2: 1 of its"), "{said}");
+        assert!(said.contains("slots drain --pool Orders --wait"), "{said}");
+        // What an operator has drained stays so.
+        assert_eq!(said.contains("drains on"), drained);
+        assert_eq!(asks(&store, "Orders", 1).await, !drained);
+        assert!(!asks(&store, "Orders2", 1).await);
+        // The rollback has nothing to do, and the new name is anybody's.
+        update(&orders, "Orders", "Orders").await.expect("the pool");
+        create(&others, "Orders2").await.expect("the pool");
+        // What has expired is no obstacle.
+        clock.advance(Seconds(60));
+        update(&orders, "Orders", "Orders3").await.expect("the pool");
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_hands_the_slots_back() {
+    let (store, _) = store();
+    let orders = pools(&store, ORDERS);
+    create(&orders, "Orders").await.expect("the pool");
+    update(&orders, "Orders", "Orders2").await.expect("the pool");
+    assert!(asks(&store, "Orders2", 0).await);
+    let refused = update(&orders, "Orders2", "Orders").await;
+    assert!(matches!(refused, Err(PoolError::NotEmpty { in_use: 1, .. })), "{refused:?}");
+    assert!(!asks(&store, "Orders", 1).await);
+    let lease = "lease000".parse().expect("an id");
+    store.release(&name("Orders2"), lease).await.expect("an answer");
+    update(&orders, "Orders2", "Orders").await.expect("the pool");
+    assert!(asks(&store, "Orders", 1).await);
+    assert!(!asks(&store, "Orders2", 1).await);
+    assert!(orders.remove(Some(name("Orders2")), None).await.expect("an answer"));
+    assert_eq!(in_use(&store, "Orders").await, 1);
+}
+
+/// The process ends at a point, and CloudFormation, which has heard nothing, asks for what was before.
+#[tokio::test]
+async fn a_handover_that_was_cut_short_is_undone_by_the_rollback() {
+    for (drained, defined) in [(false, false), (true, false), (true, true)] {
+        let (store, _) = store();
+        let orders = pools(&store, ORDERS);
+        create(&orders, "Orders").await.expect("the pool");
+        store.claim(&name("Orders2"), &orders.owner, None).await.expect("an answer");
+        store.claim(&name("Orders"), &orders.owner, Some(&name("Orders2"))).await.expect("it");
+        if drained {
+            store.drain(&name("Orders")).await.expect("the pool");
+        }
+        if defined {
+            store.define(&name("Orders2"), size(SLOTS)).await.expect("the pool");
+            assert!(asks(&store, "Orders2", 0).await);
+            let refused = update(&orders, "Orders", "Orders").await;
+            assert!(matches!(refused, Err(PoolError::NotEmpty { .. })), "{refused:?}");
+            assert!(!asks(&store, "Orders", 0).await);
+            let lease = "lease000".parse().expect("an id");
+            store.release(&name("Orders2"), lease).await.expect("an answer");
+        }
+        update(&orders, "Orders", "Orders").await.expect("the pool");
+        assert!(asks(&store, "Orders", 0).await);
+        assert!(matches!(store.read(&name("Orders2")).await, Err(StoreError::UnknownPool(_))));
+        let known =
+            store.ownership(&name("Orders")).await.expect("an answer").expect("it is theirs");
+        assert_eq!(known.handed_to, None);
+    }
+}
+
+#[tokio::test]
+async fn a_pool_of_another_stack_is_left_alone_by_who_leaves_it() {
+    let (store, _) = store();
+    let (orders, others) = (pools(&store, ORDERS), pools(&store, OTHERS));
+    create(&others, "Orders").await.expect("the pool");
+    update(&orders, "Orders", "Mine").await.expect("the pool");
+    assert!(asks(&store, "Orders", 0).await);
+    assert!(!orders.remove(Some(name("Orders")), None).await.expect("an answer"));
+    assert_eq!(in_use(&store, "Orders").await, 1);
+}
