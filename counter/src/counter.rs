@@ -18,7 +18,8 @@ pub struct Counter<S, C> {
 }
 
 impl<S: Shards + 'static, C: Clock + 'static> Counter<S, C> {
-    /// A counter that answers as `controller` does, within the limits of `limiter`.
+    /// A counter that answers as `controller` does, within the limits of `limiter` for those that may be refused
+    /// without the table being asked.
     #[must_use]
     pub fn new(controller: Controller<S, C>, limiter: Limiter) -> Self {
         Self { controller, limiter, known: KnownPools::default() }

@@ -70,7 +70,7 @@ def counter(**payload: Any) -> Any:
 
 
 def acquire(lease: str, ttl: int, **more: Any) -> Any:
-    """Asks until it is decided: the counter throttles a caller that asks as fast as this one."""
+    """Asks until it is decided: the counter throttles callers that ask as fast as these."""
     while True:
         answer = counter(op="acquire", lease=lease, ttlSeconds=ttl, **more)
         if answer.get("reason") != "throttled":
