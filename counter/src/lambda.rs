@@ -5,7 +5,7 @@ use std::time::Instant;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use rds_admission::controller::{Answered, Spent};
 use rds_admission::store::Shards;
-use rds_admission::telemetry::chain;
+use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::Clock;
 use rds_admission::wire::Request;
 use serde_json::Value;
@@ -32,7 +32,7 @@ pub async fn run<S: Shards + 'static, C: Clock + 'static>(
 /// the runtime would answer that with an error of its own.
 ///
 /// # Errors
-/// A [`CounterError`] by its type and message.
+/// A [`CounterError`] by its type and message; `InternalError`.
 pub async fn invocation<S: Shards + 'static, C: Clock + 'static>(
     counter: &Counter<S, C>,
     event: LambdaEvent<Box<RawValue>>,
@@ -40,14 +40,24 @@ pub async fn invocation<S: Shards + 'static, C: Clock + 'static>(
     let begun = Instant::now();
     let request = Request::from_json(event.payload.get().as_bytes());
     let answer = match &request {
-        Ok(request) => counter.answer(request).await,
-        Err(invalid) => Err(CounterError::InvalidRequest(invalid.clone())),
+        Ok(request) => catch_panic(counter.answer(request)).await,
+        Err(invalid) => Ok(Err(CounterError::InvalidRequest(invalid.clone()))),
     };
     let took = begun.elapsed();
     let request_id = event.context.request_id.as_str();
     let pool = request.as_ref().map_or("", |request| request.pool().as_str());
     let op = request.as_ref().map_or("invalid", Request::op);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(panicked) => {
+            let (outcome, cause) = (Panicked::OUTCOME, panicked.to_string());
+            tracing::error!(request_id, pool, op, outcome, cause, micros, "decision");
+            // What it was for is said to whoever asks the log.
+            let error_message = "the counter itself failed".to_owned();
+            return Err(Diagnostic { error_type: INTERNAL_ERROR.to_owned(), error_message });
+        }
+    };
     match answer {
         Ok(answered) => {
             let metrics =
@@ -78,6 +88,9 @@ pub async fn invocation<S: Shards + 'static, C: Clock + 'static>(
         }
     }
 }
+
+/// The Lambda error's `errorType` when the counter panicked. What was decided by then is not known.
+const INTERNAL_ERROR: &str = "InternalError";
 
 /// What the invoker hears of an error.
 fn told(error: &CounterError) -> Diagnostic {

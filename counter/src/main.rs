@@ -1,6 +1,7 @@
 //! The counter Lambda: reads its environment, builds its parts, runs.
 
 use std::num::NonZeroU32;
+use std::process::ExitCode;
 
 use aws_config::BehaviorVersion;
 use counter::{Counter, Limiter, lambda};
@@ -15,8 +16,12 @@ use rds_admission::{aws, env, telemetry};
 const DECISIONS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::init();
+async fn main() -> ExitCode {
+    telemetry::ended(serve().await)
+}
+
+async fn serve() -> Result<(), lambda_runtime::Error> {
+    telemetry::init()?;
     let table: String = env::required("TABLE_NAME")?;
     let decisions = env::or("DECISIONS_PER_SECOND", DECISIONS_PER_SECOND)?;
     let anonymous_lease = Seconds(env::or("ANONYMOUS_LEASE_SECONDS", ANONYMOUS_LEASE.0)?);

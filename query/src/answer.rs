@@ -167,6 +167,7 @@ mod tests {
             (Problem::HostBlocked, 502, false),
             (Problem::DatabaseFailed, 502, false),
             (Problem::OutOfTime, 504, false),
+            (Problem::Internal, 500, false),
             (Problem::NotFound, 404, false),
             (Problem::MethodNotAllowed, 405, false),
         ];

@@ -8,7 +8,7 @@ use lambda_http::lambda_runtime;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Error, LambdaEvent, service_fn};
 use rds_admission::client::{AdmissionError, Admitted, Counter, GivenBack, Held};
-use rds_admission::telemetry::chain;
+use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::{Deadline, Seconds};
 use thiserror::Error as ThisError;
 
@@ -75,15 +75,32 @@ pub async fn invocation<C: Counter + 'static>(
     let asked = Asked::read(payload).ok_or("the event is not one of API Gateway's")?;
     let answer = match asked.route() {
         Route::Employees => {
-            let count = employees.count(Deadline::at_epoch_ms(context.deadline)).await;
-            let answer = Answer::of(&count);
-            log(request_id, answer.outcome(), &count, employees);
-            answer
+            let deadline = Deadline::at_epoch_ms(context.deadline);
+            match catch_panic(employees.count(deadline)).await {
+                Ok(count) => {
+                    let answer = Answer::of(&count);
+                    log(request_id, answer.outcome(), &count, employees);
+                    answer
+                }
+                Err(panicked) => broke_down(request_id, &panicked, employees),
+            }
         }
         Route::NotFound => no_such(request_id, Problem::NotFound),
         Route::MethodNotAllowed => no_such(request_id, Problem::MethodNotAllowed),
     };
     Ok(told(answer.response(&asked.headers)?))
+}
+
+/// A request that panicked. Its slot is back already: [`count`](Employees::count) gives it back first.
+fn broke_down<C: Counter>(
+    request_id: &str,
+    panicked: &Panicked,
+    employees: &Employees<C>,
+) -> Answer {
+    let admission = (!employees.protected()).then_some(BYPASS);
+    let (outcome, cause) = (Panicked::OUTCOME, panicked.to_string());
+    tracing::error!(request_id, admission, outcome, cause, "request");
+    Answer::Problem(Problem::Internal)
 }
 
 fn no_such(request_id: &str, problem: Problem) -> Answer {

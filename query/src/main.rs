@@ -1,5 +1,6 @@
 //! The query Lambda: reads its environment, builds its parts, runs.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -11,8 +12,12 @@ use rds_admission::warm::{self, Sessions};
 use rds_admission::{aws, env, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init();
+async fn main() -> ExitCode {
+    telemetry::ended(serve().await)
+}
+
+async fn serve() -> Result<(), lambda_http::Error> {
+    telemetry::init()?;
     let pool = env::required("POOL_NAME")?;
     let mode: Mode = env::or("ADMISSION", Mode::default())?;
     let secret: String = env::required("SECRET_ARN")?;

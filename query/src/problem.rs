@@ -36,6 +36,8 @@ pub enum Problem {
     DatabaseFailed,
     /// The time was up.
     OutOfTime,
+    /// The function itself is at fault: it panicked.
+    Internal,
     /// No such path.
     NotFound,
     /// No such method.
@@ -57,6 +59,7 @@ impl Problem {
             Self::HostBlocked => "host-blocked",
             Self::DatabaseFailed => "database-failed",
             Self::OutOfTime => "out-of-time",
+            Self::Internal => "internal-error",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
         }
@@ -82,6 +85,7 @@ impl Problem {
             }
             Self::DatabaseFailed => "The database can't be reached, or failed",
             Self::OutOfTime => "The time for this request is up",
+            Self::Internal => "The service itself failed",
             Self::NotFound => "There is nothing at this path",
             Self::MethodNotAllowed => "Only GET is served at this path",
         }
@@ -99,6 +103,7 @@ impl Problem {
             | Self::HostBlocked
             | Self::DatabaseFailed => StatusCode::BAD_GATEWAY,
             Self::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         }

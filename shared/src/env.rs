@@ -7,13 +7,11 @@ use thiserror::Error;
 /// A variable that is missing or makes no sense.
 #[derive(Debug, Error)]
 pub enum EnvError {
-    /// Not set, or not Unicode.
-    #[error("environment variable {name} is missing")]
+    /// Not set, or empty.
+    #[error("environment variable {name} is not set")]
     Missing {
         /// Its name.
         name: &'static str,
-        /// What the environment said.
-        source: std::env::VarError,
     },
     /// Set to something that it can't be.
     #[error("environment variable {name} is {value:?}")]
@@ -30,12 +28,12 @@ pub enum EnvError {
 /// The value of a variable.
 ///
 /// # Errors
-/// [`EnvError`] when it is missing or no `T`.
+/// [`EnvError`] when it is missing, empty or no `T`.
 pub fn required<T>(name: &'static str) -> Result<T, EnvError>
 where
     T: FromStr<Err: Into<Box<dyn std::error::Error + Send + Sync>>>,
 {
-    let value = std::env::var(name).map_err(|source| EnvError::Missing { name, source })?;
+    let value = read(name)?.ok_or(EnvError::Missing { name })?;
     parse(name, value)
 }
 
@@ -47,9 +45,20 @@ pub fn or<T>(name: &'static str, default: T) -> Result<T, EnvError>
 where
     T: FromStr<Err: Into<Box<dyn std::error::Error + Send + Sync>>>,
 {
+    read(name)?.map_or(Ok(default), |value| parse(name, value))
+}
+
+/// What a variable is set to. An empty one counts as not set: CloudFormation can't leave one out.
+fn read(name: &'static str) -> Result<Option<String>, EnvError> {
+    use std::env::VarError::{NotPresent, NotUnicode};
     match std::env::var(name) {
-        Ok(value) if !value.is_empty() => parse(name, value),
-        _ => Ok(default),
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(NotPresent) => Ok(None),
+        Err(NotUnicode(value)) => Err(EnvError::Invalid {
+            name,
+            value: value.to_string_lossy().into_owned(),
+            source: "must be Unicode".into(),
+        }),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The `rotate` Lambda: reads its environment, builds its parts, runs.
 
+use std::process::ExitCode;
+
 use admin::rotate::{Rotation, Vault, lambda};
 use aws_config::BehaviorVersion;
 use rds_admission::client::Door;
@@ -7,8 +9,12 @@ use rds_admission::session::SessionOptions;
 use rds_admission::{aws, env, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::init();
+async fn main() -> ExitCode {
+    telemetry::ended(serve().await)
+}
+
+async fn serve() -> Result<(), lambda_runtime::Error> {
+    telemetry::init()?;
     let pool = env::required("POOL_NAME")?;
     let tls = env::or("DB_TLS", SessionOptions::default().tls)?;
 

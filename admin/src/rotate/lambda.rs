@@ -2,7 +2,7 @@
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use rds_admission::client::{Counter, GivenBack, Held};
-use rds_admission::telemetry::chain;
+use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::Deadline;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub async fn run<C: Counter + 'static>(rotation: Rotation<C>) -> Result<(), Erro
 /// One invocation, and the one line that is logged of it.
 ///
 /// # Errors
-/// A [`RotateError`](super::RotateError) by its type and causes; `InvalidEvent`.
+/// A [`RotateError`](super::RotateError) by its type and causes; `InvalidEvent`; `InternalError`.
 async fn invocation<C: Counter + 'static>(
     rotation: &Rotation<C>,
     event: LambdaEvent<Value>,
@@ -35,13 +35,25 @@ async fn invocation<C: Counter + 'static>(
             return Err(diagnostic(INVALID_EVENT, error.to_string()));
         }
     };
-    let outcome = rotation.handle(&event, Deadline::at_epoch_ms(context.deadline)).await;
+    let deadline = Deadline::at_epoch_ms(context.deadline);
+    let outcome = match catch_panic(rotation.handle(&event, deadline)).await {
+        Ok(outcome) => outcome,
+        Err(panicked) => {
+            let (step, version) = (event.step.as_str(), event.token.as_str());
+            let (outcome, cause) = (Panicked::OUTCOME, panicked.to_string());
+            tracing::error!(request_id, step, version, outcome, cause, "rotate");
+            return Err(diagnostic(INTERNAL_ERROR, cause));
+        }
+    };
     log(request_id, &event, &outcome);
     outcome.result.map(drop).map_err(|error| diagnostic(error.error_type(), chain(&error)))
 }
 
 /// The Lambda error's `errorType` for what is no event of a rotation.
 const INVALID_EVENT: &str = "InvalidEvent";
+
+/// The Lambda error's `errorType` when the function panicked.
+const INTERNAL_ERROR: &str = "InternalError";
 
 fn diagnostic(error_type: &str, error_message: String) -> Diagnostic {
     Diagnostic { error_type: error_type.to_owned(), error_message }

@@ -1,0 +1,70 @@
+//! A request that panics is answered and logged, its slot comes back, and nothing that the panic says is
+//! repeated.
+
+#[path = "../../shared/tests/support/broken.rs"]
+mod broken;
+#[path = "../../shared/tests/support/log.rs"]
+mod log;
+
+use std::sync::Arc;
+
+use lambda_http::{Context, LambdaEvent};
+use log::logged;
+use query::{Employees, lambda};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rds_admission::client::{Admission, Counter, CounterError};
+use rds_admission::controller::Controller;
+use rds_admission::pool::{PoolName, PoolSize};
+use rds_admission::secret::SecretCache;
+use rds_admission::session::SessionOptions;
+use rds_admission::store::{MemoryStore, Store};
+use rds_admission::time::{Clock, SystemClock};
+use rds_admission::warm::Sessions;
+use rds_admission::wire::Request;
+use serde_json::{Value, json};
+
+/// A counter that others see too.
+#[derive(Clone)]
+struct Shared(Arc<Controller<MemoryStore<SystemClock>, SystemClock>>);
+
+impl Counter for Shared {
+    async fn call(&self, request: &Request) -> Result<Value, CounterError> {
+        self.0.call(request).await
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_panics_is_a_500_and_a_line_in_the_log_and_its_slot_is_back() {
+    let pool: PoolName = "Prod_MySQL".parse().expect("a name");
+    let store = MemoryStore::new(SystemClock);
+    store.define(&pool, PoolSize::divide(66, 4, 2).expect("a size")).await.expect("a pool");
+    let controller = Controller::new(store, SystemClock, StdRng::seed_from_u64(7));
+    let counter = Shared(Arc::new(controller));
+    let secret = SecretCache::new(broken::client(), "the secret");
+    let admission = Admission::new(counter.clone(), pool);
+    let employees = Employees::new(Sessions::new(admission, secret, SessionOptions::default()));
+
+    let event = json!({
+        "path": "/employees", "httpMethod": "GET", "requestContext": {"httpMethod": "GET"},
+    });
+    let event = serde_json::from_value(event).expect("an event");
+    let mut context = Context::default();
+    context.request_id = "the-request".to_owned();
+    context.deadline =
+        u64::try_from(SystemClock.since_epoch().as_millis()).expect("a time") + 20_000;
+    let answered = lambda::invocation(&employees, LambdaEvent::new(event, context));
+    let (answer, lines) = logged(answered).await;
+
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status_code, 500);
+    let body = format!("{:?}", answer.body);
+    assert!(body.contains("problems/internal-error") && !body.contains(broken::SECRET), "{body}");
+    let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
+    assert!(line.contains("ERROR") && line.contains("the-request"), "{line}");
+    assert!(line.contains(r#"outcome="panicked""#) && line.contains("broken.rs:"), "{line}");
+    assert!(!line.contains(broken::SECRET), "{line}");
+    let status = br#"{"op":"status","RDBMSName":"Prod_MySQL"}"#;
+    let status = counter.call(&Request::from_json(status).expect("a request")).await;
+    assert_eq!(status.expect("a status")["inUse"], 0);
+}

@@ -1,0 +1,148 @@
+//! Panics, as errors that can be logged and answered.
+//!
+//! A panic is a defect of a program, or of a library that it uses. Whoever waits for an answer gets one all
+//! the same, and the log has a line that says where it was. The panic's message is left out when it was
+//! put together while the program ran: it may hold anything, a password too.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::pin::pin;
+use std::sync::{Once, OnceLock};
+use std::task::Poll;
+
+use thiserror::Error;
+
+/// A panic: where it was, and the part of its message that stands in the program's text.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("panicked at {place}{}", .message.map(|message| format!(" ({message})")).unwrap_or_default())]
+pub struct Panicked {
+    place: String,
+    message: Option<&'static str>,
+}
+
+impl Panicked {
+    /// The outcome of an invocation that panicked, in logs.
+    pub const OUTCOME: &str = "panicked";
+
+    fn of(info: &PanicHookInfo<'_>) -> Self {
+        let place = info.location().map_or_else(unknown, ToString::to_string);
+        Self { place, message: literal(info.payload()) }
+    }
+}
+
+fn unknown() -> String {
+    "an unknown place".to_owned()
+}
+
+/// The message, when it is a literal of the program.
+fn literal(payload: &(dyn Any + Send)) -> Option<&'static str> {
+    payload.downcast_ref::<&'static str>().copied()
+}
+
+thread_local! {
+    /// What is being caught on this thread: nothing, or the panic that was seen so far.
+    static CATCHING: RefCell<Option<Option<Panicked>>> = const { RefCell::new(None) };
+}
+
+/// What is done about a panic that nobody catches.
+static REPORT: OnceLock<fn(&Panicked)> = OnceLock::new();
+
+/// Has `report` told of each panic that [`catch_panic`] does not catch, such as one of a task in the
+/// background. Without it the standard report is written. To be called once; a second call changes nothing.
+pub fn report_panics(report: fn(&Panicked)) {
+    // The first one stays.
+    let _ = REPORT.set(report);
+    install();
+}
+
+/// Runs `work`, and returns a panic of it as an error. Nothing is written about a panic that is caught.
+///
+/// # Errors
+/// [`Panicked`] when `work` does, as soon as its stack is unwound.
+pub async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
+    install();
+    let mut work = pin!(work);
+    let mut seen = None;
+    poll_fn(|context| {
+        let outer = CATCHING.replace(Some(seen.take()));
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        seen = CATCHING.replace(outer).flatten();
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(payload) => Poll::Ready(Err(seen
+                .take()
+                .unwrap_or_else(|| Panicked { place: unknown(), message: literal(&*payload) }))),
+        }
+    })
+    .await
+}
+
+/// Installs the hook, before the one that is there.
+fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |info| {
+            let is_caught = CATCHING.with_borrow_mut(|catching| {
+                catching.as_mut().map(|seen| *seen = Some(Panicked::of(info))).is_some()
+            });
+            match REPORT.get() {
+                _ if is_caught => {}
+                Some(report) => report(&Panicked::of(info)),
+                None => before(info),
+            }
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::resume_unwind;
+
+    use futures::FutureExt;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_that_names_its_place_and_nothing_that_was_made_up() {
+        let secret = std::hint::black_box("hunter2");
+        let caught = catch_panic(async { panic!("the password is {secret}") }).await;
+        let said = caught.map(|never: ()| never).expect_err("it panics").to_string();
+        assert!(said.starts_with("panicked at shared/src/telemetry/panics.rs:"), "{said}");
+        assert!(!said.contains("password"), "{said}");
+        let caught = catch_panic(async { panic!("not implemented") }).await;
+        let said = caught.map(|never: ()| never).expect_err("it panics").to_string();
+        assert!(said.ends_with("(not implemented)"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_panic_is_passed_through() {
+        let work = async {
+            yield_now().await;
+            3
+        };
+        assert_eq!(catch_panic(work).await, Ok(3));
+    }
+
+    /// As a slot is given back between a panic and its end.
+    #[tokio::test]
+    async fn a_panic_that_goes_on_after_a_pause_still_names_where_it_began() {
+        let line = line!() + 2;
+        let work = async {
+            let panic = AssertUnwindSafe(async { panic!("first") }).catch_unwind().await;
+            yield_now().await;
+            resume_unwind(panic.map(|never: ()| never).expect_err("it panics"))
+        };
+        let other = async {
+            let caught = catch_panic(async { panic!("another") }).await;
+            caught.map(|never: ()| never).expect_err("it panics")
+        };
+        let (caught, other) = futures::join!(catch_panic(work), other);
+        let said = caught.map(|never: ()| never).expect_err("it panics").to_string();
+        assert!(said.contains(&format!("panics.rs:{line}:")) && said.contains("(first)"), "{said}");
+        assert!(other.to_string().contains("(another)"), "{other}");
+    }
+}
