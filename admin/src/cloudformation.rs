@@ -15,22 +15,16 @@ use thiserror::Error;
 
 /// What a custom resource is asked
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>).
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[expect(clippy::struct_field_names, reason = "the names are CloudFormation's")]
+#[derive(Debug, Clone)]
 pub struct Request {
     /// What is to be done.
     pub request_type: RequestType,
-    #[serde(default)]
-    physical_resource_id: Option<String>,
     /// The properties, as the template writes them.
-    #[serde(default)]
     pub resource_properties: Value,
-    stack_id: String,
-    request_id: String,
-    logical_resource_id: String,
-    #[serde(rename = "ResponseURL")]
-    response_url: String,
+    /// The properties before an update; null otherwise.
+    pub old_resource_properties: Value,
+    /// Where the answer goes.
+    pub reply_to: ReplyTo,
 }
 
 /// The three requests there are.
@@ -44,13 +38,93 @@ pub enum RequestType {
     Delete,
 }
 
+/// Where an answer goes, and what it answers.
+#[derive(Clone)]
+pub struct ReplyTo {
+    url: String,
+    stack_id: String,
+    request_id: String,
+    logical_resource_id: String,
+    physical_resource_id: Option<String>,
+}
+
 /// The answer's address is presigned: whoever knows it can answer.
-impl fmt::Debug for Request {
+impl fmt::Debug for ReplyTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("request_type", &self.request_type)
+        f.debug_struct("ReplyTo")
             .field("logical_resource_id", &self.logical_resource_id)
             .finish_non_exhaustive()
+    }
+}
+
+/// An event that is no request.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the event's {field} is missing, or not one that is known")]
+pub struct InvalidEvent {
+    field: &'static str,
+}
+
+impl ReplyTo {
+    /// Where an event wants its answer, whatever else is wrong with it.
+    ///
+    /// # Errors
+    /// [`InvalidEvent`] when it says no address: then nobody waits for an answer.
+    pub fn read(event: &Value) -> Result<Self, InvalidEvent> {
+        const URL: &str = "ResponseURL";
+        let text = |name| event.get(name).and_then(Value::as_str).map(str::to_owned);
+        Ok(Self {
+            url: text(URL).ok_or(InvalidEvent { field: URL })?,
+            stack_id: text("StackId").unwrap_or_default(),
+            request_id: text("RequestId").unwrap_or_default(),
+            logical_resource_id: text("LogicalResourceId").unwrap_or_default(),
+            physical_resource_id: text("PhysicalResourceId"),
+        })
+    }
+
+    /// Who owns what the request makes.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        Owner { stack: self.stack_id.clone(), resource: self.logical_resource_id.clone() }
+    }
+
+    /// The resource's id as it stands before the request.
+    #[must_use]
+    pub fn resource_id(&self) -> String {
+        self.physical_resource_id.clone().unwrap_or_else(|| Outcome::NOT_CREATED.to_owned())
+    }
+}
+
+impl Request {
+    /// The request that an event is, with its answer's address.
+    ///
+    /// # Errors
+    /// [`InvalidEvent`] when it does not say what is to be done, or for which resource.
+    pub fn read(event: &Value, reply_to: ReplyTo) -> Result<Self, InvalidEvent> {
+        const TYPE: &str = "RequestType";
+        let property = |name| event.get(name).cloned().unwrap_or_default();
+        for (field, text) in [
+            ("StackId", &reply_to.stack_id),
+            ("RequestId", &reply_to.request_id),
+            ("LogicalResourceId", &reply_to.logical_resource_id),
+        ] {
+            if text.is_empty() {
+                return Err(InvalidEvent { field });
+            }
+        }
+        let request_type = serde_json::from_value(property(TYPE));
+        Ok(Self {
+            request_type: request_type.map_err(|_| InvalidEvent { field: TYPE })?,
+            resource_properties: property("ResourceProperties"),
+            old_resource_properties: property("OldResourceProperties"),
+            reply_to,
+        })
+    }
+
+    /// Whether an update has changed this property. One that was not there before has not.
+    #[must_use]
+    pub fn changes(&self, property: &str) -> bool {
+        let before = self.old_resource_properties.get(property);
+        before.is_some_and(|before| Some(before) != self.resource_properties.get(property))
     }
 }
 
@@ -74,24 +148,10 @@ impl Outcome {
     /// The resource's id when it could not be created: deleting it is a matter of nothing.
     pub const NOT_CREATED: &str = "not-created";
 
-    /// `request` came to nothing; the resource is what it was.
+    /// A request came to nothing; the resource is what it was.
     #[must_use]
-    pub fn failed(request: &Request, reason: String) -> Self {
+    pub fn failed(request: &ReplyTo, reason: String) -> Self {
         Self { physical_resource_id: request.resource_id(), result: Err(reason) }
-    }
-}
-
-impl Request {
-    /// Who owns what the request makes.
-    #[must_use]
-    pub fn owner(&self) -> Owner {
-        Owner { stack: self.stack_id.clone(), resource: self.logical_resource_id.clone() }
-    }
-
-    /// The resource's id as it stands before the request.
-    #[must_use]
-    pub fn resource_id(&self) -> String {
-        self.physical_resource_id.clone().unwrap_or_else(|| Outcome::NOT_CREATED.to_owned())
     }
 }
 
@@ -132,12 +192,12 @@ impl Responder {
         ))
     }
 
-    /// Sends the answer to `request` to the address that it came with.
+    /// Sends the answer to a request to the address that it came with.
     ///
     /// # Errors
     /// [`RespondError`] after several tries.
-    pub async fn respond(&self, request: &Request, outcome: &Outcome) -> Result<(), RespondError> {
-        let (url, body) = (&request.response_url, answer(request, outcome).to_string());
+    pub async fn respond(&self, request: &ReplyTo, outcome: &Outcome) -> Result<(), RespondError> {
+        let (url, body) = (&request.url, answer(request, outcome).to_string());
         let mut pause = Duration::from_millis(200);
         for attempt in 1..TRIES {
             match self.put(url, &body).await {
@@ -159,7 +219,7 @@ impl Responder {
     }
 }
 
-fn answer(request: &Request, outcome: &Outcome) -> Value {
+fn answer(request: &ReplyTo, outcome: &Outcome) -> Value {
     let (status, reason, data) = match &outcome.result {
         Ok(data) => ("SUCCESS", None, Some(data)),
         Err(reason) => ("FAILED", Some(reason.chars().take(LONGEST_REASON).collect()), None),
@@ -179,13 +239,49 @@ fn answer(request: &Request, outcome: &Outcome) -> Value {
 mod tests {
     use super::*;
 
-    fn request() -> Request {
-        let request = serde_json::json!({
+    fn event() -> Value {
+        serde_json::json!({
             "RequestType": "Create", "ResponseURL": "http://example/?signed", "StackId": "stack",
             "RequestId": "request", "ResourceType": "Custom::AdmissionPool",
             "LogicalResourceId": "Pool", "ResourceProperties": {"PoolName": "p"},
-        });
-        serde_json::from_value(request).expect("a request")
+        })
+    }
+
+    fn request() -> ReplyTo {
+        ReplyTo::read(&event()).expect("an address")
+    }
+
+    #[test]
+    fn an_event_without_what_is_to_be_done_still_has_an_address() {
+        for wrong in [serde_json::json!("Upsert"), serde_json::json!(1), Value::Null] {
+            let mut event = event();
+            event["RequestType"] = wrong;
+            let invalid = Request::read(&event, request()).expect_err("no request");
+            assert!(invalid.to_string().contains("RequestType"), "{invalid}");
+            assert!(ReplyTo::read(&event).is_ok());
+        }
+        let only = ReplyTo::read(&serde_json::json!({"ResponseURL": "http://example/"}));
+        assert_eq!(only.expect("an address").resource_id(), Outcome::NOT_CREATED);
+        for nowhere in [serde_json::json!({"ResponseURL": 1}), serde_json::json!([])] {
+            let invalid = ReplyTo::read(&nowhere).expect_err("no address");
+            assert!(invalid.to_string().contains("ResponseURL"), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn a_property_is_changed_when_it_was_another_before() {
+        let mut event = event();
+        let changes = |event: &Value| Request::read(event, request()).expect("one").changes("D");
+        event["ResourceProperties"] = serde_json::json!({"D": "b"});
+        assert!(!changes(&event), "a create");
+        for (before, is_changed) in [
+            (serde_json::json!({}), false),
+            (serde_json::json!({"D": "b"}), false),
+            (serde_json::json!({"D": "a"}), true),
+        ] {
+            event["OldResourceProperties"] = before;
+            assert_eq!(changes(&event), is_changed, "{event}");
+        }
     }
 
     #[test]
@@ -212,6 +308,7 @@ mod tests {
 
     #[test]
     fn the_presigned_address_is_not_shown() {
-        assert!(!format!("{:?}", request()).contains("signed"));
+        let request = Request::read(&event(), request()).expect("a request");
+        assert!(!format!("{request:?}").contains("signed"));
     }
 }

@@ -1,8 +1,11 @@
 //! The `init` Lambda: reads its environment, builds its parts, runs.
 
+use std::process::ExitCode;
+
 use admin::init::{Database, Init};
 use admin::{cloudformation, init};
 use aws_config::BehaviorVersion;
+use lambda_runtime::Error;
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
 use rds_admission::store::DynamoStore;
@@ -10,8 +13,18 @@ use rds_admission::time::SystemClock;
 use rds_admission::{env, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    telemetry::init();
+async fn main() -> ExitCode {
+    telemetry::ended(serve().await)
+}
+
+async fn serve() -> Result<(), Error> {
+    // What CloudFormation is told when it asks: without an answer it would wait.
+    let init = parts().await.map_err(|error| telemetry::chain(&*error));
+    init::lambda::run(init, cloudformation::Responder::new()?).await
+}
+
+async fn parts() -> Result<Init<DynamoStore<SystemClock>>, Error> {
+    telemetry::init()?;
     let table: String = env::required("TABLE_NAME")?;
     let secret: String = env::required("SECRET_ARN")?;
     let tls = env::or("DB_TLS", SessionOptions::default().tls)?;
@@ -20,6 +33,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&aws), table, SystemClock);
     let secret = SecretCache::new(aws_sdk_secretsmanager::Client::new(&aws), secret);
     let options = SessionOptions { tls, ..SessionOptions::default() };
-    let init = Init::new(store, Database::new(secret, options));
-    init::lambda::run(init, cloudformation::Responder::new()?).await
+    Ok(Init::new(store, Database::new(secret, options)))
 }

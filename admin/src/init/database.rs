@@ -1,8 +1,7 @@
-//! Preparing the database: the sample's table, and the question how many connections there are.
+//! Preparing the database: waiting for it, and the question how many connections there are.
 
 use std::time::Duration;
 
-use mysql_async::prelude::Queryable;
 use rds_admission::client::Slot;
 use rds_admission::pool::GRACE;
 use rds_admission::secret::{SecretCache, SecretError};
@@ -12,6 +11,8 @@ use rds_admission::session::{
 use rds_admission::time::{Deadline, Seconds};
 use thiserror::Error;
 
+use super::table::{self, TableError};
+
 /// The pause between two tries to reach a database that is not up yet.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -20,18 +21,6 @@ const STATEMENTS: Duration = Duration::from_secs(20);
 
 /// Two inits at once (CloudFormation repeats a request that was not answered) take turns.
 const TAKE_TURN: &str = "SELECT GET_LOCK('rds-admission-init', 15)";
-
-/// The article's table.
-const CREATE: &str = "CREATE TABLE IF NOT EXISTS Employees (\
-     EmployeeID int NOT NULL AUTO_INCREMENT PRIMARY KEY, \
-     FirstName varchar(50) NOT NULL, \
-     LastName varchar(50) NOT NULL)";
-
-/// The article's rows: if there is none yet.
-const SEED: &str = "INSERT INTO Employees (FirstName, LastName) \
-     SELECT * FROM (SELECT 'John' AS f, 'Smith' AS l UNION ALL SELECT 'Jane', 'Doe' \
-     UNION ALL SELECT 'Bob', 'Rogers') AS sample \
-     WHERE NOT EXISTS (SELECT 1 FROM Employees)";
 
 /// A database to be prepared.
 #[derive(Debug)]
@@ -46,9 +35,22 @@ pub enum DatabaseError {
     /// There are no credentials.
     #[error("reading the secret")]
     Secret(#[from] SecretError),
-    /// It could not be reached, or failed.
+    /// It could not be reached, or did not let in.
+    #[error("logging in at {host}, port {port}")]
+    LogIn {
+        /// The server's name or address.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// What went wrong at the last try.
+        source: SessionError,
+    },
+    /// It failed.
     #[error("talking to the server")]
     Session(#[from] SessionError),
+    /// The sample's table could not be prepared.
+    #[error("table Employees")]
+    Table(#[from] TableError),
     /// Another init does not come to an end.
     #[error("another init holds the lock")]
     Busy,
@@ -114,7 +116,7 @@ impl Database {
     }
 
     /// Waits until the database answers, creates the table where it is missing, fills it when `seed`
-    /// is set and it is empty, and returns how the server is set.
+    /// is set and it is the sample's own and empty, and returns how the server is set.
     ///
     /// # Errors
     /// [`DatabaseError`]; what was done by then does no harm to another try.
@@ -131,7 +133,7 @@ impl Database {
             // A server that answers "no" is up. One that has no connection left may have one soon.
             let is_up = error.is_refused() && !error.is_too_many_connections();
             if is_up || deadline.left() < PAUSE + STATEMENTS {
-                return Err(error.into());
+                return Err(self.not_logged_in(error).await);
             }
             tokio::time::sleep(PAUSE).await;
         };
@@ -139,16 +141,23 @@ impl Database {
         session.close().await;
         prepared
     }
+
+    async fn not_logged_in(&self, source: SessionError) -> DatabaseError {
+        // Kept since the login was tried: nothing is read for it.
+        match self.secret.get().await {
+            Ok(tried) => {
+                DatabaseError::LogIn { host: tried.host.clone(), port: tried.port, source }
+            }
+            Err(error) => error.into(),
+        }
+    }
 }
 
 async fn prepare_in(session: &mut Session, seed: bool) -> Result<Settings, DatabaseError> {
     if session.query_first::<Option<u8>>(TAKE_TURN).await?.flatten() != Some(1) {
         return Err(DatabaseError::Busy);
     }
-    session.run(async |conn| conn.query_drop(CREATE).await).await?;
-    if seed {
-        session.run(async |conn| conn.query_drop(SEED).await).await?;
-    }
+    table::prepare(session, seed).await?;
     let settings = session.query_first::<(u32, u32, u32, u64)>(Settings::ASK).await?;
     let (max_connections, wait, connect, errors) = settings.ok_or(DatabaseError::NoSettings)?;
     Ok(Settings {

@@ -4,10 +4,12 @@ mod database;
 pub mod lambda;
 mod pools;
 mod properties;
+mod table;
 
-pub use database::{Database, DatabaseError};
+pub use database::{Database, DatabaseError, Settings};
 pub use pools::PoolError;
 pub use properties::{InvalidProperty, Properties};
+pub use table::TableError;
 
 use pools::{Pools, Wanted};
 use rds_admission::pool::{InvalidSize, PoolName, PoolSize};
@@ -18,6 +20,10 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::cloudformation::{Outcome, Request, RequestType};
+
+/// The property that is another one when the database is: the instance's identifier, or the ARN of an existing
+/// database's secret.
+const DATABASE: &str = "Database";
 
 /// Prepares databases and pools.
 #[derive(Debug)]
@@ -64,13 +70,14 @@ impl<S: Operations + Owners> Init<S> {
             RequestType::Delete => self.remove(request).await,
             RequestType::Create | RequestType::Update => self.prepare(request, deadline).await,
         };
-        done.unwrap_or_else(|error| Outcome::failed(request, chain(&error)))
+        done.unwrap_or_else(|error| Outcome::failed(&request.reply_to, chain(&error)))
     }
 
     async fn prepare(&self, request: &Request, deadline: Deadline) -> Result<Outcome, InitError> {
         let properties = Properties::parse(&request.resource_properties)?;
-        // Only a new stack gets the sample's rows: somebody may have deleted them since.
-        let seed = request.request_type == RequestType::Create;
+        // Only a database that is new to the stack gets the sample's rows: somebody may have deleted
+        // them since.
+        let seed = request.request_type == RequestType::Create || request.changes(DATABASE);
         let server = self.database.prepare(deadline, seed).await?;
         let connections = server.max_connections;
         let sized_for = properties.max_connections.map_or(connections, std::num::NonZeroU32::get);
@@ -87,9 +94,10 @@ impl<S: Operations + Owners> Init<S> {
             size,
             shards: properties.shards,
             is_new: request.request_type == RequestType::Create,
-            before: pool_of(&request.resource_id()),
+            before: pool_of(&request.reply_to.resource_id()),
         };
-        let shards = Pools::new(&self.store, request.owner()).prepare(wanted, deadline).await?;
+        let shards =
+            Pools::new(&self.store, request.reply_to.owner()).prepare(wanted, deadline).await?;
         Ok(Outcome {
             physical_resource_id: properties.pool.to_string(),
             result: Ok(json!({
@@ -104,9 +112,9 @@ impl<S: Operations + Owners> Init<S> {
 
     /// Removes the stack's pool, unless leases are out: their holders still have to give them back.
     async fn remove(&self, request: &Request) -> Result<Outcome, InitError> {
-        let id = request.resource_id();
+        let id = request.reply_to.resource_id();
         let property = Properties::parse(&request.resource_properties).ok();
-        let pools = Pools::new(&self.store, request.owner());
+        let pools = Pools::new(&self.store, request.reply_to.owner());
         let removed = pools.remove(pool_of(&id), property.map(|asked| asked.pool)).await?;
         Ok(Outcome { physical_resource_id: id, result: Ok(json!({ "Removed": removed })) })
     }

@@ -116,7 +116,7 @@ impl Layout {
              GRANT ALL PRIVILEGES ON `{database}`.* TO '{admin_user}'@'%';\n\
              GRANT PROCESS ON *.* TO '{admin_user}'@'%';\n\
              CREATE OR REPLACE USER '{observer_user}'@'localhost' IDENTIFIED BY '{observer_password}';\n\
-             GRANT ALL PRIVILEGES ON *.* TO '{observer_user}'@'localhost';\n"
+             GRANT ALL PRIVILEGES ON *.* TO '{observer_user}'@'localhost' WITH GRANT OPTION;\n"
         )
         .with_context(|| format!("writing {}", path.display()))
     }
