@@ -1,5 +1,7 @@
 //! What a client asks, as API Gateway tells it; and what it is told, as API Gateway wants to hear it.
 
+use std::collections::HashMap;
+
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use lambda_http::http::{HeaderMap, Method};
 use lambda_http::request::LambdaRequest;
@@ -14,7 +16,7 @@ use crate::Route;
 #[derive(Debug)]
 pub(crate) struct Asked {
     method: Method,
-    /// Without the stage.
+    /// Within the API: without the stage, or the base path of a custom domain.
     path: Option<String>,
     /// Its headers.
     pub(crate) headers: HeaderMap,
@@ -27,11 +29,17 @@ impl Asked {
             LambdaRequest::ApiGatewayV1(event) => {
                 let mut headers = event.multi_value_headers;
                 headers.extend(event.headers);
-                Some(Self { method: event.http_method, path: event.path, headers })
+                let resource = event.resource.as_deref();
+                let resource = resource.and_then(|it| path_of(it, &event.path_parameters));
+                Some(Self { method: event.http_method, path: resource.or(event.path), headers })
             }
             LambdaRequest::ApiGatewayV2(event) => {
                 let context = event.request_context;
-                let path = event.raw_path.map(|path| without_stage(path, context.stage.as_deref()));
+                // "GET /employees", or "$default".
+                let route = event.route_key.as_deref().and_then(|key| key.split_once(' '));
+                let resource = route.and_then(|(_, path)| path_of(path, &event.path_parameters));
+                let raw = event.raw_path.map(|path| without_stage(path, context.stage.as_deref()));
+                let path = resource.or(raw);
                 Some(Self { method: context.http.method, path, headers: event.headers })
             }
             _ => None,
@@ -43,6 +51,18 @@ impl Asked {
         let path = self.path.as_deref();
         path.map_or(Route::NotFound, |path| Route::of(&self.method, path))
     }
+}
+
+/// The path of a request that the API has found this resource for, such as `/{proxy+}`. The event's own path may
+/// have a custom domain's base path before it, of which the event does not say how long it is. `None` where
+/// the API took whatever came (`$default`), or a part of the path is not told.
+fn path_of(resource: &str, parameters: &HashMap<String, String>) -> Option<String> {
+    let part = |part: &str| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+        Some(name) => parameters.get(name.trim_end_matches('+')).cloned(),
+        None => Some(part.to_owned()),
+    };
+    let parts: Option<Vec<_>> = resource.strip_prefix('/')?.split('/').map(part).collect();
+    Some(format!("/{}", parts?.join("/")))
 }
 
 /// REST APIs leave the stage out of the path; HTTP APIs put it before.
@@ -63,4 +83,79 @@ pub(crate) fn told(response: Response<Body>) -> ApiGatewayProxyResponse {
     told.headers = parts.headers;
     told.body = Some(body);
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn route(event: &Value) -> Route {
+        let event = serde_json::from_value(event.clone()).expect("an event");
+        Asked::read(event).expect("a request").route()
+    }
+
+    /// The event of a REST API.
+    fn rest(resource: &str, path: &str, parameters: &Value) -> Value {
+        json!({
+            "resource": resource, "path": path, "httpMethod": "GET", "pathParameters": parameters,
+            "requestContext": {"httpMethod": "GET", "stage": "Prod"},
+        })
+    }
+
+    #[test]
+    fn the_resource_tells_the_route_whatever_the_base_path() {
+        let none = Value::Null;
+        for path in ["/employees", "/v1/employees", "/v1/v2/employees/"] {
+            assert_eq!(route(&rest("/employees", path, &none)), Route::Employees, "{path}");
+        }
+        assert_eq!(route(&rest("/", "/v1", &none)), Route::Employees);
+        assert_eq!(route(&rest("/other", "/v1/employees", &none)), Route::NotFound);
+        let mut post = rest("/employees", "/v1/employees", &none);
+        post["httpMethod"] = json!("POST");
+        assert_eq!(route(&post), Route::MethodNotAllowed);
+    }
+
+    #[test]
+    fn a_resource_that_takes_all_paths_tells_the_part_that_it_took() {
+        let proxy = |path: &str| json!({ "proxy": path });
+        for resource in ["/{proxy+}", "/{proxy}"] {
+            let event = rest(resource, "/v1/employees", &proxy("employees"));
+            assert_eq!(route(&event), Route::Employees, "{resource}");
+        }
+        assert_eq!(route(&rest("/{proxy+}", "/v1/a/b", &proxy("a/b"))), Route::NotFound);
+        let below = rest("/api/{proxy+}", "/api/employees", &proxy("employees"));
+        assert_eq!(route(&below), Route::NotFound);
+        // Not told: then the path has to do.
+        assert_eq!(route(&rest("/{proxy+}", "/employees", &Value::Null)), Route::Employees);
+        assert_eq!(route(&rest("$default", "/employees", &Value::Null)), Route::Employees);
+    }
+
+    #[test]
+    fn so_does_the_route_of_an_http_api() {
+        let http = |key: &str, path: &str, stage: &str, parameters: Value| {
+            json!({
+                "version": "2.0", "routeKey": key, "rawPath": path, "pathParameters": parameters,
+                "requestContext": {"http": {"method": "GET", "path": path}, "stage": stage},
+            })
+        };
+        let none = || Value::Null;
+        let proxy = || json!({"proxy": "employees"});
+        for event in [
+            http("GET /employees", "/v1/employees", "$default", none()),
+            http("ANY /employees", "/v1/prod/employees", "prod", none()),
+            http("GET /", "/v1/", "$default", none()),
+            http("ANY /{proxy+}", "/v1/employees", "$default", proxy()),
+            http("$default", "/employees", "$default", none()),
+            http("$default", "/prod/employees", "prod", none()),
+            http("$default", "/prod", "prod", none()),
+        ] {
+            assert_eq!(route(&event), Route::Employees, "{event}");
+        }
+        let other = http("GET /other", "/v1/employees", "$default", none());
+        assert_eq!(route(&other), Route::NotFound);
+        let unknown = http("$default", "/v1/employees", "$default", none());
+        assert_eq!(route(&unknown), Route::NotFound);
+    }
 }

@@ -1,5 +1,6 @@
 //! What holds for every event, whoever makes it up: the tests beside this file, or a fuzzer.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -89,12 +90,17 @@ pub(crate) fn holds(event: &[u8]) -> Fate {
 fn expected(event: &LambdaRequest) -> Option<(Fate, HeaderMap)> {
     let (method, path, stage, headers) = match event {
         LambdaRequest::ApiGatewayV1(event) => {
-            (&event.http_method, &event.path, None, &event.headers)
+            let found = event.resource.as_deref().and_then(|it| found(it, &event.path_parameters));
+            (&event.http_method, found.or(event.path.clone()), None, &event.headers)
         }
         LambdaRequest::ApiGatewayV2(event) => {
             let context = &event.request_context;
+            let key = event.route_key.as_deref().unwrap_or_default();
+            let route = key.find(' ').map(|blank| &key[blank + 1..]);
+            let found = route.and_then(|route| found(route, &event.path_parameters));
             let stage = context.stage.as_deref().filter(|stage| *stage != "$default");
-            (&context.http.method, &event.raw_path, stage, &event.headers)
+            let stage = stage.filter(|_| found.is_none());
+            (&context.http.method, found.or(event.raw_path.clone()), stage, &event.headers)
         }
         _ => return None,
     };
@@ -107,12 +113,27 @@ fn expected(event: &LambdaRequest) -> Option<(Fate, HeaderMap)> {
         ["", "/employees"].into_iter().any(|path| under(path) || staged(path))
     };
     let fate = match path {
-        Some(path) if !served(path) => Fate::NotFound,
+        Some(path) if !served(&path) => Fate::NotFound,
         Some(_) if *method == Method::GET => Fate::Refused,
         Some(_) => Fate::MethodNotAllowed,
         None => Fate::NotFound,
     };
     Some((fate, headers.clone()))
+}
+
+/// The path that a resource was found for, if it can be told: each `{name}` in it is one of these.
+fn found(resource: &str, names: &HashMap<String, String>) -> Option<String> {
+    let mut path = String::new();
+    for part in resource.strip_prefix('/')?.split('/') {
+        path.push('/');
+        if part.len() > 1 && part.starts_with('{') && part.ends_with('}') {
+            let name = &part[1..part.len() - 1];
+            path.push_str(names.get(name.trim_end_matches('+'))?);
+        } else {
+            path.push_str(part);
+        }
+    }
+    Some(path)
 }
 
 /// Whatever a client says that it accepts, it is told the count in one of two ways.
