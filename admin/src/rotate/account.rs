@@ -73,10 +73,16 @@ impl<'s> Account<'s> {
     ) -> Result<bool, AccountError> {
         let Some(mut session) = self.log_in(credentials).await? else { return Ok(false) };
         let statement = statement(password);
+        let naming_current = naming_current(password, &credentials.password);
         let changed = session
             .run(async |conn| {
                 conn.query_drop(PLAIN_STRINGS).await?;
-                conn.query_drop(statement.expose_secret()).await
+                match conn.query_drop(statement.expose_secret()).await {
+                    Err(Error::Server(refused)) if refused.code == MUST_NAME_CURRENT => {
+                        conn.query_drop(naming_current.expose_secret()).await
+                    }
+                    changed => changed,
+                }
             })
             .await;
         session.close().await;
@@ -123,6 +129,18 @@ fn statement(password: &SecretString) -> SecretString {
     .into()
 }
 
+/// `ER_MISSING_CURRENT_PASSWORD`: the account is `PASSWORD REQUIRE CURRENT`, or all are. A refusal that only MySQL
+/// from 8.0.13 on knows
+/// (<https://dev.mysql.com/doc/refman/8.0/en/password-management.html#password-reverification-policy>).
+const MUST_NAME_CURRENT: u16 = 3892;
+
+/// The same for a server that has asked for the current password too.
+fn naming_current(password: &SecretString, current: &SecretString) -> SecretString {
+    let [password, current] =
+        [password, current].map(|password| Value::from(password.expose_secret()).as_sql(true));
+    format!("ALTER USER USER() IDENTIFIED BY {password} REPLACE {current}").into()
+}
+
 fn without_the_statement(error: SessionError) -> AccountError {
     match error {
         SessionError::Statement { source: Error::Server(ServerError { code, state, .. }) }
@@ -144,6 +162,15 @@ mod tests {
         let sql = statement.expose_secret();
         assert!(sql.contains(r" 'it''s \ */ -- \''' "), "{sql}");
         assert!(!format!("{statement:?}").contains("it"), "{statement:?}");
+    }
+
+    #[test]
+    fn the_current_password_is_one_string_too_and_neither_is_shown() {
+        let (new, current) = ("new's".to_owned().into(), r"\'; old".to_owned().into());
+        let statement = naming_current(&new, &current);
+        let expected = r"ALTER USER USER() IDENTIFIED BY 'new''s' REPLACE '\''; old'";
+        assert_eq!(statement.expose_secret(), expected);
+        assert!(!format!("{statement:?}").contains("old"), "{statement:?}");
     }
 
     /// A server by its version, as its comments have it: 50744 is 5.7.44, 101114 is 10.11.14.

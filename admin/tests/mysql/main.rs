@@ -297,6 +297,50 @@ async fn a_password_is_changed_by_its_owner_whatever_it_holds() {
 
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
+async fn a_password_that_must_be_named_to_be_changed_is_named() {
+    let mysql = MySql::start().await;
+    let (slot, options) = (slot(60), mysql.options());
+    let account = Account::new(&slot, &options);
+    let mut observer = mysql.observer().await;
+    let mut now = mysql.credentials();
+    for policy in [
+        "ALTER USER admin PASSWORD REQUIRE CURRENT",
+        "ALTER USER admin PASSWORD REQUIRE CURRENT OPTIONAL",
+        "SET GLOBAL password_require_current = ON",
+        "ALTER USER admin PASSWORD REQUIRE CURRENT DEFAULT",
+    ] {
+        observer.query_drop(policy).await.expect("done");
+        now = changes_hands(&account, &now).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MySQL: make mysql"]
+async fn an_account_that_may_only_read_the_table_needs_to_do_no_more() {
+    let mysql = MySql::start().await;
+    let mut observer = mysql.observer().await;
+    for statement in [
+        "CREATE TABLE demodb2.Employees (EmployeeID int)",
+        "CREATE USER reader IDENTIFIED BY 'a password'",
+        "GRANT SELECT ON demodb2.Employees TO reader",
+    ] {
+        observer.query_drop(statement).await.expect("done");
+    }
+    let mut reader = mysql.secret();
+    reader["username"] = "reader".into();
+    reader["password"] = "a password".into();
+    // The first is of another's right, the second of other columns.
+    for secret in [reader, mysql.secret()] {
+        let database = Database::new(vault::secret(&secret).await, mysql.options());
+        let deadline = Deadline::within(Duration::from_secs(30));
+        database.prepare(deadline, true).await.expect("prepared");
+    }
+    let rows = "SELECT COUNT(*) FROM demodb2.Employees";
+    assert_eq!(observer.query_first::<u64, _>(rows).await.expect("an answer"), Some(0));
+}
+
+#[tokio::test]
+#[ignore = "needs MySQL: make mysql"]
 async fn init_makes_the_table_and_reads_the_settings() {
     let mysql = MySql::start().await;
     let database = Database::new(secret(&mysql).await, mysql.options());
