@@ -53,9 +53,11 @@
 //!   write may be; and one that is frozen or killed between the write and its answer has lost the answer.
 //! - **Memory** is not in the state: any call that does not say that it is repeated may find any shard taken
 //!   for full, at any time, for no reason. Nothing is granted from memory.
-//! - **Which try it is** matters to a counter only where a pool is split or is refused from memory, and only
-//!   there may a repeated call arrive before the first. A caller who does not say so is one whose first try
-//!   is lost.
+//! - **Which try it is** matters to a counter only where a pool is split, is refused from memory, or requests are
+//!   turned away, and only there may a repeated call arrive before the first. A caller who does not say so is one
+//!   whose first try is lost.
+//! - **An error** of a counter tells a holder nothing: it is a request that goes no further, and the holder gives up,
+//!   which it may at any time.
 //! - **A search for a lease** goes from shard to shard, each read one step with the write that may follow:
 //!   what is written later is what would be read later. One that stops when it has found the lease is one
 //!   that goes no further.
