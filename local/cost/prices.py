@@ -106,7 +106,7 @@ PROXY_VCPU_HOUR = Price(
 )
 
 # What infracost's test of databases shows for single zones, a month of 730 hours: a db.t3.large 99.28, 20 GB 2.30.
-_DATABASES = f"[infracost]({INFRACOST}/tree/4019541d6fe0/internal/providers/terraform/aws/testdata/db_instance_test)"
+_DATABASES = f"read on 2026-11-28, of no known day: [infracost]({INFRACOST}/tree/4019541d6fe0/internal/providers/terraform/aws/testdata/db_instance_test)"
 _NOT_SEEN = "in no dated copy of the price list"
 DATABASE_HOUR = {
     name: Price(
@@ -121,8 +121,8 @@ DATABASE_HOUR = {
             0.016,
             f"2026 ([a public table](https://infratally.com/articles/aws-rds-pricing-explained-2026.html), of PostgreSQL); {_NOT_SEEN}",
         ),
-        ("db.t3.micro", 0.017, f"an eighth of the db.t3.large of {_DATABASES}; {_NOT_SEEN} by itself"),
-        ("db.t2.micro", 0.017, f"in public estimators, which agree; {_NOT_SEEN}"),
+        ("db.t3.micro", 0.017, f"an eighth of a db.t3.large, {_DATABASES}"),
+        ("db.t2.micro", 0.017, f"read on 2026-11-28 in public estimators, which agree; {_NOT_SEEN}"),
     )
 }
 STORAGE_GB_MONTH = Price(
