@@ -217,20 +217,24 @@ impl<'s, S: Operations + Owners> Pools<'s, S> {
     ) -> Result<(), PoolError> {
         self.claim(from, Some(to)).await?;
         let begun = std::time::Instant::now();
-        let mut in_use = self.store.drain(from).await?.in_use();
-        while in_use > 0 {
+        let mut pool = self.store.drain(from).await?;
+        while pool.in_use() > 0 {
             if deadline.left() < PAUSE + WRITES {
                 let now = if *was_draining { "drains on" } else { "grants again" };
-                let (from, to) = (from.clone(), to.clone());
+                let (from, to, in_use) = (from.clone(), to.clone(), pool.in_use());
                 let waited = begun.elapsed().as_secs();
                 return Err(PoolError::NotEmpty { from, to, in_use, waited, now });
             }
             tokio::time::sleep(PAUSE).await;
-            in_use = match self.store.sweep(from).await {
-                Ok(swept) => swept.pool.in_use(),
-                Err(StoreError::Contended { .. }) => in_use,
+            match self.store.sweep(from).await {
+                Ok(swept) => pool = swept.pool,
+                Err(StoreError::Contended { .. }) => {}
                 Err(error) => return Err(error.into()),
-            };
+            }
+            // Somebody has resumed it: empty is only one that drains.
+            if !pool.draining {
+                pool = self.store.drain(from).await?;
+            }
         }
         Ok(())
     }

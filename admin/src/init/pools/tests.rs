@@ -164,6 +164,32 @@ async fn another_name_grants_nothing_before_every_lease_of_the_old_one_has_ended
 }
 
 #[tokio::test]
+async fn a_pool_that_somebody_resumes_meanwhile_is_drained_again() {
+    let (store, _) = store();
+    let orders = pools(&store, ORDERS);
+    create(&orders, "Orders").await.expect("the pool");
+    assert!(asks(&store, "Orders", 0).await);
+    let orders_pool = name("Orders");
+    let drains = async || {
+        while !store.read(&orders_pool).await.expect("the pool").draining {
+            tokio::task::yield_now().await;
+        }
+    };
+    let somebody = async {
+        drains().await;
+        store.resume(&orders_pool).await.expect("the pool");
+        // The pool is empty for a moment, which proves nothing while it grants.
+        let lease = "lease000".parse().expect("an id");
+        store.release(&orders_pool, lease).await.expect("an answer");
+        drains().await;
+        assert!(!asks(&store, "Orders", 1).await);
+    };
+    let (renamed, ()) = tokio::join!(update(&orders, "Orders", "Orders2"), somebody);
+    renamed.expect("the pool");
+    assert!(store.read(&orders_pool).await.expect("the pool").draining);
+}
+
+#[tokio::test]
 async fn a_pool_that_does_not_become_empty_is_not_handed_over() {
     for drained in [false, true] {
         let (store, clock) = store();
