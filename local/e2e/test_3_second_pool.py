@@ -107,8 +107,9 @@ class SecondPool(QuietStack):
         for lease in ours:
             self.assertTrue(second(op="release", lease=lease)["released"])
         delete()
-        key = {"RDBMSName": {"S": SECOND}}
-        self.assertNotIn("Item", TABLES.get_item(TableName=STACK["table"], Key=key))
+        for name in [SECOND, f"{SECOND}#owner"]:
+            key = {"RDBMSName": {"S": name}}
+            self.assertNotIn("Item", TABLES.get_item(TableName=STACK["table"], Key=key))
         self.assertEqual(counter(op="status", RDBMSName=POOL)["maxConnections"], SLOTS)
 
 

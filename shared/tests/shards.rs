@@ -312,6 +312,36 @@ async fn a_split_pool_drains_is_swept_and_is_removed_as_one() {
     }
 }
 
+#[tokio::test]
+async fn an_expired_lease_that_asks_again_is_held_to_the_limit_of_every_item() {
+    let (_dynamo, clock, controller) = split_pool(6, 2).await;
+    let store = controller.store();
+    let mut out = BTreeMap::new();
+    for _ in 0..6 {
+        let lease = lease();
+        out.insert(lease, shard_of(&take(&controller, lease).await).expect("a slot"));
+    }
+    store.resize(&pool(), size(4, 0)).await.expect("the pool");
+    clock.advance(Seconds(20));
+    let (late, home) = out.pop_first().expect("six of them");
+    for (lease, shard) in &out {
+        controller.renew(&pool(), *lease, TTL, Some(*shard)).await.expect("an answer");
+    }
+    clock.advance(Seconds(20));
+    // Two others are out in its item, three in the other one, and each may have two.
+    assert_eq!(shard_of(&take(&controller, late).await), None);
+    let elsewhere: Vec<_> = out.into_iter().filter(|(_, shard)| *shard != home).collect();
+    for (lease, shard) in elsewhere.iter().take(2) {
+        controller.release(&pool(), *lease, Some(*shard)).await.expect("an answer");
+    }
+    // What is live is what it is told again, not what has expired at home.
+    for _ in 0..2 {
+        assert_eq!(shard_of(&take(&controller, late).await), Some(1 - home));
+    }
+    let found = store.find(&pool(), late).await.expect("an answer").expect("it is out");
+    assert_eq!(found.shard, 1 - home);
+}
+
 /// The slots that the pool has as it stands, item by item.
 async fn slots_of(dynamo: &Dynamo, clock: &Arc<FakeClock>) -> Vec<u32> {
     let store = instance(dynamo, clock);
