@@ -7,7 +7,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt;
-use rds_admission::client::{Admission, AdmissionError, Counter, CounterError, GivenBack, Phase};
+use rds_admission::client::{
+    Admission, AdmissionError, Counter, CounterError, GivenBack, Phase, SlotError,
+};
 use rds_admission::pool::Class;
 use rds_admission::store::Store;
 use rds_admission::time::{Deadline, SKEW_ALLOWANCE, Seconds};
@@ -144,7 +146,7 @@ async fn the_slot_waits_for_a_connection_that_is_closed_in_the_background() {
     let counter = InMemory::new().await;
     let held = admission(&counter)
         .with_slot(soon(), async |slot| {
-            let token = slot.connecting();
+            let token = slot.connecting().expect("the only one");
             let counter = counter.clone();
             tokio::spawn(async move {
                 tokio::task::yield_now().await;
@@ -157,6 +159,22 @@ async fn the_slot_waits_for_a_connection_that_is_closed_in_the_background() {
         .held;
     assert!(matches!(held.given_back, GivenBack::Released));
     assert_eq!(counter.in_use().await, 0);
+}
+
+#[tokio::test]
+async fn a_clone_of_a_slot_is_worth_nothing_once_its_scope_has_ended() {
+    let counter = InMemory::new().await;
+    let kept = admission(&counter).with_slot(soon(), async |slot| slot).await.expect("a slot");
+    assert_eq!(kept.value.connecting().err(), Some(SlotError::GivenBack));
+
+    // Of work that was dropped, too, while the release is yet to be made.
+    let (admission, mut kept) = (admission(&counter), None);
+    let stays = admission.with_slot(soon(), async |slot| {
+        kept = Some(slot);
+        pending::<()>().await;
+    });
+    tokio::time::timeout(Duration::from_millis(50), stays).await.expect_err("it stays");
+    assert_eq!(kept.expect("a slot").connecting().err(), Some(SlotError::GivenBack));
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use certificates::Certificates;
 use local::mariadb::ServerTls;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
 use rds_admission::client::{Admission, GivenBack, Slot};
 use rds_admission::secret::Credentials;
 use rds_admission::session::{Session, SessionError, SessionOptions, Tls};
@@ -29,14 +31,15 @@ async fn the_server_knows_the_limits() {
     let server = Server::plain().await;
     let mut session =
         Session::open(&slot(30), &plain(), &server.credentials()).await.expect("a session");
-    let (idle, read, write, statement) = session
-        .query_first::<(u32, u32, u32, f64)>(
-            "SELECT @@wait_timeout, @@net_read_timeout, @@net_write_timeout, @@max_statement_time",
+    let (idle, read, write, rows, tables, statement) = session
+        .query_first::<(u32, u32, u32, u32, u32, f64)>(
+            "SELECT @@wait_timeout, @@net_read_timeout, @@net_write_timeout, \
+             @@innodb_lock_wait_timeout, @@lock_wait_timeout, @@max_statement_time",
         )
         .await
         .expect("an answer")
         .expect("a row");
-    assert_eq!((idle, read, write), (2, 2, 2));
+    assert_eq!((idle, read, write, rows, tables), (2, 2, 2, 25, 25));
     // Twice the idle limit before the end of the lease.
     assert!((25.0..=26.0).contains(&statement), "{statement}");
     session.close().await;
@@ -69,6 +72,87 @@ async fn the_server_ends_a_session_that_says_nothing() {
     };
     assert!(dead.as_ref().is_err_and(refused), "{dead:?}");
     session.close().await;
+}
+
+#[tokio::test]
+async fn a_server_with_limits_of_its_own_for_transactions_goes_by_the_sessions() {
+    let server = Server::plain().await;
+    let mut observer = server.observer().await;
+    for limit in ["idle_transaction", "idle_readonly_transaction", "idle_write_transaction"] {
+        let set = format!("SET GLOBAL {limit}_timeout = 60");
+        observer.query_drop(set).await.expect("done");
+    }
+    let options = SessionOptions { idle: Seconds(1), ..plain() };
+    let mut session =
+        Session::open(&slot(30), &options, &server.credentials()).await.expect("a session");
+    let begins = session.run(async |conn: &mut Conn| conn.query_drop("START TRANSACTION").await);
+    begins.await.expect("done");
+    // Its holder is frozen.
+    server.is_left_alone().await;
+    drop(session);
+}
+
+#[tokio::test]
+async fn a_limit_is_one_for_all_that_a_packet_brings() {
+    let server = Server::plain().await;
+    let mut observer = server.observer().await;
+    let loops = "CREATE PROCEDURE demodb2.loops() BEGIN DECLARE i INT DEFAULT 0; \
+         WHILE i < 100 DO SELECT SLEEP(0.1); SET i = i + 1; END WHILE; END";
+    observer.query_drop(loops).await.expect("a procedure");
+    // The limit is two seconds.
+    let slot = slot(6);
+    let mut session =
+        Session::open(&slot, &plain(), &server.credentials()).await.expect("a session");
+    let six = "SELECT SLEEP(1.5); SELECT SLEEP(1.5); SELECT SLEEP(1.5); SELECT SLEEP(1.5)";
+    let refused = session.run(async |conn: &mut Conn| conn.query_drop(six).await).await;
+    let refused = refused.expect_err("it is refused");
+    assert!(chain(&refused).contains("1064"), "{refused:?}");
+    let ended = session.query_first::<u8>("CALL loops()").await.expect_err("it is ended");
+    assert!(matches!(ended, SessionError::StatementLimit { .. }), "{ended:?}");
+    assert!(!slot.lease_left().is_zero());
+    session.close().await;
+}
+
+#[tokio::test]
+async fn a_slot_is_one_connection() {
+    let server = Server::plain().await;
+    let (slot, credentials) = (slot(30), server.credentials());
+    let (options, mut observer) = (plain(), server.observer().await);
+    let open = || Session::open(&slot, &options, &credentials);
+    let (one, two) = tokio::join!(open(), open());
+    assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+    assert_eq!(server.connections(&mut observer).await, 1);
+    open().await.expect_err("a third");
+    for open in [one, two].into_iter().flatten() {
+        open.close().await;
+    }
+    // The first is gone.
+    open().await.expect("another one").close().await;
+}
+
+#[tokio::test]
+async fn a_clone_of_a_slot_that_is_back_opens_no_connection() {
+    let server = Server::plain().await;
+    let counter = InMemory::new().await;
+    let admission = Admission::new(counter.clone(), support::pool());
+    let deadline = Deadline::within(Duration::from_secs(10));
+    let slot = admission.with_slot(deadline, async |slot| slot).await.expect("a slot").value;
+    assert_eq!(counter.in_use().await, 0);
+    Session::open(&slot, &plain(), &server.credentials()).await.expect_err("no slot, no session");
+    let mut observer = server.observer().await;
+    assert_eq!(server.connections(&mut observer).await, 0);
+}
+
+#[tokio::test]
+async fn a_session_whose_statement_was_abandoned_takes_no_other() {
+    let server = Server::plain().await;
+    let mut session =
+        Session::open(&slot(30), &plain(), &server.credentials()).await.expect("a session");
+    let sleeps = session.query_first::<u8>("SELECT SLEEP(1)");
+    tokio::time::timeout(Duration::from_millis(200), sleeps).await.expect_err("it sleeps");
+    // What the server says next is 0, the answer to the first.
+    let next = session.query_first::<u8>("SELECT 7").await;
+    assert!(matches!(next, Err(SessionError::Statement { .. })), "{next:?}");
 }
 
 #[tokio::test]
@@ -150,12 +234,11 @@ async fn a_full_server_and_a_wrong_password_are_told_apart() {
     let denied = Session::open(&slot(30), &plain(), &wrong).await.expect_err("it is refused");
     assert!(denied.is_access_denied() && denied.is_refused(), "{denied:?}");
 
-    let slot = slot(30);
     let mut sessions = Vec::new();
     for _ in 0..ten.get() {
-        sessions.push(Session::open(&slot, &plain(), &right).await.expect("a session"));
+        sessions.push(Session::open(&slot(30), &plain(), &right).await.expect("a session"));
     }
-    let full = Session::open(&slot, &plain(), &right).await.expect_err("it is refused");
+    let full = Session::open(&slot(30), &plain(), &right).await.expect_err("it is refused");
     assert!(full.is_too_many_connections() && full.is_refused(), "{full:?}");
 }
 
@@ -198,6 +281,9 @@ async fn tls_is_verified_when_it_is_asked_for() {
     let credentials = server.credentials();
 
     let mut session = Session::open(&slot(30), &trusted, &credentials).await.expect("a session");
+    let two = session.run(async |conn: &mut Conn| conn.query_drop("SELECT 1; SELECT 2").await);
+    let two = two.await.expect_err("a packet is one statement, with TLS too");
+    assert!(chain(&two).contains("1064"), "{two:?}");
     let (_, cipher): (String, String) = session
         .query_first("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
         .await

@@ -12,7 +12,7 @@ use crate::wire::{ReleaseAnswer, Request};
 /// short enough not to add to a lasting one.
 const IN_THE_BACKGROUND: Duration = Duration::from_secs(2);
 
-/// How long whoever held a slot waits for the server to end a connection that was abandoned in the
+/// How long whoever held a slot waits for the server to roll back, and to end a connection that was abandoned in the
 /// middle of a statement. Then it goes on, and the slot comes back behind it.
 const FOR_THE_SERVER: Duration = Duration::from_secs(1);
 
@@ -33,8 +33,8 @@ pub enum GivenBack {
     /// It is kept, with its connection, for the holder's next work: see [`warm`](crate::warm).
     Kept,
     /// A connection under it is not known to be gone. The slot comes back in the background when the
-    /// server has ended it, or else when the lease expires, which the server's own limits make the
-    /// connection not outlive.
+    /// server has ended it, or else (also when the server may yet roll something back) when the lease
+    /// expires, which the server's own limits make the connection not outlive.
     LeftToLapse,
     /// The counter could not be told in the time that was left: the lease expires by itself.
     Failed(Option<Box<CounterError>>),
@@ -75,7 +75,7 @@ impl<C: Counter + 'static> GiveBack<C> {
         }
     }
 
-    /// The slot is granted, in this shard of the pool: from now on its connections matter.
+    /// The slot is granted, in this shard of the pool: from now on its connection matters.
     pub(crate) fn granted(&mut self, slot: Slot, granted_in: Option<u32>) {
         self.slot = Some(slot);
         if let Request::Release { shard, .. } = &mut self.request {
@@ -93,12 +93,13 @@ impl<C: Counter + 'static> GiveBack<C> {
         self.armed = false;
     }
 
-    /// Waits until the connections are gone and gives the slot back, in time before the deadline.
+    /// Waits until the connection is gone and gives the slot back, in time before the deadline.
     pub(crate) async fn now(mut self) -> GivenBack {
         let deadline = self.deadline.earlier_by(TO_TELL);
         if let Some(slot) = &self.slot {
+            slot.takes_no_more();
             let patience = deadline.left().min(FOR_THE_SERVER);
-            if !slot.connections_gone(patience).await {
+            if !slot.connection_gone(patience).await {
                 return GivenBack::LeftToLapse;
             }
         }
@@ -113,6 +114,9 @@ impl<C: Counter + 'static> Drop for GiveBack<C> {
         if !self.armed {
             return;
         }
+        if let Some(slot) = &self.slot {
+            slot.takes_no_more();
+        }
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (counter, request) = (Arc::clone(&self.counter), self.request.clone());
             runtime.spawn(in_the_background(counter, request, self.slot.take()));
@@ -122,7 +126,7 @@ impl<C: Counter + 'static> Drop for GiveBack<C> {
 
 async fn in_the_background<C: Counter>(counter: Arc<C>, request: Request, slot: Option<Slot>) {
     if let Some(slot) = slot
-        && !slot.connections_gone(slot.lease_left()).await
+        && !slot.connection_gone(slot.lease_left()).await
     {
         return;
     }

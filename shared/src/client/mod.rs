@@ -20,5 +20,5 @@ pub(crate) use held::Holding;
 pub use held::{Held, Woken};
 pub use scope::{Admission, AdmissionError, Admitted, Phase};
 pub(crate) use scope::{Ended, Taken, within, work_ends};
-pub use slot::{ConnectionToken, Slot};
+pub use slot::{ConnectionToken, Slot, SlotError};
 pub use via::{Door, InvalidVia, Via};

@@ -155,8 +155,9 @@ impl<C: Counter + 'static> Admission<C> {
 
     /// Runs `work` while it holds a slot.
     ///
-    /// The slot is given back when `work` ends in whatever way and the connections that it opened
-    /// through a [`Session`](crate::session::Session) are closed. `work` is dropped a second before
+    /// The slot is given back when `work` ends in whatever way and the connection that it opened
+    /// through a [`Session`](crate::session::Session) is closed; from then on no connection is opened under
+    /// it, nor under a clone. `work` is dropped a second before
     /// `deadline`, so that there is time for this. Pass the end of the invocation as the deadline: the
     /// lease outlives it by a grace, and so nothing that the invocation still does can outlive the
     /// lease.

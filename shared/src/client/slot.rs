@@ -1,8 +1,10 @@
-//! A slot in its holder's hand, and the connections that are opened under it.
+//! A slot in its holder's hand, and the connection that is opened under it: one at a time, and none once the slot
+//! is given back.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::pool::{GRACE, LeaseId};
@@ -19,7 +21,7 @@ pub struct Slot(Arc<State>);
 struct State {
     lease: LeaseId,
     ends: Mutex<Ends>,
-    connections: watch::Sender<Connections>,
+    connection: watch::Sender<Connection>,
 }
 
 /// What ends when. A slot that is kept gets a longer lease, and other work.
@@ -39,11 +41,23 @@ impl Ends {
     }
 }
 
-/// What is known of the connections opened under a slot.
+/// What is known of the connection opened under a slot.
 #[derive(Debug, Clone, Copy, Default)]
-struct Connections {
-    open: u32,
+struct Connection {
+    open: bool,
     unproven: bool,
+    given_back: bool,
+}
+
+/// Why no connection may be opened under a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SlotError {
+    /// A connection is open under the slot, or one is not known to be gone. A slot is one connection.
+    #[error("a connection is open under this slot already")]
+    Connected,
+    /// The slot is given back, or is about to be. A clone of it may live on; it is worth nothing.
+    #[error("the slot has been given back")]
+    GivenBack,
 }
 
 impl Slot {
@@ -54,8 +68,8 @@ impl Slot {
     }
 
     fn with(lease: LeaseId, ends: Ends) -> Self {
-        let connections = watch::Sender::default();
-        Self(Arc::new(State { lease, ends: Mutex::new(ends), connections }))
+        let connection = watch::Sender::default();
+        Self(Arc::new(State { lease, ends: Mutex::new(ends), connection }))
     }
 
     /// Stands for one of the connections that are kept outside the pool (`ReservedConnections`): for
@@ -131,24 +145,47 @@ impl Slot {
     /// Tells the slot that a connection is about to be opened. The slot is not given back before the
     /// token says that the connection is gone; if it never says so, the lease is left to expire,
     /// which the connection does not outlive.
-    #[must_use]
-    pub fn connecting(&self) -> ConnectionToken {
-        self.0.connections.send_modify(|connections| connections.open += 1);
-        ConnectionToken { slot: self.clone(), proven: false }
+    ///
+    /// # Errors
+    /// [`SlotError::Connected`] while another connection is open under the slot, or is not known to be gone;
+    /// [`SlotError::GivenBack`] from when the slot's scope has ended.
+    pub fn connecting(&self) -> Result<ConnectionToken, SlotError> {
+        let mut refused = None;
+        self.0.connection.send_if_modified(|now| {
+            refused = match *now {
+                Connection { given_back: true, .. } => Some(SlotError::GivenBack),
+                Connection { open: true, .. } | Connection { unproven: true, .. } => {
+                    Some(SlotError::Connected)
+                }
+                Connection { .. } => None,
+            };
+            now.open |= refused.is_none();
+            refused.is_none()
+        });
+        match refused {
+            Some(error) => Err(error),
+            None => Ok(ConnectionToken { slot: self.clone(), proven: false }),
+        }
     }
 
-    /// Waits until every connection is known to be gone: `true`; or one is known to be unproven, or
+    /// The slot is about to be given back: from now on no connection is opened under it.
+    pub(crate) fn takes_no_more(&self) {
+        self.0.connection.send_modify(|now| now.given_back = true);
+    }
+
+    /// Waits until the connection is known to be gone, or there is none: `true`; or it is known to be unproven, or
     /// `patience` is over: `false`.
-    pub(crate) async fn connections_gone(&self, patience: Duration) -> bool {
-        let mut connections = self.0.connections.subscribe();
-        let settled = connections.wait_for(|now| now.unproven || now.open == 0);
+    pub(crate) async fn connection_gone(&self, patience: Duration) -> bool {
+        let mut connection = self.0.connection.subscribe();
+        let settled = connection.wait_for(|now| now.unproven || !now.open);
         let settled = tokio::time::timeout(patience, settled).await;
         settled.is_ok_and(|now| now.is_ok_and(|now| !now.unproven))
     }
 }
 
-/// Stands for one connection under a slot.
+/// Stands for the connection under a slot.
 #[derive(Debug)]
+#[must_use]
 pub struct ConnectionToken {
     slot: Slot,
     proven: bool,
@@ -163,9 +200,45 @@ impl ConnectionToken {
 
 impl Drop for ConnectionToken {
     fn drop(&mut self) {
-        self.slot.0.connections.send_modify(|connections| {
-            connections.open -= 1;
-            connections.unproven |= !self.proven;
+        self.slot.0.connection.send_modify(|now| {
+            now.open = false;
+            now.unproven |= !self.proven;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot() -> Slot {
+        Slot::outside_the_pool(Deadline::within(Duration::from_secs(60)))
+    }
+
+    #[test]
+    fn a_slot_is_one_connection_and_then_another() {
+        let slot = slot();
+        let token = slot.connecting().expect("the first");
+        assert_eq!(slot.clone().connecting().err(), Some(SlotError::Connected));
+        token.gone();
+        slot.connecting().expect("the first is gone").gone();
+    }
+
+    #[test]
+    fn a_connection_that_may_be_there_is_not_followed_by_another() {
+        let slot = slot();
+        drop(slot.connecting().expect("the first"));
+        assert_eq!(slot.connecting().err(), Some(SlotError::Connected));
+    }
+
+    #[tokio::test]
+    async fn a_slot_that_is_given_back_takes_no_connection() {
+        let slot = slot();
+        let token = slot.connecting().expect("in time");
+        slot.takes_no_more();
+        assert_eq!(slot.connecting().err(), Some(SlotError::GivenBack));
+        token.gone();
+        assert_eq!(slot.connecting().err(), Some(SlotError::GivenBack));
+        assert!(slot.connection_gone(Duration::ZERO).await);
     }
 }

@@ -6,6 +6,7 @@ use mysql_async::{Error, ServerError};
 use thiserror::Error as ThisError;
 
 use super::Refusal;
+use crate::client::SlotError;
 
 /// Why there is no session, or no result. The sources' texts may name the user and the host: they
 /// are for logs, not for clients.
@@ -14,6 +15,13 @@ pub enum SessionError {
     /// Too little of the lease, or of the holder's time, is left to begin something.
     #[error("not enough time left on the lease")]
     LeaseOver,
+    /// The slot takes no connection.
+    #[error("the slot takes no connection")]
+    Slot {
+        /// Why not.
+        #[from]
+        source: SlotError,
+    },
     /// The server did not let in within the time.
     #[error("no connection within {after:?}")]
     ConnectTimeout {

@@ -5,7 +5,7 @@ use mysql_async::Row;
 use super::{Limits, Session, SessionError};
 use crate::pool::GRACE;
 use crate::pool::warm::Warm;
-use crate::time::{Deadline, Moment, Seconds};
+use crate::time::{Deadline, Moment};
 
 /// Where a session is: what a reset does not undo, as the server tells it.
 #[derive(Debug, PartialEq)]
@@ -16,7 +16,7 @@ pub(super) struct Home {
 }
 
 /// The driver's own names in the handshake, which a server may have forgotten after a reset.
-const NAMES: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci";
+const NAMES: &str = "NAMES utf8mb4 COLLATE utf8mb4_general_ci";
 
 /// MySQL knows roles since 8.0, MariaDB since 10.0.5; how one text serves both is told at
 /// [`Limits`](super::Limits).
@@ -39,27 +39,32 @@ impl Session {
     /// told how long it is kept, the session has the server's global `wait_timeout`, as it had between its
     /// login and its first limits. The database's own settings come back with its name.
     pub(crate) async fn rest(&mut self, warm: &Warm) -> Option<Deadline> {
-        if self.busy || self.home.is_none() || self.whereabouts().await.ok()? != self.home {
+        if self.is_abandoned() || self.home.is_none() || self.whereabouts().await.ok()? != self.home
+        {
             return None;
         }
         // Before the reset, after which the session may live for longer, and before the word that follows:
         // what a frozen holder says late must not be good for longer than its lease is.
         warm.kept_for(self.slot.lease_left())?;
-        let (conn, _) = self.open.as_mut()?;
-        self.busy = true;
-        let reset = conn.reset().await.ok()?;
-        self.busy = false;
-        let now = Moment::now();
-        let keep = warm.kept_for(self.slot.lease_left()).filter(|_| reset)?;
+        let (conn, line) = self.open.as_mut()?;
+        if !conn.reset().await.ok()? {
+            return None;
+        }
+        line.undo().nothing();
         let database = self.home.as_ref().and_then(|home| home.database.as_deref());
-        self.say(&keeping(database, keep)).await.ok()?;
+        if let Some(database) = database.map(enter) {
+            self.say(&database).await.ok()?;
+        }
+        let now = Moment::now();
+        let keep = warm.kept_for(self.slot.lease_left())?;
+        self.say(&format!("SET SESSION wait_timeout = {}", keep.0)).await.ok()?;
         Some(Deadline::after(now, keep.into()))
     }
 
     /// The session is used again: from now on it has the limits of its slot. An error means that it can't be.
     pub(crate) async fn resume(&mut self) -> Result<(), SessionError> {
         self.limits = Limits::within(&self.slot, self.idle).ok_or(SessionError::LeaseOver)?;
-        self.say(&format!("{}; {NAMES}", self.limits.sql())).await
+        self.say(&format!("{}, {NAMES}", self.limits.sql())).await
     }
 
     /// `None` on a server whose sessions begin with commands of its own, which it does not run after a reset;
@@ -79,13 +84,9 @@ fn at_home(mut row: Row) -> Option<Home> {
     (commands.is_empty() && ends_in_time).then_some(Home { database, user })
 }
 
-/// What the server is told about a session that is kept.
-fn keeping(database: Option<&str>, keep: Seconds) -> String {
-    let limit = format!("SET SESSION wait_timeout = {}", keep.0);
-    match database {
-        Some(database) => format!("USE `{}`; {limit}", database.replace('`', "``")),
-        None => limit,
-    }
+/// What brings a session back to its database, and its settings with it.
+fn enter(database: &str) -> String {
+    format!("USE `{}`", database.replace('`', "``"))
 }
 
 #[cfg(test)]
@@ -94,9 +95,7 @@ mod tests {
 
     #[test]
     fn a_database_is_named_so_that_it_is_one_name() {
-        let limit = "SET SESSION wait_timeout = 7";
-        assert_eq!(keeping(None, Seconds(7)), limit);
-        assert_eq!(keeping(Some("demodb2"), Seconds(7)), format!("USE `demodb2`; {limit}"));
-        assert_eq!(keeping(Some("a`b; c"), Seconds(7)), format!("USE `a``b; c`; {limit}"));
+        assert_eq!(enter("demodb2"), "USE `demodb2`");
+        assert_eq!(enter("a`b; c"), "USE `a``b; c`");
     }
 }

@@ -64,13 +64,21 @@ impl Limits {
     /// MariaDB's `max_statement_time` is in seconds and ends every statement
     /// (<https://mariadb.com/kb/en/server-system-variables/#max_statement_time>). The network limits
     /// end a session whose holder froze in the middle of a result.
+    ///
+    /// Those of locks are whole seconds, of rows and of tables
+    /// (<https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_lock_wait_timeout>): MySQL's
+    /// limit of a statement does not end a write that waits, and by default it waits for a table for a year. MariaDB
+    /// has limits of its own for a session that idles in a transaction, in place of `wait_timeout` where they are set
+    /// (<https://mariadb.com/kb/en/transaction-timeouts/>).
     pub(super) fn sql(&self) -> String {
         let idle = self.idle.0;
         let lock_wait = self.statement.as_secs().max(1);
         format!(
             "SET SESSION wait_timeout = {idle}, net_read_timeout = {idle}, net_write_timeout = {idle}, \
-             innodb_lock_wait_timeout = {lock_wait}\
+             innodb_lock_wait_timeout = {lock_wait}, lock_wait_timeout = {lock_wait}\
              /*M!100101 , max_statement_time = {:.3} */\
+             /*M!100300 , idle_transaction_timeout = {idle}, idle_readonly_transaction_timeout = {idle}, \
+             idle_write_transaction_timeout = {idle} */\
              /*!50708 , max_execution_time = {} */",
             self.statement.as_secs_f64(),
             self.statement.as_millis(),
@@ -108,6 +116,8 @@ mod tests {
         let limits = Limits { statement: Duration::from_millis(28_750), idle: IDLE };
         let sql = limits.sql();
         assert!(sql.contains("wait_timeout = 2,"), "{sql}");
+        assert!(sql.contains(" lock_wait_timeout = 28/*"), "{sql}");
+        assert!(sql.contains("/*M!100300 , idle_transaction_timeout = 2,"), "{sql}");
         assert!(sql.contains("/*M!100101 , max_statement_time = 28.750 */"), "{sql}");
         assert!(sql.contains("/*!50708 , max_execution_time = 28750 */"), "{sql}");
     }

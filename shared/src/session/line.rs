@@ -8,7 +8,9 @@
 //! - no byte goes to the server in the last seconds of the lease or after them, however long the
 //!   holder was frozen, so that the server's own limits end the session in time;
 //! - after hanging up, the task listens until the server hangs up too, and only then says that the
-//!   connection is gone, also when the session was dropped in the middle of a statement.
+//!   connection is gone, also when the session was dropped in the middle of a statement. Where a transaction may
+//!   be open it does not say so even then: the server hangs up before it rolls back ([`Undo`]);
+//! - a packet is one statement ([`OneStatement`]).
 
 use std::future::pending;
 use std::io;
@@ -22,6 +24,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::greeting::OneStatement;
+use super::undo::Undo;
 use crate::client::{ConnectionToken, Slot};
 
 /// What is carried at once. Results of a count fit many times.
@@ -33,6 +37,7 @@ pub(super) struct Line {
     port: u16,
     holding: oneshot::Sender<()>,
     ended: oneshot::Receiver<()>,
+    undo: Undo,
 }
 
 impl Line {
@@ -58,7 +63,8 @@ impl Line {
         let (connecting, connected) = oneshot::channel();
         let (ending, ended) = oneshot::channel();
         let far_end = (host.to_owned(), port);
-        let carrier = Carrier { slot: slot.clone(), near_end, hung_up };
+        let undo = Undo::default();
+        let carrier = Carrier { slot: slot.clone(), near_end, hung_up, undo: undo.clone() };
         tokio::spawn(async move {
             if carrier.run(far_end, connecting).await {
                 token.gone();
@@ -67,7 +73,7 @@ impl Line {
             let _ = ending.send(());
         });
         match connected.await {
-            Ok(connected) => connected.map(|()| Self { port: near_port, holding, ended }),
+            Ok(connected) => connected.map(|()| Self { port: near_port, holding, ended, undo }),
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }
     }
@@ -75,6 +81,11 @@ impl Line {
     /// The port of this machine at which the driver finds the server.
     pub(super) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether the server would have something to undo if it hung up now.
+    pub(super) fn undo(&self) -> &Undo {
+        &self.undo
     }
 
     /// Waits until the server has hung up, after the driver has; at the most until the lease is over.
@@ -95,17 +106,18 @@ struct Carrier {
     slot: Slot,
     near_end: TcpListener,
     hung_up: oneshot::Receiver<()>,
+    undo: Undo,
 }
 
 impl Carrier {
     /// Connects, tells so, and carries until the server has hung up. False when the lease was over
-    /// first, or it is not known what became of the connection.
+    /// first, the server may yet have something to undo, or it is not known what became of the connection.
     async fn run(
         mut self,
         far_end: (String, u16),
         connecting: oneshot::Sender<io::Result<()>>,
     ) -> bool {
-        let slot = self.slot.clone();
+        let (slot, undo) = (self.slot.clone(), self.undo.clone());
         let call = async {
             let server = match self.connect(far_end).await {
                 Some(Ok(server)) => server,
@@ -117,7 +129,7 @@ impl Carrier {
             };
             // Whoever wanted it may have gone; then the line is hung up below.
             let _ = connecting.send(Ok(()));
-            self.carry(server).await
+            self.carry(server).await && !undo.may_be()
         };
         tokio::select! {
             gone = call => gone,
@@ -139,7 +151,7 @@ impl Carrier {
     }
 
     async fn carry(self, server: TcpStream) -> bool {
-        let Self { slot, near_end, mut hung_up } = self;
+        let Self { slot, near_end, mut hung_up, .. } = self;
         let driver = if hung_up.is_terminated() {
             None
         } else {
@@ -172,7 +184,9 @@ impl Carrier {
 /// Passes on what the driver says until it hangs up, or the last word has been said.
 async fn pass_on(mut from_driver: OwnedReadHalf, to_server: &mut OwnedWriteHalf, slot: &Slot) {
     let mut piece = vec![0; PIECE];
+    let mut one_statement = OneStatement::default();
     while let Ok(length @ 1..) = from_driver.read(&mut piece).await {
+        one_statement.pass(&mut piece[..length]);
         let over = slot.may_speak_for().is_zero();
         if over || to_server.write_all(&piece[..length]).await.is_err() {
             return;
@@ -215,7 +229,7 @@ mod tests {
     async fn line(slot: &Slot) -> (Line, TcpStream, TcpStream) {
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let port = server.local_addr().expect("an address").port();
-        let line = Line::connect(slot, slot.connecting(), "127.0.0.1", port).await.expect("a line");
+        let line = Line::connect(slot, token(slot), "127.0.0.1", port).await.expect("a line");
         let (far_end, _) = server.accept().await.expect("a connection");
         let driver = TcpStream::connect((Ipv4Addr::LOCALHOST, line.port())).await;
         (line, far_end, driver.expect("a connection"))
@@ -225,6 +239,10 @@ mod tests {
         let mut all = Vec::new();
         timeout(PATIENCE, far_end.read_to_end(&mut all)).await.expect("an end").expect("a read");
         all
+    }
+
+    fn token(slot: &Slot) -> ConnectionToken {
+        slot.connecting().expect("the only connection")
     }
 
     fn slot(left: Duration) -> Slot {
@@ -240,13 +258,13 @@ mod tests {
         driver.read_exact(&mut greeting).await.expect("a read");
         assert_eq!(&greeting, b"greeting");
 
-        driver.write_all(b"good-bye").await.expect("a write");
+        driver.write_all(b"bye").await.expect("a write");
         drop(driver);
-        assert_eq!(heard(&mut far_end).await, b"good-bye");
-        assert!(!slot.connections_gone(Duration::from_millis(50)).await);
+        assert_eq!(heard(&mut far_end).await, b"bye");
+        assert!(!slot.connection_gone(Duration::from_millis(50)).await);
         drop(far_end);
         line.ended().await;
-        assert!(slot.connections_gone(PATIENCE).await);
+        assert!(slot.connection_gone(PATIENCE).await);
     }
 
     #[tokio::test]
@@ -257,7 +275,17 @@ mod tests {
         assert_eq!(heard(&mut far_end).await, b"");
         far_end.write_all(b"a late result").await.expect("a write");
         drop(far_end);
-        assert!(slot.connections_gone(PATIENCE).await);
+        assert!(slot.connection_gone(PATIENCE).await);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_hangs_up_and_may_have_something_to_undo_is_not_taken_for_gone() {
+        let slot = slot(LONG);
+        let (line, far_end, _driver) = line(&slot).await;
+        line.undo().unknown();
+        drop(far_end);
+        line.ended().await;
+        assert!(!slot.connection_gone(PATIENCE).await);
     }
 
     #[tokio::test]
@@ -265,11 +293,11 @@ mod tests {
         let slot = slot(LONG);
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let port = server.local_addr().expect("an address").port();
-        drop(Line::connect(&slot, slot.connecting(), "127.0.0.1", port).await.expect("a line"));
+        drop(Line::connect(&slot, token(&slot), "127.0.0.1", port).await.expect("a line"));
         let (mut far_end, _) = server.accept().await.expect("a connection");
         assert_eq!(heard(&mut far_end).await, b"");
         drop(far_end);
-        assert!(slot.connections_gone(PATIENCE).await);
+        assert!(slot.connection_gone(PATIENCE).await);
     }
 
     #[tokio::test]
@@ -278,14 +306,14 @@ mod tests {
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let port = server.local_addr().expect("an address").port();
         {
-            let mut connecting = pin!(Line::connect(&slot, slot.connecting(), "127.0.0.1", port));
+            let mut connecting = pin!(Line::connect(&slot, token(&slot), "127.0.0.1", port));
             // Once, so that the task is there, and then never again.
             assert!(futures::poll!(connecting.as_mut()).is_pending());
         }
         let (mut far_end, _) = server.accept().await.expect("a connection");
         assert_eq!(heard(&mut far_end).await, b"");
         drop(far_end);
-        assert!(slot.connections_gone(PATIENCE).await);
+        assert!(slot.connection_gone(PATIENCE).await);
     }
 
     #[tokio::test]
@@ -302,7 +330,7 @@ mod tests {
         let _ = driver.write_all(b"late").await;
         assert_eq!(heard(&mut far_end).await, b"");
         // The server never hung up: the slot does not take it for gone.
-        assert!(!slot.connections_gone(PATIENCE).await);
+        assert!(!slot.connection_gone(PATIENCE).await);
     }
 
     #[tokio::test]
@@ -311,8 +339,8 @@ mod tests {
         let unused = TcpSocket::new_v4().expect("a socket");
         unused.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
         let port = unused.local_addr().expect("an address").port();
-        let failed = Line::connect(&slot, slot.connecting(), "127.0.0.1", port).await;
+        let failed = Line::connect(&slot, token(&slot), "127.0.0.1", port).await;
         assert!(failed.is_err());
-        assert!(slot.connections_gone(Duration::ZERO).await);
+        assert!(slot.connection_gone(Duration::ZERO).await);
     }
 }

@@ -84,5 +84,5 @@ impl Session {
 
 /// Whether the connection is, that was opened under it.
 pub(crate) async fn is_gone(slot: &Slot) -> bool {
-    slot.connections_gone(FOR_ITS_END.min(slot.work_left())).await
+    slot.connection_gone(FOR_ITS_END.min(slot.work_left())).await
 }

@@ -5,13 +5,16 @@
 //! long it may idle and how long a statement may take, so that the server ends it by itself before
 //! the lease expires ([`Limits`]).
 
+mod connect;
 mod error;
+mod greeting;
 mod keep;
 mod limits;
 mod line;
 mod login;
 mod refusal;
 mod tls;
+mod undo;
 
 pub use error::SessionError;
 pub use limits::Limits;
@@ -21,21 +24,15 @@ pub use refusal::{MIN_CONNECT_ERRORS, Refusal};
 pub use tls::{InvalidTls, Tls};
 
 use std::fmt;
-use std::net::Ipv4Addr;
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures::FutureExt;
 use mysql_async::prelude::{FromRow, Queryable};
-use mysql_async::{Conn, Error, Opts, OptsBuilder};
-use secrecy::ExposeSecret;
-use tokio::time::timeout;
+use mysql_async::{Conn, DriverError};
 
-use error::DriverPanicked;
 use keep::Home;
 use line::Line;
 
-use crate::client::{ConnectionToken, Slot};
+use crate::client::Slot;
 use crate::secret::Credentials;
 use crate::time::Seconds;
 
@@ -57,26 +54,32 @@ impl Default for SessionOptions {
     }
 }
 
-/// A connection under a slot.
+/// A connection under a slot: the only one, while it is open.
 ///
-/// Closed by [`close`](Self::close), or in the background when it is dropped; the slot waits until
-/// the server has ended the session, which in the middle of a statement can take until the
-/// statement's limit.
+/// Closed by [`close`](Self::close), or in the background when it is dropped: what it leaves open is rolled back,
+/// and the slot waits until that is done and the server has ended the session. One that is dropped in the middle of a
+/// statement is hung up. The server then goes on to the statement's end, which can take until its limit; the slot
+/// waits for that too where the statement is a `SELECT` outside of a transaction. Else the server may roll back after
+/// it has hung up, for as long as that takes and unseen, and the slot is left to its lease.
 pub struct Session {
     open: Option<(Conn, Line)>,
     slot: Slot,
     credentials: Credentials,
     idle: Seconds,
     limits: Limits,
-    busy: bool,
     home: Option<Home>,
 }
 
 impl Session {
     /// Connects and logs in, and has the server limit the session to its lease.
     ///
+    /// A login that is not waited for any more (it takes too long, or this is dropped) goes on to its end in the
+    /// background, within the lease, and is followed by a good-bye: a server counts the logins that break off, and
+    /// lets nobody in any more from a host with more than `max_connect_errors` of them in a row.
+    ///
     /// # Errors
     /// [`SessionError`]; no connection is then left open, or the slot knows of it.
+    /// [`SessionError::Slot`] when a connection is open under the slot already, or the slot was given back.
     pub async fn open(
         slot: &Slot,
         options: &SessionOptions,
@@ -86,44 +89,29 @@ impl Session {
         if Limits::within(slot, options.idle).is_none() || patience.is_zero() {
             return Err(SessionError::LeaseOver);
         }
-        let token = slot.connecting();
-        let connected = timeout(patience, connect(slot, token, options, credentials)).await;
-        let open = connected.map_err(|_| SessionError::ConnectTimeout { after: patience })??;
+        let mut session = connect::within(patience, slot, options, credentials).await?;
         // Whoever was frozen while connecting finds out before it uses the connection.
-        let limits = Limits::within(slot, options.idle).ok_or(SessionError::LeaseOver);
-        let mut session = Self {
-            open: Some(open),
-            slot: slot.clone(),
-            credentials: credentials.clone(),
-            idle: options.idle,
-            limits: limits?,
-            busy: false,
-            home: None,
-        };
+        session.limits = Limits::within(slot, options.idle).ok_or(SessionError::LeaseOver)?;
         session.tell_limits().await?;
         Ok(session)
     }
 
-    /// Runs a statement, or several that need no more than the time that is left.
+    /// Runs a closure with the connection: statements, each of which may take the time that is left. Several in one
+    /// text are not taken by the server (error 1064): its limit is for one.
+    ///
+    /// What the closure leaves open is rolled back before the session ends, or is kept.
     ///
     /// # Errors
     /// [`SessionError::LeaseOver`] when there is not enough time left to begin;
     /// [`SessionError::StatementLimit`] when the server ended the statement;
-    /// [`SessionError::Statement`] when it failed otherwise.
+    /// [`SessionError::Statement`] when it failed otherwise, or an earlier one was abandoned half-way.
     pub async fn run<T>(
         &mut self,
         statement: impl AsyncFnOnce(&mut Conn) -> Result<T, mysql_async::Error>,
     ) -> Result<T, SessionError> {
-        let now = Limits::within(&self.slot, self.idle).ok_or(SessionError::LeaseOver)?;
-        if self.limits.must_shrink_to(&self.slot) {
-            self.limits = now;
-            self.tell_limits().await?;
-        }
-        let (conn, _) = self.open.as_mut().ok_or(SessionError::LeaseOver)?;
-        self.busy = true;
-        let done = statement(conn).await;
-        self.busy = false;
-        done.map_err(SessionError::of_statement)
+        let (conn, line) = self.ready().await?;
+        line.undo().unknown();
+        statement(conn).await.map_err(SessionError::of_statement)
     }
 
     /// Runs a query and returns its first row, if it has one.
@@ -134,19 +122,46 @@ impl Session {
     where
         T: FromRow + Send + 'static,
     {
-        self.run(async |conn| conn.query_first(sql).await).await
+        let (conn, line) = self.ready().await?;
+        if !undo::opens_nothing(sql) {
+            line.undo().unknown();
+        }
+        let row = conn.query_first(sql).await.map_err(SessionError::of_statement)?;
+        line.undo().as_answered(conn);
+        Ok(row)
     }
 
-    /// Says good-bye to the server, and waits until it has ended the session; at the most until the
-    /// lease is over. Whether it has shows in what becomes of the slot.
+    /// Says good-bye to the server, after what is open is rolled back, and waits until it has ended the session; at
+    /// the most until the lease is over. Whether it has shows in what becomes of the slot.
     ///
     /// In the middle of a statement that was abandoned there is no good-bye: the line is hung up.
     pub async fn close(mut self) {
-        if let Some((conn, line)) = self.open.take()
-            && !self.busy
-        {
-            close(conn, line).await;
+        if let Some((conn, line)) = self.open.take() {
+            // A task of its own, which goes on when this is not waited for.
+            let _ = tokio::spawn(close(conn, line)).await;
         }
+    }
+
+    /// The connection, its limits fit for another statement.
+    async fn ready(&mut self) -> Result<(&mut Conn, &Line), SessionError> {
+        let now = Limits::within(&self.slot, self.idle).ok_or(SessionError::LeaseOver)?;
+        if self.is_abandoned() {
+            // What the server says next is the answer to another statement.
+            let source = DriverError::ConnectionClosed.into();
+            return Err(SessionError::Statement { source });
+        }
+        if self.limits.must_shrink_to(&self.slot) {
+            self.limits = now;
+            self.tell_limits().await?;
+        }
+        let (conn, line) = self.open.as_mut().ok_or(SessionError::LeaseOver)?;
+        Ok((conn, line))
+    }
+
+    /// Whether a statement was dropped while the server was at it, or the connection has failed. The driver takes a
+    /// connection for disconnected as long as something is under way.
+    fn is_abandoned(&self) -> bool {
+        self.open.as_ref().is_none_or(|(conn, _)| conn.is_disconnected())
     }
 
     /// Whether it is a connection under this slot.
@@ -165,11 +180,10 @@ impl Session {
 
     /// Tells the server something about the session itself.
     async fn say(&mut self, sql: &str) -> Result<(), SessionError> {
-        let Some((conn, _)) = self.open.as_mut() else { return Err(SessionError::LeaseOver) };
-        self.busy = true;
-        let told = conn.query_drop(sql).await;
-        self.busy = false;
-        told.map_err(|source| SessionError::Limits { source })
+        let Some((conn, line)) = self.open.as_mut() else { return Err(SessionError::LeaseOver) };
+        conn.query_drop(sql).await.map_err(|source| SessionError::Limits { source })?;
+        line.undo().as_answered(conn);
+        Ok(())
     }
 }
 
@@ -179,16 +193,14 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("lease", &self.slot.lease())
             .field("limits", &self.limits)
-            .field("busy", &self.busy)
+            .field("abandoned", &self.is_abandoned())
             .finish_non_exhaustive()
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // In the middle of a statement there is no good-bye: the line is hung up.
         if let Some((conn, line)) = self.open.take()
-            && !self.busy
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             runtime.spawn(close(conn, line));
@@ -196,54 +208,13 @@ impl Drop for Session {
     }
 }
 
-async fn connect(
-    slot: &Slot,
-    token: ConnectionToken,
-    options: &SessionOptions,
-    credentials: &Credentials,
-) -> Result<(Conn, Line), SessionError> {
-    let Credentials { host, port, .. } = credentials;
-    let line = Line::connect(slot, token, host, *port).await;
-    let line = line.map_err(|error| SessionError::Connect { source: error.into() })?;
-    // Whoever was frozen while connecting hangs up before it logs in.
-    if Limits::within(slot, options.idle).is_none() {
-        return Err(SessionError::LeaseOver);
+async fn close(mut conn: Conn, line: Line) {
+    // In the middle of a statement there is no good-bye: the line is hung up, and says what that proves.
+    if conn.is_disconnected() {
+        return;
     }
-    // The driver panics at some answers of a server that it does not expect. The line shows what came of the
-    // connection then, as ever.
-    let login = AssertUnwindSafe(Conn::new(opts(options, credentials, &line))).catch_unwind();
-    let failed = match login.await {
-        Ok(Ok(conn)) => return Ok((conn, line)),
-        Ok(Err(source)) => source,
-        Err(_panic) => Error::Other(Box::new(DriverPanicked)),
-    };
-    line.ended().await;
-    Err(SessionError::Connect { source: failed })
-}
-
-async fn close(conn: Conn, line: Line) {
+    line.undo().roll_back(&mut conn).await;
     // An error means that the connection is broken already, and then the line ends.
     let _ = conn.disconnect().await;
     line.ended().await;
-}
-
-fn opts(options: &SessionOptions, credentials: &Credentials, line: &Line) -> Opts {
-    let host = credentials.host.clone();
-    OptsBuilder::default()
-        .ip_or_hostname(Ipv4Addr::LOCALHOST.to_string())
-        .tcp_port(line.port())
-        // The server's certificate is for its own name, not for the line's near end.
-        .ssl_opts(
-            options.tls.ssl_opts().map(|tls| tls.with_danger_tls_hostname_override(Some(host))),
-        )
-        .user(Some(&credentials.username))
-        .pass(Some(credentials.password.expose_secret()))
-        .db_name(credentials.database.as_ref())
-        // A socket would lead past the address that was asked for.
-        .prefer_socket(false)
-        .stmt_cache_size(0)
-        // Told here, they need not be asked of the server, which saves a round trip.
-        .max_allowed_packet(Some(16 * 1024 * 1024))
-        .wait_timeout(Some(options.idle.0 as usize))
-        .into()
 }

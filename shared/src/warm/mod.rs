@@ -237,7 +237,7 @@ impl<C: Counter + 'static> Sessions<C> {
             },
             Ok(None) | Err(_) => (taken, session),
         };
-        // What is not closed by then is hung up.
+        // What is not closed by then is closed in the background.
         let _ = timeout(slot.work_left(), session.close()).await;
         taken.slot_back.now().await
     }

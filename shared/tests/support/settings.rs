@@ -19,6 +19,7 @@ pub(crate) async fn settings(session: &mut Session) -> BTreeMap<String, String> 
         "max_statement_time",
         "max_execution_time",
         "innodb_lock_wait_timeout",
+        "lock_wait_timeout",
         // MySQL's.
         "statement_id",
     ] {

@@ -1,0 +1,64 @@
+//! A login that nobody waits for any more does not break off: a server counts those that do, and lets nobody in from
+//! a host with too many of them.
+
+#[path = "support/server.rs"]
+mod server;
+#[path = "support/stalling.rs"]
+mod stalling;
+mod support;
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use rds_admission::client::{Admission, GivenBack};
+use rds_admission::secret::Credentials;
+use rds_admission::session::{Session, SessionError, SessionOptions};
+use rds_admission::time::Deadline;
+use server::{Server, plain};
+use stalling::Stalling;
+use support::counter::InMemory;
+
+/// Logins that broke off, since the server has started.
+async fn aborted(server: &Server) -> u64 {
+    let mut observer = server.observer().await;
+    let asked = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS \
+                 WHERE VARIABLE_NAME = 'ABORTED_CONNECTS'";
+    let aborted = observer.query_first(asked).await.expect("an answer").expect("a row");
+    observer.disconnect().await.expect("disconnected");
+    aborted
+}
+
+#[tokio::test]
+async fn a_login_that_takes_too_long_is_brought_to_its_end_and_then_the_slot_is_back() {
+    let (server, counter) = (Server::plain().await, InMemory::new().await);
+    let stalling = Stalling::before(server.mariadb.port()).await;
+    let credentials = Credentials { port: stalling.port, ..server.credentials() };
+    let options = SessionOptions { connect_timeout: Duration::from_millis(100), ..plain() };
+    let admission = Admission::new(counter.clone(), support::pool());
+    let before = aborted(&server).await;
+
+    // One that takes too long,
+    let late = admission
+        .with_slot(Deadline::within(Duration::from_secs(20)), async |slot| {
+            Session::open(&slot, &options, &credentials).await
+        })
+        .await
+        .expect("a slot");
+    assert!(matches!(late.value, Err(SessionError::ConnectTimeout { .. })), "{:?}", late.value);
+    assert!(matches!(late.held.given_back, GivenBack::LeftToLapse), "{:?}", late.held);
+    // and one whose holder is dropped.
+    let patient = plain();
+    let dropped = admission.with_slot(Deadline::within(Duration::from_secs(20)), async |slot| {
+        Session::open(&slot, &patient, &credentials).await
+    });
+    tokio::select! {
+        _ = dropped => unreachable!("the server stalls"),
+        () = stalling.has_called(2) => {}
+    }
+    assert_eq!(counter.in_use().await, 2);
+
+    stalling.goes_on();
+    counter.settles_at(0).await;
+    server.is_left_alone().await;
+    assert_eq!(aborted(&server).await, before);
+}
