@@ -1,5 +1,5 @@
 //! What the other tests show on MariaDB, as far as a MySQL server could take it differently: the login, the
-//! limits, a session that is kept, the change of a password, `init`.
+//! limits, a session that is kept, what is rolled back before a slot is given back, the change of a password, `init`.
 //!
 //! `make mysql` fetches a server and runs these; the variable `MYSQLD` names it.
 
@@ -11,8 +11,11 @@ mod relay;
 mod server;
 #[path = "../../../shared/tests/support/settings.rs"]
 mod settings;
+mod undo;
 #[path = "../../../shared/tests/support/vault.rs"]
 mod vault;
+#[path = "../../../shared/tests/support/watching.rs"]
+mod watching;
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -39,6 +42,18 @@ use settings::settings;
 
 fn slot(seconds: u64) -> Slot {
     Slot::outside_the_pool(Deadline::within(Duration::from_secs(seconds)))
+}
+
+fn pool() -> PoolName {
+    "Prod_MySQL".parse().expect("a name")
+}
+
+/// What decides about the slots of a server such as these.
+async fn counter() -> Controller<MemoryStore<SystemClock>, SystemClock> {
+    let store = MemoryStore::new(SystemClock);
+    let size = PoolSize::divide(MAX_CONNECTIONS, 4, 2).expect("a size");
+    store.define(&pool(), size).await.expect("a pool");
+    Controller::new(store, SystemClock, StdRng::seed_from_u64(0))
 }
 
 /// The secret that leads to a server.
@@ -94,10 +109,11 @@ async fn a_session_is_limited_and_the_server_ends_it() {
     let mut session =
         Session::open(&slot(6), &options, &mysql.credentials()).await.expect("a session");
     let limits = "SELECT @@wait_timeout, @@net_read_timeout, @@net_write_timeout, \
-         @@innodb_lock_wait_timeout, @@max_execution_time";
-    let (idle, read, write, lock, statement): (u32, u32, u32, u32, u32) =
+         @@innodb_lock_wait_timeout, @@lock_wait_timeout, @@max_execution_time";
+    let (idle, read, write, rows, tables, statement): (u32, u32, u32, u32, u32, u32) =
         asked(&mut session, limits).await;
-    assert_eq!((idle, read, write, lock), (1, 1, 1, statement / 1_000));
+    assert_eq!((idle, read, write), (1, 1, 1));
+    assert_eq!((rows, tables), (statement / 1_000, statement / 1_000));
     // Twice the idle limit before the end of the lease, which is six seconds less the login.
     assert!((2_000..=4_000).contains(&statement), "{statement}");
 
@@ -117,14 +133,14 @@ async fn a_session_is_limited_and_the_server_ends_it() {
 #[ignore = "needs MySQL: make mysql"]
 async fn a_full_server_says_so() {
     let mysql = MySql::start().await;
-    let (slot, right) = (slot(120), mysql.credentials());
+    let right = mysql.credentials();
     // The first one is to outlast the last one's login.
     let options = SessionOptions { idle: Seconds(50), ..mysql.options() };
     let mut sessions = Vec::new();
     for _ in 0..MAX_CONNECTIONS {
-        sessions.push(Session::open(&slot, &options, &right).await.expect("a session"));
+        sessions.push(Session::open(&slot(120), &options, &right).await.expect("a session"));
     }
-    let full = Session::open(&slot, &options, &right).await;
+    let full = Session::open(&slot(120), &options, &right).await;
     assert!(full.as_ref().is_err_and(SessionError::is_too_many_connections), "{full:?}");
 }
 
@@ -223,14 +239,10 @@ async fn a_host_whose_logins_are_broken_off_is_blocked_until_somebody_unblocks_i
 #[ignore = "needs MySQL: make mysql"]
 async fn a_session_that_was_kept_is_as_one_that_is_new() {
     let mysql = MySql::start().await;
-    let pool: PoolName = "Prod_MySQL".parse().expect("a name");
-    let store = MemoryStore::new(SystemClock);
-    let size = PoolSize::divide(MAX_CONNECTIONS, 4, 2).expect("a size");
-    store.define(&pool, size).await.expect("a pool");
-    let counter = Controller::new(store, SystemClock, StdRng::seed_from_u64(0));
+    let counter = counter().await;
     let warm = Warm::new(Seconds(20), Warm::BELOW).expect("a time");
     let sessions =
-        Sessions::new(Admission::new(counter, pool), secret(&mysql).await, mysql.options());
+        Sessions::new(Admission::new(counter, pool()), secret(&mysql).await, mysql.options());
     let sessions = sessions.keeping(warm);
     let deadline = || Deadline::within(Duration::from_secs(10));
     let id = "SELECT CONNECTION_ID()";
