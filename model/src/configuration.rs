@@ -83,6 +83,14 @@ impl Configuration {
         asked.saturating_add(self.timing.ticks(self.holders[holder].ttl))
     }
 
+    /// When a rollback is over at the latest that begins under a lease that was asked for at `asked`, and leaves `spare`
+    /// of it; nothing where it may last for ever.
+    #[must_use]
+    pub fn rolled_back(&self, holder: usize, asked: Ticks, spare: Seconds) -> Option<Ticks> {
+        let over = self.lease_ends(holder, asked).saturating_sub(self.timing.ticks(spare));
+        (!self.removed.assumption(Assumption::RollbackWithinTheLease)).then_some(over)
+    }
+
     /// Until when something may be said to the server under a lease that was asked for at `asked`.
     #[must_use]
     pub fn last_word(&self, holder: usize, asked: Ticks) -> Ticks {

@@ -21,6 +21,8 @@ use crate::timing::Timing;
 pub const LAMBDA: &str = "lambda";
 /// The session of a holder whose deadline lies beyond its lease.
 pub const PATIENT: &str = "patient";
+/// A session that leaves a transaction open.
+pub const ROLLBACK: &str = "rollback";
 /// Two sessions.
 pub const SESSIONS: &str = "sessions";
 /// Messages that go astray.
@@ -67,6 +69,7 @@ pub fn all() -> Vec<Configuration> {
     vec![
         session::lambda(2),
         session::patient(2),
+        session::rollback(1),
         session::sessions(0),
         messages(1),
         repeats(),

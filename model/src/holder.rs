@@ -8,7 +8,7 @@ use crate::acquire;
 use crate::configuration::Configuration;
 use crate::forget::forget;
 use crate::mail::Mail;
-use crate::phase::Phase;
+use crate::phase::{Phase, Word};
 use crate::removed::{Assumption, Guard};
 use crate::script::Kind;
 use crate::session::{arrives, in_time, longer, look, may_speak, say};
@@ -87,6 +87,9 @@ pub(crate) fn steps(
             if holder.statements > 0 {
                 may(HolderStep::Look);
             }
+            if holder.undo {
+                may(HolderStep::RollBack);
+            }
         }
         Phase::Waiting => {
             if matches!(holder.connection, Connection::Idle(..)) {
@@ -95,7 +98,11 @@ pub(crate) fn steps(
         }
         Phase::Reset | Phase::Kept | Phase::Renewing | Phase::Woken | Phase::Replacing => {}
         Phase::HungUp => {
-            if !holder.connection.is_open() || removed.guard(Guard::ServersEnd) {
+            let rolls_back = matches!(holder.connection, Connection::RollingBack(_));
+            if !holder.connection.is_open()
+                || removed.guard(Guard::ServersEnd)
+                || rolls_back && removed.guard(Guard::NothingToUndo)
+            {
                 may(HolderStep::Release);
             }
         }
@@ -212,7 +219,10 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
                 holder.phase = Phase::Speaking { word, let_through: true };
             }
         }
-        HolderStep::Say(word) => say(configuration, holder, word, now),
+        HolderStep::Say(word) => say(configuration, at, holder, word, now),
+        HolderStep::RollBack => {
+            holder.phase = Phase::Speaking { word: Word::RollBack, let_through: false };
+        }
         HolderStep::HearResult => {
             holder.phase = Phase::Ready;
             holder.keeping.unheard = false;

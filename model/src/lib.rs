@@ -16,6 +16,7 @@
 //! | looks at the clock | `session::Limits::within`, in `Session::open`, `session::connect` and `Session::run` |
 //! | has its line look, says a word | `session::line::pass_on` and `Slot::may_speak_for` |
 //! | connects, logs in, tells the limits | `session::line::Line::connect`, `Session::open`, `Session::tell_limits` |
+//! | has its transaction rolled back | `session::undo::Undo::roll_back`, in the session's close or drop |
 //! | hangs up; says that it gives back | `Session::close` or its drop; `GiveBack`, once `Line` has seen the server's end |
 //! | a counter hears an acquire | the clock's reading before the first, blind write in `DynamoStore::acquire` |
 //! | has the table decide | one `UpdateItem`: `store::expression`; when refused, the plan from the old item, or the next shard |
@@ -28,6 +29,7 @@
 //! | hears a give-back | the read in `Store::release_oldest_anonymous` |
 //! | has a session reset, is woken, replaces a session | `warm::Sessions` and `session::keep` |
 //! | the server ends | `wait_timeout`, `connect_timeout`, `max_statement_time` |
+//! | the server rolls back | after it has hung up; until then its thread counts |
 //! | is asked for a sweep | the read in `Store::sweep` |
 //! | the pool is given another size, drains, goes on | `Store::define`, `store::Operations`; `pool::split::change`, and the writes of `pool::split::writes` |
 //!
@@ -86,7 +88,10 @@
 //!   the reset. Work under a longer lease is taken to have all the time that the lease allows.
 //! - **Leases are short**, a few seconds. The lengths that matter are those between the last word and
 //!   the end of a lease, and these are the real ones.
-//! - **A holder has one connection.** The second one, which `query` opens after a refused password,
+//! - **A transaction** is open from a holder's statement to the rollback that it asks for, in the configuration that
+//!   is about that. A holder knows no less than whether one is open, and gives its slot back once the server has rolled
+//!   back; the code never hears of that, and leaves the slot to its lease.
+//! - **A holder has one connection**, as its slot sees to (`Slot::connecting`). The second one, which `query` opens after a refused password,
 //!   begins when the first is gone.
 //! - **The login is one message.** Each of its parts has to come before the last word, and the server
 //!   waits no longer for the next than its `connect_timeout`.

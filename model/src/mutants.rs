@@ -4,7 +4,7 @@ mod warm;
 
 use crate::configurations::{
     ANONYMOUS, CLASSES, DRAIN, LAMBDA, MEMORY, MESSAGES, PATIENT, RENEWALS, REPEATS, RESIZE,
-    SHARD_MOVE, SHARD_REPEATS, SHARD_RESIZE, THROTTLED,
+    ROLLBACK, SHARD_MOVE, SHARD_REPEATS, SHARD_RESIZE, THROTTLED,
 };
 use crate::removed::{Assumption, Guard, Removed};
 
@@ -85,6 +85,12 @@ pub fn guards() -> Vec<Mutant> {
             "the connection is closed, then released",
         ),
         guard("servers-end", G::ServersEnd, LAMBDA, "the release waits for the server's end"),
+        guard(
+            "nothing-to-undo",
+            G::NothingToUndo,
+            ROLLBACK,
+            "and is no proof while a transaction is open",
+        ),
         guard("idle-limit", G::IdleLimit, PATIENT, "the session is told its idle limit"),
         guard(
             "statement-limit",
@@ -212,6 +218,12 @@ pub fn assumptions() -> Vec<Mutant> {
             A::PromptStatement,
             PATIENT,
             "no freeze between limits that are told anew and their statement",
+        ),
+        assumption(
+            "rollback-within-lease",
+            A::RollbackWithinTheLease,
+            ROLLBACK,
+            "a rollback is over when the lease is",
         ),
         assumption("one-give-back", A::OneGiveBack, ANONYMOUS, "an article caller gives back once"),
         assumption(

@@ -61,6 +61,8 @@ pub enum Word {
         /// Whether it follows limits that were told anew for it.
         resumed: bool,
     },
+    /// That its transaction is to be rolled back, before it hangs up.
+    RollBack,
     /// That nothing of the session's work is to be left, its limits included.
     Reset,
     /// How long it is to be kept.

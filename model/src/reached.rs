@@ -28,6 +28,10 @@ pub enum Reached {
     EndedByTheServer,
     /// A statement runs when its holder's work should have ended.
     LateStatement,
+    /// The server has hung up, and rolls back what the session had left open.
+    UndoneAfterTheEnd,
+    /// A holder has what was open rolled back before it hangs up.
+    UndoneInTime,
     /// A holder runs all its statements.
     WorkDone,
     /// A pool that was made smaller comes down to its new size.
@@ -96,6 +100,8 @@ impl Reached {
             Self::LeaseOfNobody => "a late copy leaves a lease that nobody holds",
             Self::EndedByTheServer => "the server ends a session whose holder believes in it",
             Self::LateStatement => "a statement runs after the last word",
+            Self::UndoneAfterTheEnd => "the server rolls back after it has hung up",
+            Self::UndoneInTime => "a transaction is rolled back before the holder hangs up",
             Self::WorkDone => "a holder runs all its statements",
             Self::Drained => "a pool made smaller comes down to its size",
             Self::AboveTheNewLimit => "leases are out above a lowered limit",
@@ -135,6 +141,17 @@ impl Reached {
             Self::LeaseOfNobody => lease_of_nobody,
             Self::EndedByTheServer => ended_by_the_server,
             Self::LateStatement => late_statement,
+            Self::UndoneAfterTheEnd => |_, state| {
+                let undone =
+                    |holder: &Holder| matches!(holder.connection, Connection::RollingBack(_));
+                state.holders.iter().any(undone)
+            },
+            Self::UndoneInTime => |_, state| {
+                let undone = |holder: &Holder| {
+                    holder.phase == Phase::Ready && holder.statements == 0 && !holder.undo
+                };
+                state.holders.iter().any(undone)
+            },
             Self::WorkDone => |_, state| {
                 let done = |holder: &Holder| holder.phase == Phase::Ready && holder.statements == 0;
                 state.holders.iter().any(done)

@@ -37,6 +37,8 @@ pub enum Guard {
     CloseBeforeRelease,
     /// The slot is given back only when the server has ended the connection.
     ServersEnd,
+    /// That the server has hung up is no proof of it while a transaction is open: `session::undo`.
+    NothingToUndo,
     /// The session is told how long it may idle.
     IdleLimit,
     /// The session is told how long a statement may take.
@@ -119,6 +121,8 @@ pub enum Assumption {
     PromptLine,
     /// A statement for which the session's limits were told anew follows them without a pause.
     PromptStatement,
+    /// A rollback is over when the lease is.
+    RollbackWithinTheLease,
     /// A caller of the article's protocol says only once that it gives back.
     OneGiveBack,
     /// What it says arrives before its lease is over.

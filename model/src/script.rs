@@ -25,6 +25,8 @@ pub struct Script {
     pub names_the_shard: bool,
     /// The holder of the same instance that is to have hung up before this one begins.
     pub after: Option<usize>,
+    /// Whether its statements leave a transaction open.
+    pub transactions: bool,
     /// How often it may wake up to other work with the slot and the session that it kept.
     pub wakes: u8,
 }
@@ -56,6 +58,7 @@ impl Script {
             copies: 1,
             names_the_shard: true,
             after: None,
+            transactions: false,
             wakes: 0,
         }
     }
@@ -106,6 +109,12 @@ impl Script {
     #[must_use]
     pub fn after(self, other: usize) -> Self {
         Self { after: Some(other), ..self }
+    }
+
+    /// The same, whose statements leave a transaction open.
+    #[must_use]
+    pub fn with_transactions(self) -> Self {
+        Self { transactions: true, ..self }
     }
 
     /// The same, with other work so many times.

@@ -67,8 +67,17 @@ fn fit(timing: &Timing, now: Ticks, lease_ends: Ticks, work_ends: Ticks) -> Opti
 }
 
 /// Says something to the server. Said to a session that has ended, it finds that out.
-pub(crate) fn say(configuration: &Configuration, holder: &mut Holder, word: Word, now: Ticks) {
+pub(crate) fn say(
+    configuration: &Configuration,
+    at: usize,
+    holder: &mut Holder,
+    word: Word,
+    now: Ticks,
+) {
     let Configuration { removed, timing, .. } = configuration;
+    let transactions = configuration.holders[at].transactions;
+    // The session may idle once more after it.
+    let rolled_back = configuration.rolled_back(at, holder.asked, timing.idle);
     let wait_timeout = timing.ticks(timing.wait_timeout);
     let global = |limit| now + wait_timeout + longer(configuration, limit);
     let (connection, phase) = match (word, holder.connection) {
@@ -81,8 +90,14 @@ pub(crate) fn say(configuration: &Configuration, holder: &mut Holder, word: Word
             let phase = if resume { then } else { Phase::Ready };
             (Connection::Idle(Some(statement), now + configuration.idle_once_told()), phase)
         }
+        (Word::RollBack, Connection::Idle(Some(statement), _)) => {
+            // Whatever becomes of the holder now, the server does not hang up before it is done.
+            holder.undo = false;
+            (Connection::Running(statement, rolled_back), Phase::Waiting)
+        }
         (Word::Statement { .. }, Connection::Idle(Some(statement), _)) => {
             holder.statements -= 1;
+            holder.undo = transactions;
             let due = (!removed.guard(Guard::StatementLimit)).then_some(now + statement);
             (Connection::Running(statement, due), Phase::Waiting)
         }

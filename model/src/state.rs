@@ -65,6 +65,8 @@ pub struct Holder {
     pub keeping: Keeping,
     /// Its connection, as the server has it.
     pub connection: Connection,
+    /// Whether a transaction is open in it, that the server is to roll back.
+    pub undo: bool,
 }
 
 /// A holder's connection as the server has it. A time in it is when the server ends what is going on.
@@ -78,6 +80,8 @@ pub enum Connection {
     Idle(Option<Ticks>, Ticks),
     /// A session that runs a statement, with its limit: until that limit, if it holds.
     Running(Ticks, Option<Ticks>),
+    /// The server has hung up, and rolls back what was open: until then it counts, however long that takes.
+    RollingBack(Option<Ticks>),
     /// A connection of the article's protocol: until its caller, who is trusted to, ends it.
     Trusted(Option<Ticks>),
 }
@@ -113,6 +117,7 @@ impl Holder {
             mail: Mail::default(),
             keeping: Keeping::new(script.wakes),
             connection: Connection::None,
+            undo: false,
         }
     }
 
@@ -154,7 +159,7 @@ impl Connection {
         match *self {
             Self::None => None,
             Self::Login(due) | Self::Idle(_, due) => Some(due),
-            Self::Running(_, due) | Self::Trusted(due) => due,
+            Self::Running(_, due) | Self::RollingBack(due) | Self::Trusted(due) => due,
         }
     }
 }

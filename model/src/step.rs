@@ -63,6 +63,8 @@ pub enum HolderStep {
     Say(Word),
     /// Hears the result of its statement.
     HearResult,
+    /// Is about to have its transaction rolled back.
+    RollBack,
     /// Hangs up.
     HangUp,
     /// Says to the counter that it gives the slot back.
@@ -149,6 +151,8 @@ pub enum ServerStep {
     Done,
     /// It sees that the holder has hung up, and ends the session.
     SeeHangUp,
+    /// It has rolled back what was open when it hung up.
+    RolledBack,
 }
 
 impl fmt::Display for Step {
@@ -189,11 +193,13 @@ impl fmt::Display for HolderStep {
                 return write!(f, "tells the session's limits, {statement} ticks a statement");
             }
             Self::Say(Word::Statement { .. }) => "sends a statement",
+            Self::Say(Word::RollBack) => "has the transaction rolled back",
             Self::Say(Word::Reset) => "resets the session",
             Self::Say(Word::Keep { idle, .. }) => {
                 return write!(f, "tells the session that it is kept, for {idle} ticks");
             }
             Self::HearResult => "hears the statement's result",
+            Self::RollBack => "is done, with a transaction open",
             Self::HangUp => "hangs up",
             Self::Release => "says to the counter that it gives back",
             Self::Keep => "is done, and may keep its slot",
@@ -247,6 +253,7 @@ impl fmt::Display for ServerStep {
             Self::End => "ends by a limit what goes on in the connection",
             Self::Done => "has done the statement",
             Self::SeeHangUp => "sees that it was hung up on, and ends the session",
+            Self::RolledBack => "has rolled back what was open, and has no thread any more",
         })
     }
 }

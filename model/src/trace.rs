@@ -122,6 +122,12 @@ impl fmt::Display for Seen<'_> {
                     write!(f, "; session of {at} busy, to tick {due}")
                 }
                 Connection::Running(_, None) => write!(f, "; session of {at} busy, for ever"),
+                Connection::RollingBack(Some(due)) => {
+                    write!(f, "; {at} hung up on, and rolled back, to tick {due}")
+                }
+                Connection::RollingBack(None) => {
+                    write!(f, "; {at} hung up on, and rolled back, for ever")
+                }
                 Connection::Trusted(_) => write!(f, "; connection of {at}"),
             }?;
         }

@@ -2,7 +2,7 @@
 
 use rds_admission::time::Seconds;
 
-use super::{LAMBDA, PATIENT, SESSIONS, base, newcomer};
+use super::{LAMBDA, PATIENT, ROLLBACK, SESSIONS, base, newcomer};
 use crate::configuration::Configuration;
 use crate::reached::Reached;
 use crate::script::{Kind, Script};
@@ -28,6 +28,23 @@ pub(super) fn patient(statements: u8) -> Configuration {
             Reached::WorkDone,
             Reached::EndedByTheServer,
             Reached::LateStatement,
+        ],
+        ..base()
+    }
+}
+
+pub(super) fn rollback(statements: u8) -> Configuration {
+    let session = Script::new(Kind::Session(statements)).with_ttl(9).with_transactions();
+    Configuration {
+        name: ROLLBACK,
+        covers: "a session with a transaction, which the server rolls back when it has hung up",
+        holders: vec![session, newcomer()],
+        reached: vec![
+            Reached::Takeover,
+            Reached::WorkDone,
+            Reached::EndedByTheServer,
+            Reached::UndoneAfterTheEnd,
+            Reached::UndoneInTime,
         ],
         ..base()
     }
