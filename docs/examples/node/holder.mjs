@@ -141,7 +141,8 @@ export async function withConnection(slot, work) {
   try {
     return await work(connection.promise());
   } finally {
-    slot.vacant = await serverHasHungUp(connection);
+    const nothingOpen = await isRolledBack(connection);
+    slot.vacant = (await serverHasHungUp(connection)) && nothingOpen;
   }
 }
 
@@ -186,6 +187,14 @@ async function open(slot, { host, port, username, password, dbname }) {
   return connection;
 }
 
+// Whether no transaction is open any more: a server hangs up first, and counts the connection until it has rolled
+// back. A statement that was given up in the middle may take longer than this waits.
+async function isRolledBack(connection) {
+  const late = new Promise((resolve) => setTimeout(resolve, 1_000, false).unref());
+  const done = connection.promise().query("ROLLBACK");
+  return Promise.race([late, done.then(() => true, () => false)]);
+}
+
 // Says goodbye and waits for the server to close its side: only then is the slot free.
 async function serverHasHungUp(connection) {
   const { stream } = connection;
@@ -203,14 +212,17 @@ async function serverHasHungUp(connection) {
 }
 
 // One statement, and before it the limits that make the server end the session in time. MariaDB alone
-// reads the first comment, MySQL alone the second.
+// reads the comments that begin with M, MySQL alone the last.
 export async function query(slot, connection, sql, values) {
   const limit = slot.statementLimit();
   const idle = IDLE / 1_000;
   await connection.query(
     `SET SESSION wait_timeout = ${idle}, net_read_timeout = ${idle}, net_write_timeout = ${idle},
-     innodb_lock_wait_timeout = ${Math.max(Math.floor(limit / 1_000), 1)}
+     innodb_lock_wait_timeout = ${Math.max(Math.floor(limit / 1_000), 1)},
+     lock_wait_timeout = ${Math.max(Math.floor(limit / 1_000), 1)}
      /*M!100101 , max_statement_time = ${(limit / 1_000).toFixed(3)} */
+     /*M!100300 , idle_transaction_timeout = ${idle}, idle_readonly_transaction_timeout = ${idle},
+     idle_write_transaction_timeout = ${idle} */
      /*!50708 , max_execution_time = ${limit} */`,
   );
   const [rows] = await connection.query({ sql, values, timeout: slot.workLeft(), rowsAsArray: true });

@@ -161,6 +161,7 @@ def connection_as(secret, held):
     held.vacant = False
     # PyMySQL closes its own end and does not wait for the server's: this one sees it.
     end = wire.dup()
+    nothing_open = True
     try:
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = pymysql.connect(
@@ -178,11 +179,23 @@ def connection_as(secret, held):
         try:
             yield connection
         finally:
+            nothing_open = is_rolled_back(connection)
             connection.close()
     finally:
         wire.close()
-        held.vacant = server_has_hung_up(end)
+        held.vacant = server_has_hung_up(end) and nothing_open
         end.close()
+
+
+def is_rolled_back(connection):
+    """Whether no transaction is open any more: a server hangs up first, and counts the connection until it has rolled
+    back. After a statement that was given up in the middle there is no way to ask.
+    """
+    try:
+        connection.rollback()
+        return True
+    except (pymysql.Error, OSError):
+        return False
 
 
 def server_has_hung_up(end, patience=1):
@@ -204,14 +217,17 @@ def server_has_hung_up(end, patience=1):
 def query(held, connection, sql, values=None):
     """One statement, and before it the limits that make the server end the session in time.
 
-    MariaDB alone reads the first comment, MySQL alone the second.
+    MariaDB alone reads the comments that begin with M, MySQL alone the last.
     """
     limit = held.statement_limit()
     with connection.cursor() as cursor:
         cursor.execute(
             f"SET SESSION wait_timeout = {IDLE}, net_read_timeout = {IDLE}, "
-            f"net_write_timeout = {IDLE}, innodb_lock_wait_timeout = {max(int(limit), 1)} "
+            f"net_write_timeout = {IDLE}, innodb_lock_wait_timeout = {max(int(limit), 1)}, "
+            f"lock_wait_timeout = {max(int(limit), 1)} "
             f"/*M!100101 , max_statement_time = {limit:.3f} */ "
+            f"/*M!100300 , idle_transaction_timeout = {IDLE}, idle_readonly_transaction_timeout = {IDLE}, "
+            f"idle_write_transaction_timeout = {IDLE} */ "
             f"/*!50708 , max_execution_time = {int(limit * 1000)} */"
         )
         held.work_left()

@@ -66,9 +66,12 @@ fi
 # Of the time that is left, 3 s are kept for connecting and 1 s for giving back.
 limit=$((seconds - SECONDS - 4))
 ((limit > 0)) || exit 75
-# MariaDB alone reads the first comment, MySQL alone the second.
+# MariaDB alone reads the comments that begin with M, MySQL alone the last.
 limits="SET SESSION wait_timeout = $idle, net_read_timeout = $idle, net_write_timeout = $idle, \
-innodb_lock_wait_timeout = $limit /*M!100101 , max_statement_time = $limit */ \
+innodb_lock_wait_timeout = $limit, lock_wait_timeout = $limit \
+/*M!100101 , max_statement_time = $limit */ \
+/*M!100300 , idle_transaction_timeout = $idle, idle_readonly_transaction_timeout = $idle, \
+idle_write_transaction_timeout = $idle */ \
 /*!50708 , max_execution_time = $((limit * 1000)) */"
 
 # A client that is killed has not said goodbye: its connection ends by the limits, and its slot, a
