@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use rds_admission::pool::{GRACE, LeaseId, MAX_LEASE, Pool};
-use rds_admission::session::MIN_CONNECT_ERRORS;
+use rds_admission::pool::{LeaseId, MAX_LEASE, Pool};
 use rds_admission::store::{MalformedItem, StoreError};
 use rds_admission::telemetry::chain;
 use rds_admission::time::{SKEW_ALLOWANCE, Seconds, UnixSeconds};
 
 use super::report::Finding;
+use super::settings::{settings, unseen_because};
 use super::sizing::{Plan, sizing};
-use super::{Observed, Server, Thread, Unseen};
-use crate::Error;
-use crate::voice::in_one_line;
+use super::{Observed, Thread, Unseen};
 use crate::words::counted;
 
 /// How long an expired lease may stay before something is wrong: the counter is asked every minute to
@@ -35,12 +33,8 @@ pub(crate) struct Seen {
 pub(crate) fn all(seen: &Seen) -> Vec<Finding> {
     let mut found = Vec::new();
     match &seen.observed {
-        Ok(Observed { server, .. }) => {
-            found.extend(timeouts(server));
-            found.extend(connect_errors(server));
-            found.extend(privilege(server));
-        }
-        Err(unseen) => found.push(refused(unseen)),
+        Ok(Observed { server, .. }) => found.extend(settings(server)),
+        Err(unseen) => found.push(unseen_because(unseen)),
     }
     match &seen.pool {
         Ok(pool) => {
@@ -58,92 +52,6 @@ pub(crate) fn all(seen: &Seen) -> Vec<Finding> {
         found.extend(others(observed, seen.plan.reserved));
     }
     found
-}
-
-/// What is known of a server that did not let in.
-fn refused(unseen: &Unseen) -> Finding {
-    match unseen {
-        Unseen::Full => Finding::problem(
-            "server",
-            "The server has no connection left (error 1040): more connect than the pool admits, or it \
-             takes fewer than the pool was sized for."
-                .to_owned(),
-            "make the pool smaller (slots resize), find who connects past the counter (SHOW PROCESSLIST), \
-             and ask again.",
-        ),
-        Unseen::AccountFull => Finding::problem(
-            "server",
-            "The account has as many connections as it may have (error 1203 or 1226): more connect with it \
-             than the pool admits, or it may have fewer than there are slots."
-                .to_owned(),
-            "let it have as many as there are slots and some more (ALTER USER … WITH MAX_USER_CONNECTIONS), \
-             find who connects past the counter (SHOW PROCESSLIST), and ask again.",
-        ),
-        Unseen::Blocked => Finding::problem(
-            "server",
-            "The server has blocked this host (error 1129): max_connect_errors logins in a row were broken \
-             off. It may have blocked the functions' hosts as well; then every request fails."
-                .to_owned(),
-            "from a host that is let in, FLUSH HOSTS, or on MySQL 8.4 and later TRUNCATE TABLE \
-             performance_schema.host_cache (a reboot does it too); then set max_connect_errors very high.",
-        ),
-        Unseen::Unasked(error) => unasked(error),
-    }
-}
-
-/// What is not known because the server could not be asked.
-fn unasked(error: &Error) -> Finding {
-    let says = format!(
-        "The server could not be asked: {}. How it is set and who is connected is not checked.",
-        in_one_line(&chain(error))
-    );
-    if let Error::Secret { .. } = error {
-        let advice = "see that --secret is the stack's SecretArn, and that these credentials may read it \
-                      (secretsmanager:GetSecretValue); or give --database.";
-        return Finding::problem("secret", says, advice);
-    }
-    let advice = "see whether the database is up, and whether this machine is let in (security group, TLS, \
-                  account); or ask again from where it is.";
-    Finding::problem("server", says, advice)
-}
-
-/// The server's own limits, which end what a client leaves open that froze before it told its own.
-fn timeouts(server: &Server) -> Option<Finding> {
-    let Server { wait_timeout, connect_timeout, .. } = *server;
-    (wait_timeout > GRACE || connect_timeout > GRACE).then(|| {
-        Finding::problem(
-            "timeouts",
-            format!(
-                "wait_timeout is {wait_timeout} and connect_timeout {connect_timeout}: a client that is \
-                 frozen while it logs in keeps its connection so long, and its lease may be over sooner."
-            ),
-            format!("set both to {GRACE} at the most, in the server's parameter group."),
-        )
-    })
-}
-
-/// After how many logins that were broken off the server lets nobody in.
-fn connect_errors(server: &Server) -> Option<Finding> {
-    let Server { max_connect_errors, .. } = *server;
-    (max_connect_errors < MIN_CONNECT_ERRORS).then(|| {
-        Finding::problem(
-            "connect-errors",
-            format!(
-                "max_connect_errors is {max_connect_errors}: when the server stalls for some seconds, so many \
-                 logins are broken off, and it refuses every function with error 1129 until somebody unblocks \
-                 its host."
-            ),
-            format!("set it to {MIN_CONNECT_ERRORS} at the least, in the server's parameter group."),
-        )
-    })
-}
-
-fn privilege(server: &Server) -> Option<Finding> {
-    (!server.sees_all_threads).then(|| {
-        let says =
-            "The account may not have PROCESS, and then sees its own threads only.".to_owned();
-        Finding::note("privilege", says)
-    })
 }
 
 fn draining(pool: &Pool) -> Option<Finding> {
@@ -277,10 +185,13 @@ fn damaged(error: &StoreError) -> Finding {
 mod tests {
     use rds_admission::pool::PoolSize;
     use rds_admission::secret::SecretError;
+    use rds_admission::session::MIN_CONNECT_ERRORS;
     use serde_json::{Value, json};
 
+    use super::super::Server;
     use super::super::report::{Report, Severity};
     use super::*;
+    use crate::Error;
 
     const NOW: UnixSeconds = UnixSeconds(1_764_000_000);
     const PLAN: Plan = Plan { sized_for: None, reserved: 4, priority: 2 };
@@ -345,23 +256,6 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_waits_longer_than_a_lease_is_found() {
-        for (wait, connect) in [(6, 5), (5, 6)] {
-            let (wait_timeout, connect_timeout) = (Seconds(wait), Seconds(connect));
-            let observed =
-                observed(Server { wait_timeout, connect_timeout, ..server() }, Vec::new());
-            assert_eq!(problems(&Seen { observed: Ok(observed), ..seen(pool(&[])) }), ["timeouts"]);
-        }
-    }
-
-    #[test]
-    fn a_server_that_soon_blocks_its_clients_is_found() {
-        let server = Server { max_connect_errors: 100, ..server() };
-        let soon = Seen { observed: Ok(observed(server, Vec::new())), ..seen(pool(&[])) };
-        assert_eq!(problems(&soon), ["connect-errors"]);
-    }
-
-    #[test]
     fn connections_without_a_lease_are_found() {
         let connected = |count| {
             let observed = observed(server(), threads(Some("demodb2"), count));
@@ -415,14 +309,6 @@ mod tests {
         let damaged = Err(StoreError::Malformed { pool: pool_name, source });
         let seen = Seen { pool: damaged, observed: Err(Unseen::Full), ..seen(pool(&[])) };
         assert_eq!(problems(&seen), ["server", "count"]);
-        for (unseen, says) in [
-            (Unseen::Full, "1040"),
-            (Unseen::AccountFull, "MAX_USER_CONNECTIONS"),
-            (Unseen::Blocked, "FLUSH HOSTS"),
-        ] {
-            let found = refused(&unseen);
-            assert!(format!("{found:?}").contains(says), "{found:?}");
-        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod checks;
 mod report;
 mod server;
+mod settings;
 mod sizing;
 
 pub(crate) use checks::Seen;
