@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use mysql_async::{Opts, OptsBuilder, UrlError};
 use rds_admission::{
     pool::{InvalidName, PoolName},
+    secret::{InvalidHost, parse_host},
     session::Tls,
 };
 use reqwest::Url;
@@ -60,6 +61,9 @@ pub enum TargetError {
     /// The database's address cannot be used. The address is not repeated: it holds a password.
     #[error("the database's address must be mysql://user:password@host:port/database")]
     Database(#[source] UrlError),
+    /// The database's address names no server that could be.
+    #[error("the host in the database's address can't be used")]
+    DatabaseHost(#[source] InvalidHost),
     /// The database's address names no database.
     #[error("the database's address must end with the name of the service's database")]
     DatabaseName,
@@ -172,15 +176,20 @@ fn database(address: &SecretString, tls: &Tls) -> Result<Opts, TargetError> {
     if opts.db_name().is_none_or(str::is_empty) {
         return Err(TargetError::DatabaseName);
     }
+    let host = parse_host(opts.ip_or_hostname()).map_err(TargetError::DatabaseHost)?;
+    // The driver would look an IPv6 address up with a URL's brackets around it.
+    let opts = OptsBuilder::from_opts(opts).ip_or_hostname(host);
     Ok(match tls.ssl_opts() {
-        Some(tls) => OptsBuilder::from_opts(opts).ssl_opts(tls).into(),
+        Some(tls) => opts.ssl_opts(tls).into(),
         // An address that asks for TLS by itself still has it.
-        None => opts,
+        None => opts.into(),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use rds_admission::telemetry::chain;
+
     use super::*;
 
     #[test]
@@ -210,8 +219,15 @@ mod tests {
             ["mysql://u:secretpw@127.0.0.1:3306", "postgres://u:secretpw@h/db", "secretpw"]
         {
             let error = database(&address.into(), &Tls::Off).unwrap_err();
-            assert!(!crate::show::chain(&error).contains("secretpw"), "{error}");
+            assert!(!chain(&error).contains("secretpw"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_database_may_be_at_an_ipv6_address() {
+        let opts = database(&"mysql://u:pw@[::1]:3307/demodb2".into(), &Tls::Off).unwrap();
+        assert_eq!((opts.ip_or_hostname(), opts.tcp_port()), ("::1", 3307));
+        assert_eq!((opts.user(), opts.pass()), (Some("u"), Some("pw")));
     }
 
     #[test]

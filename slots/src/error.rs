@@ -4,9 +4,10 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use rds_admission::pool::split::InvalidSplit;
 use rds_admission::pool::{InvalidSize, PoolName};
-use rds_admission::secret::SecretError;
+use rds_admission::secret::{InvalidHost, SecretError};
 use rds_admission::session::SessionError;
 use rds_admission::store::StoreError;
+use rds_admission::telemetry::Panicked;
 use thiserror::Error as ThisError;
 
 /// Why something could not be done. Each says in one line what was tried and what to do.
@@ -86,6 +87,9 @@ pub enum Error {
     /// The database's address can't be used. It is not repeated: it holds a password.
     #[error("the database's address must be mysql://user:password@host:port/database")]
     Address(#[source] Option<mysql_async::UrlError>),
+    /// The database's address names no server that could be.
+    #[error("the host in the database's address can't be used")]
+    Host(#[source] InvalidHost),
     /// The database could not be asked.
     #[error("the database at {host}:{port}")]
     Database {
@@ -99,6 +103,9 @@ pub enum Error {
     /// The database does not say how it is set.
     #[error("the database's settings came without a row")]
     NoSettings,
+    /// The command itself is at fault.
+    #[error("this is a defect of slots; what was asked for may have been done")]
+    Panicked(#[from] Panicked),
     /// The answer could not be written.
     #[error("the answer can't be written")]
     Answer(#[source] std::io::Error),

@@ -2,10 +2,13 @@
 
 use std::process::ExitCode;
 
+use rds_admission::telemetry::report_panics;
 use slots::{Args, COULD_NOT, Ending, FOUND, Voice, run};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    // Of tasks in the background: one that the command waits for is its error.
+    report_panics(|panicked| Voice::trouble(panicked));
     let args = match Args::read(std::env::args_os()) {
         Ok(args) => args,
         Err(error) => return Voice::misunderstood(&error),

@@ -67,12 +67,18 @@ impl Voice {
         err(&if self.json { trouble(&cause) } else { format!("slots: {cause}") });
     }
 
+    /// Says what went wrong in the background, on standard error and in one line: in JSON where the command line
+    /// asks for it.
+    pub fn trouble(what: &impl Display) {
+        let what = in_one_line(&what.to_string());
+        err(&if asked_for_json() { trouble(&what) } else { format!("slots: {what}") });
+    }
+
     /// Says why the arguments are no command: in words, or where they ask for JSON as any other error. Returns
     /// the exit code.
     #[must_use]
     pub fn misunderstood(error: &clap::Error) -> ExitCode {
-        let asked_for_json = std::env::args_os().any(|argument| argument == "--json");
-        if asked_for_json && error.use_stderr() {
+        if asked_for_json() && error.use_stderr() {
             let said = error.render().to_string();
             let usage = |line: &&str| !["Usage:", "For more"].iter().any(|it| line.starts_with(it));
             let cause: Vec<_> = said.lines().take_while(usage).collect();
@@ -83,6 +89,10 @@ impl Voice {
         }
         u8::try_from(error.exit_code()).unwrap_or(COULD_NOT).into()
     }
+}
+
+fn asked_for_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
 }
 
 /// Some causes are a list.

@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::SecretError;
+use super::{SecretError, parse_host};
 
 /// What it takes to log in, and where.
 ///
@@ -17,7 +17,7 @@ pub struct Credentials {
     pub username: String,
     /// The user's password. Shown by no log, error or `Debug`.
     pub password: SecretString,
-    /// The server's name or address.
+    /// The server's name or address; an IPv6 address without brackets.
     pub host: String,
     /// The server's TCP port.
     pub port: u16,
@@ -44,30 +44,36 @@ struct Json {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Port {
-    Number(u16),
+    Number(u64),
     Text(String),
+}
+
+impl Port {
+    fn read(&self) -> Option<u16> {
+        let port = match self {
+            Self::Number(port) => u16::try_from(*port).ok(),
+            Self::Text(port) => port.parse().ok(),
+        };
+        port.filter(|port| *port != 0)
+    }
 }
 
 impl Credentials {
     /// Reads the secret's JSON.
     ///
     /// # Errors
-    /// [`SecretError::Shape`].
+    /// [`SecretError::Shape`] and [`SecretError::Host`].
     pub fn from_json(json: &[u8]) -> Result<Self, SecretError> {
         let shape = |field| SecretError::Shape { field };
         // serde's own error would repeat a part of the secret.
         let json: Json =
             serde_json::from_slice(json).map_err(|_| shape("fields of the right types"))?;
-        let port = match json.port {
-            None => Some(3306),
-            Some(Port::Number(port)) => Some(port),
-            Some(Port::Text(port)) => port.parse().ok(),
-        };
+        let port = json.port.as_ref().map_or(Some(3306), Port::read);
         Ok(Self {
             username: json.username.ok_or(shape("username"))?,
             password: json.password.ok_or(shape("password"))?,
-            host: json.host.ok_or(shape("host"))?,
-            port: port.ok_or(shape("a port"))?,
+            host: parse_host(&json.host.ok_or(shape("host"))?)?,
+            port: port.ok_or(shape("a port from 1 to 65535"))?,
             database: json.dbname,
         })
     }
@@ -96,6 +102,7 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::chain;
 
     const ATTACHED: &[u8] = br#"{"username":"admin","password":"hunter2","host":"db","port":3306,
         "engine":"mysql","dbname":"demodb2","dbInstanceIdentifier":"x"}"#;
@@ -114,6 +121,15 @@ mod tests {
         assert_eq!(Credentials::from_json(text).expect("credentials").port, 3307);
         let none = br#"{"username":"a","password":"b","host":"c"}"#;
         assert_eq!(Credentials::from_json(none).expect("credentials").port, 3306);
+    }
+
+    #[test]
+    fn an_address_may_have_a_urls_brackets() {
+        let bare = Credentials::from_json(br#"{"username":"a","password":"b","host":"::1"}"#);
+        let url = Credentials::from_json(br#"{"username":"a","password":"b","host":"[::1]"}"#);
+        let (bare, url) = (bare.expect("credentials"), url.expect("credentials"));
+        assert_eq!((bare.host.as_str(), url.host.as_str()), ("::1", "::1"));
+        assert!(bare.is_of_account(&url));
     }
 
     #[test]
@@ -139,16 +155,22 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_and_nothing_secret_is_shown() {
-        let cases: [(&[u8], &str); 5] = [
+        let cases: [(&[u8], &str); 11] = [
             (br#"{"username":"a","host":"c"}"#, "password"),
             (br#"{"password":"hunter2","host":"c"}"#, "username"),
             (br#"{"username":"a","password":"hunter2"}"#, "host"),
             (br#"{"username":"a","password":"hunter2","host":"c","port":"x"}"#, "a port"),
+            (br#"{"username":"a","password":"hunter2","host":"c","port":0}"#, "a port"),
+            (br#"{"username":"a","password":"hunter2","host":"c","port":"0"}"#, "a port"),
+            (br#"{"username":"a","password":"hunter2","host":"c","port":65536}"#, "a port"),
+            (br#"{"username":"a","password":"hunter2","host":"db.example:3306"}"#, "port 3306"),
+            (br#"{"username":"a","password":"hunter2","host":"a:hunter2@db"}"#, "field host"),
+            (br#"{"username":"a","password":"hunter2","host":""}"#, "field host"),
             (b"hunter2", "fields of the right types"),
         ];
         for (json, named) in cases {
             let error = Credentials::from_json(json).expect_err("it is refused");
-            let shown = format!("{error} {error:?}");
+            let shown = format!("{} {error:?}", chain(&error));
             assert!(shown.contains(named) && !shown.contains("hunter2"), "{shown}");
         }
         let shown = format!("{:?}", Credentials::from_json(ATTACHED).expect("credentials"));

@@ -5,10 +5,12 @@
 
 mod cache;
 mod credentials;
+mod host;
 mod rereads;
 
 pub use cache::SecretCache;
 pub use credentials::Credentials;
+pub use host::{InvalidHost, parse_host};
 
 use thiserror::Error;
 
@@ -28,4 +30,7 @@ pub enum SecretError {
         /// What is missing or wrong.
         field: &'static str,
     },
+    /// The secret's host is no name or address, and never will be.
+    #[error("the secret's field host can't be used")]
+    Host(#[from] InvalidHost),
 }

@@ -7,6 +7,7 @@ mod resize;
 mod status;
 
 use rds_admission::pool::Pool;
+use rds_admission::telemetry::catch_panic;
 use serde::Serialize;
 
 use crate::status::Status;
@@ -19,6 +20,15 @@ use crate::{Args, Command, Ending, Error, Voice, args};
 /// # Errors
 /// [`Error`] when it could not be done. What was changed by then is said in it or was nothing.
 pub async fn run(args: &Args) -> Result<Ending, Error> {
+    said(carry_out(args)).await
+}
+
+/// A panic is an error as any other, which is said in one line.
+async fn said(work: impl Future<Output = Result<Ending, Error>>) -> Result<Ending, Error> {
+    catch_panic(work).await.unwrap_or_else(|panicked| Err(panicked.into()))
+}
+
+async fn carry_out(args: &Args) -> Result<Ending, Error> {
     let table = Table::open(args).await?;
     let voice = Voice::of(args);
     match &args.command {
@@ -73,4 +83,20 @@ async fn conclude(
     let down = Some(waited == Waited::Down);
     voice.answer(outcome + &status.line(), &Changed { status, down })?;
     Ok(ending)
+}
+
+#[cfg(test)]
+mod tests {
+    use rds_admission::telemetry::chain;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_of_one_line() {
+        let secret = std::hint::black_box("hunter2");
+        let failed = said(async { panic!("a line\nand {secret}") }).await;
+        let failed = chain(&failed.expect_err("it panics"));
+        assert!(failed.contains("commands/mod.rs:") && failed.lines().count() == 1, "{failed}");
+        assert!(!failed.contains(secret), "{failed}");
+    }
 }

@@ -8,7 +8,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Opts, Row};
 use rds_admission::aws::secret_client;
 use rds_admission::client::Slot;
-use rds_admission::secret::{Credentials, SecretCache, SecretError};
+use rds_admission::secret::{Credentials, SecretCache, SecretError, parse_host};
 use rds_admission::session::{LoginError, Refusal, Session, SessionError, SessionOptions, Tls};
 use rds_admission::time::{Deadline, Seconds};
 use secrecy::{ExposeSecret, SecretString};
@@ -117,7 +117,7 @@ impl Door {
         Ok(Self::Address(Arc::new(Credentials {
             username: opts.user().unwrap_or_default().to_owned(),
             password: opts.pass().unwrap_or_default().into(),
-            host: opts.ip_or_hostname().to_owned(),
+            host: parse_host(opts.ip_or_hostname()).map_err(Error::Host)?,
             port: opts.tcp_port(),
             database: Some(database),
         })))
@@ -224,7 +224,9 @@ async fn threads(session: &mut Session, credentials: &Credentials) -> Result<Vec
 }
 
 fn failed(Credentials { host, port, .. }: &Credentials, source: SessionError) -> Unseen {
-    Unseen::Unasked(Error::Database { host: host.clone(), port: *port, source })
+    // As a URL has it, so that an IPv6 address is not taken for part of the port.
+    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+    Unseen::Unasked(Error::Database { host, port: *port, source })
 }
 
 impl Thread {
@@ -252,6 +254,8 @@ mod tests {
         let credentials = parse("mysql://u:p%40w@db.example:3307/demodb2").expect("an address");
         assert_eq!((credentials.database.as_deref(), credentials.port), (Some("demodb2"), 3307));
         assert_eq!(credentials.password.expose_secret(), "p@w");
+        let credentials = parse("mysql://u:p@[::1]:3307/demodb2").expect("an address");
+        assert_eq!((credentials.host.as_str(), credentials.port), ("::1", 3307));
         for wrong in
             ["mysql://u:secretpw@db.example:3306", "postgres://u:secretpw@h/db", "secretpw"]
         {

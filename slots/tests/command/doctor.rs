@@ -91,3 +91,18 @@ async fn an_option_counts_before_a_variable_and_the_address_before_the_secret() 
         assert_eq!(problems(&answer), [found], "{variables:?} {options:?}");
     }
 }
+
+/// A port of the IPv6 loopback, where this machine has one, on which nobody answers what a server would.
+#[tokio::test]
+async fn a_database_at_an_ipv6_address_is_connected_to() {
+    let Ok(listener) = tokio::net::TcpListener::bind("[::1]:0").await else { return };
+    let port = listener.local_addr().expect("an address").port();
+    let heard = tokio::spawn(async move { listener.accept().await.map(drop) });
+    let world = World::new().await;
+    let database = format!("mysql://admin:secretpw@[::1]:{port}/demodb2");
+    let (code, answer) = examined(&world, &["--database", &database]).await;
+    assert_eq!((code, problems(&answer)), (1, vec!["server"]));
+    let says = answer["findings"][0]["says"].as_str().expect("a sentence");
+    assert!(says.contains(&format!("[::1]:{port}")) && !says.contains("lookup"), "{says}");
+    heard.await.expect("a task").expect("a connection");
+}
