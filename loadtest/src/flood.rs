@@ -7,10 +7,12 @@ use std::{
 };
 
 use goose::{client::GooseClientBuilder, config::GooseConfiguration, prelude::*};
+use rds_admission::telemetry::chain;
 use reqwest::{Response, Url};
 
 use crate::{
     arrivals::Arrivals,
+    descriptors,
     interrupt::Interrupt,
     outcome::{self, Judgement, Outcome},
     report::Retries,
@@ -110,7 +112,14 @@ impl Flood {
         };
         let client = self.client(user.weighted_users_index);
         tally.begin(due, Instant::now());
-        let (status, judgement) = self.fetch(user).await;
+        let (status, judgement) = match self.fetch(user).await {
+            Ok(fetched) => fetched,
+            Err(NotSent(lacked)) => {
+                tally.withdraw(due, lacked);
+                self.stay_away(end.min(Instant::now() + NO_ANSWER)).await;
+                return Ok(());
+            }
+        };
         let took = due.elapsed();
         tally.end(client, &judgement.outcome, took, Instant::now());
         record(user, status, &judgement.outcome, took).await?;
@@ -155,14 +164,14 @@ impl Flood {
     }
 
     /// Sends the request and judges what comes back; the status is missing when nothing did.
-    async fn fetch(&self, user: &GooseUser) -> (Option<u16>, Judgement) {
+    async fn fetch(&self, user: &GooseUser) -> Result<(Option<u16>, Judgement), NotSent> {
         let request = match user.get_request_builder(&GooseMethod::Get, self.url.as_str()) {
             Ok(request) => request,
             Err(error) => {
-                return (None, outcome::no_answer("request not built", &error.to_string()));
+                return Ok((None, outcome::no_answer("request not built", &error.to_string())));
             }
         };
-        match answer(request.send().await).await {
+        Ok(match answer(request.send().await).await {
             Ok((response, body)) => {
                 let body = String::from_utf8_lossy(&body);
                 let judgement =
@@ -170,6 +179,9 @@ impl Flood {
                 (Some(response.status().as_u16()), judgement)
             }
             Err(error) => {
+                if let Some(lacked) = descriptors::ran_out_of(&error) {
+                    return Err(NotSent(lacked));
+                }
                 let reason = if error.is_timeout() {
                     "no answer in time"
                 } else if error.is_connect() {
@@ -177,9 +189,9 @@ impl Flood {
                 } else {
                     "connection lost"
                 };
-                (None, outcome::no_answer(reason, &crate::show::chain(&error.without_url())))
+                (None, outcome::no_answer(reason, &chain(&error.without_url())))
             }
-        }
+        })
     }
 
     /// Sleeps until then, but not long past an interrupt.
@@ -193,6 +205,9 @@ impl Flood {
         }
     }
 }
+
+/// A request that this machine could not send, for lack of something.
+struct NotSent(&'static str);
 
 /// Reads the body of an answer, up to [`BODY`] bytes.
 async fn answer(

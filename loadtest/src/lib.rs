@@ -9,6 +9,7 @@
 //! | what one answer means | [`outcome`] |
 //! | the running count | [`tally`] |
 //! | who looks on: at the server, at the pool's table | `watch`, `slots` |
+//! | what the machine of the load test has to have | `descriptors` |
 //! | the query function as it is found, without admission, and back | `function`, `switch` |
 //! | the numbers, and whether they pass | [`report`], [`mod@utilisation`], [`verdict`] |
 //! | what the terminal shows, and the page | [`live`], [`show`], [`mod@page`] |
@@ -16,6 +17,7 @@
 pub mod args;
 pub mod arrivals;
 mod aws;
+mod descriptors;
 pub mod files;
 pub mod flood;
 mod function;

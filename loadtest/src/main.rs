@@ -1,16 +1,27 @@
 //! The command: reads its arguments, floods, prints what it saw, and exits with the verdict.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use loadtest::{
     Args, Cli, Command, FAILED, NO_RUN, Tested, files, interrupt::Interrupt, report::Report, run,
     show,
 };
+use rds_admission::telemetry::{catch_panic, chain, report_panics};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // Of tasks in the background, such as a user; one that is waited for is an error as any other.
+    report_panics(|panicked| {
+        let _ = writeln!(std::io::stderr(), "loadtest: {panicked}");
+    });
+    match catch_panic(command(Cli::parse())).await {
+        Ok(code) => code,
+        Err(panicked) => sorry(&panicked),
+    }
+}
+
+async fn command(cli: Cli) -> ExitCode {
     match cli.command {
         Some(Command::Page { report, output }) => {
             match files::rewrite(&report, output.as_deref()) {
@@ -53,7 +64,7 @@ async fn flood(args: &Args) -> ExitCode {
 }
 
 /// Says what went wrong, other than with the service.
-fn sorry(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("loadtest: {}", show::chain(error));
+fn sorry(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    eprintln!("loadtest: {}", chain(error));
     ExitCode::from(NO_RUN)
 }

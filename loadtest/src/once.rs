@@ -8,7 +8,7 @@ use std::{
 
 use aws_config::SdkConfig;
 use goose::GooseError;
-use rds_admission::{store::DynamoStore, time::SystemClock};
+use rds_admission::{store::DynamoStore, telemetry::chain, time::SystemClock};
 
 use crate::{
     Args,
@@ -63,11 +63,15 @@ struct Sides {
 }
 
 impl Once<'_> {
-    /// Floods once.
+    /// Floods once, and adds what came of it to `runs`, also when it is cut short by an error.
     ///
     /// # Errors
     /// [`OnceError`].
-    pub(crate) async fn run(&self, admission: Admission) -> Result<Run, OnceError> {
+    pub(crate) async fn run(
+        &self,
+        admission: Admission,
+        runs: &mut Vec<Run>,
+    ) -> Result<(), OnceError> {
         let duration = self.args.duration();
         let gauges = Arc::new(Gauges::default());
         let watch = self.watch(gauges.clone()).await?;
@@ -95,9 +99,14 @@ impl Once<'_> {
                 None => None,
             },
         };
-        flooded.map_err(OnceError::Flood)?;
         let run = self.told(admission, started, &tally.totals(), sides);
-        Ok(Run { goose: goose.map(|(_, name)| name.to_owned()), ..run })
+        match flooded {
+            Ok(()) => runs.push(Run { goose: goose.map(|(_, name)| name.to_owned()), ..run }),
+            // What was seen until then is not lost.
+            Err(_) if run.offered > 0 => runs.push(run),
+            Err(_) => {}
+        }
+        flooded.map_err(OnceError::Flood)
     }
 
     async fn watch(&self, gauges: Arc<Gauges>) -> Result<Option<Sampling<Watch>>, WatchError> {
@@ -172,6 +181,7 @@ impl Once<'_> {
             refused: server.as_ref().map_or(0, Server::refused).max(totals.refused),
             refused_callers: totals.refused,
             clients: self.clients(totals),
+            not_sent: Reason::sorted(totals.not_sent.clone()),
             lateness: sides.unsent.map(|unsent| Lateness {
                 max_ms: rounded(totals.latest.as_secs_f64() * 1_000.0),
                 late: totals.late,
@@ -208,10 +218,12 @@ impl Once<'_> {
 }
 
 /// What is known of a side, or why it is not.
-fn known<T, E: std::error::Error>(side: Option<Result<T, E>>) -> (Option<T>, Option<String>) {
+fn known<T, E: std::error::Error + 'static>(
+    side: Option<Result<T, E>>,
+) -> (Option<T>, Option<String>) {
     match side {
         Some(Ok(told)) => (Some(told), None),
-        Some(Err(error)) => (None, Some(show::chain(&error))),
+        Some(Err(error)) => (None, Some(chain(&error))),
         None => (None, None),
     }
 }

@@ -1,11 +1,14 @@
 //! A test, from the arguments to the report.
 
 use aws_config::SdkConfig;
+use rds_admission::telemetry::{Panicked, catch_panic, chain};
 
 use crate::{
     Args,
     args::{ArrivalArg, Hold},
-    aws, files,
+    aws,
+    descriptors::{self, DescriptorsError},
+    files,
     files::WriteError,
     function::Function,
     interrupt::Interrupt,
@@ -13,7 +16,6 @@ use crate::{
     report::{
         Admission, Arrival, Deployment, Machine, Report, Run, SCHEMA, Settings, Thresholds, Verdict,
     },
-    show,
     switch::{RestoreError, Switch, SwitchError},
     target::{Target, TargetError},
     verdict::judge,
@@ -48,6 +50,23 @@ pub enum RunError {
     /// The query function could not be switched back.
     #[error(transparent)]
     Restore(#[from] RestoreError),
+    /// This machine has not what the load takes.
+    #[error(transparent)]
+    Descriptors(#[from] DescriptorsError),
+    /// It ran out of it while the load was on.
+    #[error(
+        "this machine ran out of {lacked}: {requests} requests could not be sent, which says nothing about the \
+         service"
+    )]
+    NotSent {
+        /// What it ran out of.
+        lacked: String,
+        /// How many requests in a run could not be sent for that.
+        requests: u64,
+    },
+    /// The load test itself is at fault.
+    #[error("this is a defect of the load test")]
+    Panicked(#[from] Panicked),
     /// The report could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -88,6 +107,7 @@ impl<'a> Test<'a> {
     /// Finds everything, and makes sure of what can be made sure of before a flood.
     async fn prepare(args: &'a Args, interrupt: &'a Interrupt) -> Result<Self, RunError> {
         let target = Target::of(args)?;
+        descriptors::allow(args.users())?;
         if let Some(out) = &args.out {
             files::create(out)?;
         }
@@ -111,13 +131,17 @@ impl<'a> Test<'a> {
     /// Makes the runs, puts back what was switched for them, and judges.
     async fn run(self) -> Tested {
         let mut runs = Vec::new();
-        let ended = self.runs(&mut runs).await;
+        // Also after a panic, what was switched is put back.
+        let ended = catch_panic(self.runs(&mut runs)).await;
+        let ended = ended.unwrap_or_else(|panicked| Err(panicked.into()));
         let restored = match &self.switch {
             Some(switch) => switch.restore().await,
             None => Ok(()),
         };
         let report = (!runs.is_empty()).then(|| self.report(runs, ended.as_ref().err()));
-        let errors = [ended, restored.map_err(Into::into)].into_iter().filter_map(Result::err);
+        let sent = report.as_ref().map_or(Ok(()), |report| all_sent(&report.runs));
+        let errors = [ended, sent, restored.map_err(Into::into)];
+        let errors = errors.into_iter().filter_map(Result::err);
         Tested { report, is_written: false, errors: errors.collect() }
     }
 
@@ -133,7 +157,7 @@ impl<'a> Test<'a> {
             if let Some(switch) = &self.switch {
                 switch.set(*admission, args.hold.map(|Hold(hold)| hold)).await?;
             }
-            runs.push(once.run(*admission).await?);
+            once.run(*admission, runs).await?;
             if interrupt.is_set() {
                 break;
             }
@@ -175,10 +199,18 @@ impl<'a> Test<'a> {
     }
 }
 
+/// Whether the load was what was asked for.
+fn all_sent(runs: &[Run]) -> Result<(), RunError> {
+    let not_sent = runs.iter().find_map(|run| run.not_sent.first());
+    not_sent.map_or(Ok(()), |lacked| {
+        Err(RunError::NotSent { lacked: lacked.reason.clone(), requests: lacked.count })
+    })
+}
+
 fn verdict(runs: &[Run], thresholds: &Thresholds, failure: Option<&RunError>) -> Verdict {
     let mut verdict = judge(runs, thresholds);
     if let Some(failure) = failure {
-        verdict.reasons.push(format!("a run did not take place: {}", show::chain(failure)));
+        verdict.reasons.push(format!("the test broke off: {}", chain(failure)));
         verdict.pass = false;
     }
     verdict

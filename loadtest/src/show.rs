@@ -1,6 +1,6 @@
 //! What the terminal shows at the end.
 
-use std::{error::Error, fmt::Write, path::Path};
+use std::{fmt::Write, path::Path};
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 
@@ -43,22 +43,6 @@ pub fn name(admission: Admission) -> &'static str {
         Admission::On => "with admission",
         Admission::AsDeployed => "as deployed",
     }
-}
-
-/// An error and what caused it, on one line.
-#[must_use]
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        // Some errors repeat their source's words in their own.
-        if !text.contains(&said) {
-            let _ = write!(text, ": {said}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// What a row is called, and what it tells of a run.

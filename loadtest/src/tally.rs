@@ -89,6 +89,8 @@ pub struct Totals {
     pub latest: Duration,
     /// Requests sent more than 100 ms after they were due.
     pub late: u64,
+    /// Requests that could not be sent, by what this machine ran out of. They are in no other number.
+    pub not_sent: BTreeMap<&'static str, u64>,
     /// Counts for each stretch.
     pub timeline: report::Timeline,
 }
@@ -106,6 +108,7 @@ struct Inner {
     refused: u64,
     latest: Duration,
     late: u64,
+    not_sent: BTreeMap<&'static str, u64>,
     timeline: Timeline,
 }
 
@@ -127,6 +130,7 @@ impl Tally {
                 refused: 0,
                 latest: Duration::ZERO,
                 late: 0,
+                not_sent: BTreeMap::new(),
                 timeline: Timeline::new(duration),
             }),
         }
@@ -154,6 +158,17 @@ impl Tally {
         let lateness = now.saturating_duration_since(due);
         inner.latest = inner.latest.max(lateness);
         inner.late += u64::from(lateness > LATE);
+    }
+
+    /// Takes a request back that had begun, which was due at `due`: it could not be sent, because this machine
+    /// `lacked` something.
+    pub fn withdraw(&self, due: Instant, lacked: &'static str) {
+        let mut inner = self.lock();
+        inner.offered = inner.offered.saturating_sub(1);
+        inner.in_flight = inner.in_flight.saturating_sub(1);
+        let at = inner.start.map_or(Duration::ZERO, |start| due.saturating_duration_since(start));
+        inner.timeline.withdrawn(at);
+        *inner.not_sent.entry(lacked).or_default() += 1;
     }
 
     /// Counts the answer of a request that had begun. `took` is the time from when it was due to the
@@ -208,6 +223,7 @@ impl Tally {
             refused: inner.refused,
             latest: inner.latest,
             late: inner.late,
+            not_sent: inner.not_sent.clone(),
             timeline: (&inner.timeline).into(),
         }
     }
@@ -311,6 +327,22 @@ mod tests {
         assert_eq!(totals.patient.and(&totals.impatient).broken.len(), 2);
         assert_eq!(totals.timeline.offered, [6, 0, 0]);
         assert_eq!(totals.timeline.broken, [0, 0, 2]);
+    }
+
+    #[test]
+    fn what_could_not_be_sent_is_in_no_other_number() {
+        let tally = Tally::new(RUN);
+        let start = tally.start(Instant::now());
+        for _ in 0..2 {
+            tally.begin(start, start);
+        }
+        tally.withdraw(start, "open files");
+        tally.end(Client::Patient, &Outcome::Admitted, Duration::ZERO, start);
+        assert_eq!(tally.counts(), Counts { admitted: 1, ..Counts::default() });
+        let totals = tally.totals();
+        assert_eq!((totals.offered, &totals.timeline.offered[..]), (1, &[1][..]));
+        assert_eq!(totals.not_sent, BTreeMap::from([("open files", 1)]));
+        assert!(totals.reasons.is_empty());
     }
 
     #[test]

@@ -37,6 +37,12 @@ impl Timeline {
         self.stretch(at).offered += 1;
     }
 
+    /// Takes a request back that was counted at this time of the run.
+    pub(crate) fn withdrawn(&mut self, at: Duration) {
+        let stretch = self.stretch(at);
+        stretch.offered = stretch.offered.saturating_sub(1);
+    }
+
     /// Counts an answer that came at this time of the run.
     pub(crate) fn answered(&mut self, at: Duration, outcome: &Outcome) {
         let stretch = self.stretch(at);

@@ -34,6 +34,12 @@ fn faults(run: &Run, thresholds: &Thresholds) -> Vec<String> {
         let most = run.broken.reasons.first().map_or("", |reason| &reason.reason);
         faults.push(format!("{broken} broken, most of them {most}"));
     }
+    for lacked in &run.not_sent {
+        faults.push(format!(
+            "{} requests could not be sent: the load test's own machine ran out of {}",
+            lacked.count, lacked.reason
+        ));
+    }
     if run.refused > thresholds.max_refused {
         faults.push(format!("the server refused {} connections", run.refused));
     }
@@ -189,6 +195,7 @@ mod tests {
             refused: 0,
             refused_callers: 0,
             clients: Vec::new(),
+            not_sent: Vec::new(),
             lateness: None,
             timeline: Timeline::default(),
             server: None,
@@ -242,6 +249,7 @@ mod tests {
         for faulty in [
             Run { lateness: Some(unsent), ..clean() },
             Run { interrupted: true, ..clean() },
+            Run { not_sent: vec![Reason { reason: "open files".to_owned(), count: 1 }], ..clean() },
             Run { refused: 1, ..clean() },
             Run { admitted: Class::default(), ..clean() },
             Run { server: Some(server), ..clean() },

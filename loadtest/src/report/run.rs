@@ -31,6 +31,10 @@ pub struct Run {
     pub refused_callers: u64,
     /// The users that honour `Retry-After` and those that ignore it, apart; empty when all do the same.
     pub clients: Vec<Clients>,
+    /// Requests that could not be sent, by what the load test's own machine ran out of. They are in no other
+    /// number.
+    #[serde(default)]
+    pub not_sent: Vec<Reason>,
     /// How late requests were sent; with open arrivals only.
     pub lateness: Option<Lateness>,
     /// What happened when.

@@ -290,3 +290,31 @@ async fn without_its_database_there_is_no_run_and_no_password_on_the_screen() {
     assert!(text.contains("connecting to the database failed"), "{text}");
     assert!(!text.contains("very-secret"), "{text}");
 }
+
+/// Limits of open files, as `ulimit` sets them before the command runs.
+async fn limited(limits: &str, arguments: &[&str]) -> std::process::Output {
+    tokio::process::Command::new("sh")
+        .args(["-c", &format!("ulimit {limits} && exec \"$@\""), "sh"])
+        .arg(env!("CARGO_BIN_EXE_loadtest"))
+        .args(arguments)
+        .env_remove("LOADTEST_DATABASE")
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_low_limit_of_open_files_is_raised_and_one_that_can_not_be_is_said_before_the_start() {
+    let service = Service::with_slots(60, Duration::from_millis(200)).await;
+    let host = service.url("/some/base/path");
+    let flood = ["--host", &host, "--users=200", "--duration=1"];
+    let raised = limited("-Sn 150", &flood).await;
+    assert_eq!(raised.status.code(), Some(0), "{}", printed(&raised));
+
+    let too_few = limited("-n 150", &flood).await;
+    assert_eq!(too_few.status.code(), Some(2), "{}", printed(&too_few));
+    let said = String::from_utf8_lossy(&too_few.stderr).into_owned();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("300 open files") && said.contains("may have 150"), "{said}");
+}
