@@ -93,7 +93,7 @@ pub enum Renewed {
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The table holds no such pool.
-    #[error("no pool {0:?} in the table")]
+    #[error("no pool {0} in the table")]
     UnknownPool(PoolName),
     /// The item is there but is not a pool.
     #[error("the item of pool {pool} is damaged")]

@@ -48,9 +48,60 @@ pub fn ended(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) -> Ex
     }
 }
 
-/// An error and what caused it, in one line.
+/// An error and what caused it, in one line, each of them said once: errors of libraries often repeat their source's
+/// words in their own.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = String::new();
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    for said in causes.map(ToString::to_string) {
+        if text.is_empty() {
+            text = said;
+        } else if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+    }
+    let mut parts: Vec<_> = text.split(": ").collect();
+    parts.dedup();
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use mysql_async::{Error, ServerError};
+
+    use super::*;
+    use crate::session::SessionError;
+    use crate::store::StoreError;
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let denied = ServerError {
+            code: 1045,
+            message: "Access denied for user 'a'".to_owned(),
+            state: "28000".to_owned(),
+        };
+        let refused = SessionError::Connect { source: Error::Server(denied) };
+        assert_eq!(chain(&refused).matches("1045").count(), 1, "{}", chain(&refused));
+        let unreached = SessionError::Connect { source: io::Error::from_raw_os_error(111).into() };
+        let said = chain(&unreached);
+        assert!(said.starts_with("connecting failed: "), "{said}");
+        for once in ["refused", "Input/output error"] {
+            assert_eq!(said.matches(once).count(), 1, "{said}");
+        }
+        let read = StoreError::Table {
+            phase: "read",
+            pool: "Prod_MySQL".parse().expect("a name"),
+            source: "the way to it".into(),
+        };
+        assert_eq!(chain(&read), "read of pool Prod_MySQL failed in the table: the way to it");
+    }
+
+    #[test]
+    fn a_pool_is_called_by_its_name() {
+        let unknown = StoreError::UnknownPool("nope".parse().expect("a name"));
+        assert_eq!(unknown.to_string(), "no pool nope in the table");
+    }
 }
