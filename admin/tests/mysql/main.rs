@@ -148,7 +148,7 @@ async fn a_full_server_says_so() {
 #[ignore = "needs MySQL: make mysql"]
 async fn every_word_for_no_is_sorted() {
     let mysql = MySql::start().await;
-    let (slot, options) = (slot(120), mysql.options());
+    let options = mysql.options();
     let mut observer = mysql.observer().await;
     for sql in [
         "CREATE USER alone IDENTIFIED BY 'right' WITH MAX_USER_CONNECTIONS 1",
@@ -167,13 +167,13 @@ async fn every_word_for_no_is_sorted() {
         ..with(&mysql.credentials(), password)
     };
     let refused = async |user, password| {
-        let opened = Session::open(&slot, &options, &account(user, password)).await;
+        let opened = Session::open(&slot(60), &options, &account(user, password)).await;
         let error = opened.expect_err(user);
         let refusal = error.refusal().unwrap_or_else(|| panic!("{user}: {error:?}"));
         (refusal, chain(&error))
     };
     let open = async |user| {
-        let opened = Session::open(&slot, &options, &account(user, "right")).await;
+        let opened = Session::open(&slot(60), &options, &account(user, "right")).await;
         opened.unwrap_or_else(|error| panic!("{user}: {}", chain(&error)))
     };
 
@@ -191,11 +191,11 @@ async fn every_word_for_no_is_sorted() {
     let (blocked, says) = refused("careful", "wrong").await;
     assert!(blocked == Refusal::Other && says.contains("3955"), "{says}");
     // What the driver can't do is an error that names it.
-    let sha256 = Session::open(&slot, &options, &account("sha256", "right")).await;
+    let sha256 = Session::open(&slot(60), &options, &account("sha256", "right")).await;
     let says = chain(&sha256.expect_err("a method of old"));
     assert!(says.contains("sha256_password"), "{says}");
     // Neither is a statement's own limit for want of a connection.
-    let questions = Session::open(&slot, &options, &account("questions", "right")).await;
+    let questions = Session::open(&slot(60), &options, &account("questions", "right")).await;
     let told = async |mut session: Session| session.query_first::<u8>("SELECT 1").await.map(drop);
     let limited = match questions {
         Ok(session) => told(session).await,
@@ -215,24 +215,32 @@ async fn a_host_whose_logins_are_broken_off_is_blocked_until_somebody_unblocks_i
     observer.query_drop("SET GLOBAL max_connect_errors = 10").await.expect("done");
     let relay = Relay::from(Ipv4Addr::new(127, 0, 0, 2), mysql.port()).await;
     let through = Credentials { port: relay.port(), ..mysql.credentials() };
-    let (slot, options) = (slot(120), mysql.options());
-    Session::open(&slot, &options, &through).await.expect("a session").close().await;
+    let options = mysql.options();
+    Session::open(&slot(60), &options, &through).await.expect("a session").close().await;
 
     relay.stall(true);
     let hurried = SessionOptions { connect_timeout: Duration::from_millis(300), ..options.clone() };
     for _ in 0..10 {
-        let stalled = Session::open(&slot, &hurried, &through).await;
+        let stalled = Session::open(&slot(60), &hurried, &through).await;
         assert!(matches!(stalled, Err(SessionError::ConnectTimeout { .. })), "{stalled:?}");
     }
     relay.stall(false);
-    mysql.is_left_alone().await;
-    let blocked = Session::open(&slot, &options, &through).await.expect_err("it is blocked");
+    // Each counts once the server, or the end of its lease, has ended it.
+    let errors = "SELECT COALESCE(MAX(sum_connect_errors), 0) >= 10 \
+         FROM performance_schema.host_cache WHERE ip = '127.0.0.2'";
+    let counted = async {
+        while observer.query_first::<bool, _>(errors).await.expect("an answer") != Some(true) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), counted).await.expect("they count");
+    let blocked = Session::open(&slot(60), &options, &through).await.expect_err("it is blocked");
     assert_eq!(blocked.refusal(), Some(Refusal::HostBlocked), "{}", chain(&blocked));
 
     // As the alarm says.
     assert!(observer.query_drop("FLUSH HOSTS").await.is_err(), "gone since MySQL 8.4");
     observer.query_drop("TRUNCATE TABLE performance_schema.host_cache").await.expect("done");
-    Session::open(&slot, &options, &through).await.expect("a session").close().await;
+    Session::open(&slot(60), &options, &through).await.expect("a session").close().await;
 }
 
 #[tokio::test]
