@@ -33,10 +33,7 @@ async fn an_account_whose_only_connection_is_in_use_is_waited_for() {
     // Without the time to wait, it says why.
     let soon = Deadline::within(Duration::from_secs(15));
     let full = database.prepare(soon, true).await.expect_err("it has no connection");
-    let full = match full {
-        DatabaseError::Session(error) => error,
-        other => panic!("{other:?}"),
-    };
+    let DatabaseError::LogIn { source: full, .. } = full else { panic!("{full:?}") };
     assert!(full.is_too_many_connections(), "{full:?}");
 
     let patience = Deadline::within(Duration::from_mins(1));
