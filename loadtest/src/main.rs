@@ -15,7 +15,7 @@ async fn main() -> ExitCode {
     report_panics(|panicked| {
         let _ = writeln!(std::io::stderr(), "loadtest: {panicked}");
     });
-    match catch_panic(command(Cli::parse())).await {
+    match catch_panic(Box::pin(command(Cli::parse()))).await {
         Ok(code) => code,
         Err(panicked) => sorry(&panicked),
     }

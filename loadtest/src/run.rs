@@ -132,7 +132,7 @@ impl<'a> Test<'a> {
     async fn run(self) -> Tested {
         let mut runs = Vec::new();
         // Also after a panic, what was switched is put back.
-        let ended = catch_panic(self.runs(&mut runs)).await;
+        let ended = catch_panic(Box::pin(self.runs(&mut runs))).await;
         let ended = ended.unwrap_or_else(|panicked| Err(panicked.into()));
         let restored = match &self.switch {
             Some(switch) => switch.restore().await,

@@ -8,7 +8,7 @@ use slots::{Args, COULD_NOT, Ending, FOUND, Voice, run};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     // Of tasks in the background: one that the command waits for is its error.
-    report_panics(|panicked| Voice::trouble(panicked));
+    report_panics(Voice::trouble);
     let args = match Args::read(std::env::args_os()) {
         Ok(args) => args,
         Err(error) => return Voice::misunderstood(&error),

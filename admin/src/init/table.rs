@@ -100,10 +100,8 @@ async fn look(session: &mut Session) -> Result<Found, TableError> {
 }
 
 async fn fill(session: &mut Session) -> Result<(), SessionError> {
-    let columns: Option<Option<String>> = session.query_first(COLUMNS).await?;
-    if columns.flatten().as_deref() != Some(ARTICLES)
-        || session.query_first(IS_EMPTY).await? != Some(true)
-    {
+    let columns = session.query_first::<Option<String>>(COLUMNS).await?.flatten();
+    if columns.as_deref() != Some(ARTICLES) || session.query_first(IS_EMPTY).await? != Some(true) {
         return Ok(());
     }
     session.run(async |conn| conn.query_drop(SEED).await).await

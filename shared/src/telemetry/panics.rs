@@ -41,9 +41,17 @@ fn literal(payload: &(dyn Any + Send)) -> Option<&'static str> {
     payload.downcast_ref::<&'static str>().copied()
 }
 
+/// Whether a panic is caught.
+enum Catching {
+    /// It is not.
+    No,
+    /// It is: the last one that was seen.
+    Yes(Option<Panicked>),
+}
+
 thread_local! {
-    /// What is being caught on this thread: nothing, or the panic that was seen so far.
-    static CATCHING: RefCell<Option<Option<Panicked>>> = const { RefCell::new(None) };
+    /// Whether what runs on this thread now is caught.
+    static CATCHING: RefCell<Catching> = const { RefCell::new(Catching::No) };
 }
 
 /// What is done about a panic that nobody catches.
@@ -66,9 +74,11 @@ pub async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, Panicked
     let mut work = pin!(work);
     let mut seen = None;
     poll_fn(|context| {
-        let outer = CATCHING.replace(Some(seen.take()));
+        let outer = CATCHING.replace(Catching::Yes(seen.take()));
         let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
-        seen = CATCHING.replace(outer).flatten();
+        if let Catching::Yes(now) = CATCHING.replace(outer) {
+            seen = now;
+        }
         match polled {
             Ok(polled) => polled.map(Ok),
             Err(payload) => Poll::Ready(Err(seen
@@ -85,8 +95,12 @@ fn install() {
     INSTALLED.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
-            let is_caught = CATCHING.with_borrow_mut(|catching| {
-                catching.as_mut().map(|seen| *seen = Some(Panicked::of(info))).is_some()
+            let is_caught = CATCHING.with_borrow_mut(|catching| match catching {
+                Catching::Yes(seen) => {
+                    *seen = Some(Panicked::of(info));
+                    true
+                }
+                Catching::No => false,
             });
             match REPORT.get() {
                 _ if is_caught => {}

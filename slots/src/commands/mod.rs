@@ -20,7 +20,7 @@ use crate::{Args, Command, Ending, Error, Voice, args};
 /// # Errors
 /// [`Error`] when it could not be done. What was changed by then is said in it or was nothing.
 pub async fn run(args: &Args) -> Result<Ending, Error> {
-    said(carry_out(args)).await
+    said(Box::pin(carry_out(args))).await
 }
 
 /// A panic is an error as any other, which is said in one line.
