@@ -39,7 +39,7 @@ async fn a_decision_that_panics_is_an_error_of_the_functions_and_a_line_in_the_l
         "op": "acquire", "RDBMSName": "Prod_MySQL", "lease": "Zk3v9Qa1", "ttlSeconds": 30,
     });
     let mut context = Context::default();
-    context.request_id = "the-request".to_owned();
+    "the-request".clone_into(&mut context.request_id);
     let event = LambdaEvent::new(to_raw_value(&acquire).expect("JSON"), context);
     let (answer, lines) = logged(lambda::invocation(&counter, event)).await;
 

@@ -50,7 +50,7 @@ async fn a_request_that_panics_is_a_500_and_a_line_in_the_log_and_its_slot_is_ba
     });
     let event = serde_json::from_value(event).expect("an event");
     let mut context = Context::default();
-    context.request_id = "the-request".to_owned();
+    "the-request".clone_into(&mut context.request_id);
     context.deadline =
         u64::try_from(SystemClock.since_epoch().as_millis()).expect("a time") + 20_000;
     let answered = lambda::invocation(&employees, LambdaEvent::new(event, context));

@@ -64,7 +64,7 @@ fn create(url: &str) -> Value {
 /// Puts the request to a function that has this client, and returns its one line.
 async fn invoke(init: &Result<Init<MemoryStore<SystemClock>>, String>, event: Value) -> String {
     let mut context = Context::default();
-    context.request_id = "the-invocation".to_owned();
+    "the-invocation".clone_into(&mut context.request_id);
     context.deadline =
         u64::try_from(SystemClock.since_epoch().as_millis()).expect("a time") + 300_000;
     let responder = Responder::new().expect("a responder");
@@ -75,6 +75,7 @@ async fn invoke(init: &Result<Init<MemoryStore<SystemClock>>, String>, event: Va
     lines.remove(0)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what the function is given, where it could start")]
 fn init(secret: SecretCache) -> Result<Init<MemoryStore<SystemClock>>, String> {
     Ok(Init::new(MemoryStore::new(SystemClock), Database::new(secret, options())))
 }
