@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mysql_async::{Error, ServerError};
+use mysql_async::{DriverError, Error, ServerError};
 use thiserror::Error as ThisError;
 
 use super::Refusal;
@@ -78,6 +78,9 @@ impl SessionError {
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Connect { source: Error::Server(said) } => Some(Refusal::of(said)),
+            Self::Connect { source } if asks_for_another_method(source) => {
+                Some(Refusal::Credentials)
+            }
             Self::Limits { source: Error::Server(said) } => Refusal::of_first_statement(said),
             _ => None,
         }
@@ -129,6 +132,17 @@ impl SessionError {
             _ => Self::Statement { source },
         }
     }
+}
+
+/// Whether the server has refused the password by the first of the account's methods of authentication and asks for
+/// the next one (MariaDB's `VIA ed25519 … OR mysql_native_password …`). The driver follows one such request, the
+/// server's first, and returns any other as a packet that it did not expect. The packet begins with 0xfe
+/// (<https://mariadb.com/kb/en/connection/#authentication-switch-request>).
+fn asks_for_another_method(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Driver(DriverError::UnexpectedPacket { payload }) if payload.first() == Some(&0xfe)
+    )
 }
 
 fn code_of(error: &Error) -> Option<u16> {

@@ -7,7 +7,7 @@ use mysql_async::ServerError;
 ///
 /// | kind | error numbers | what is done next |
 /// |---|---|---|
-/// | `Credentials` | 1045, 1698 | the secret's other versions are tried |
+/// | `Credentials` | 1045, 1698; a second method of authentication is asked for | the secret's other versions are tried |
 /// | `ServerFull` | 1040, 1041, 1135, 9501 | nothing: another try later may be let in |
 /// | `AccountFull` | 1203; 1226 for `max_user_connections` | the same; the secret is read once more, it may name another account |
 /// | `HostBlocked` | 1129 | the same, and somebody must unblock the host |
@@ -17,8 +17,9 @@ use mysql_async::ServerError;
 /// account (MariaDB 4151, MySQL 3118), one that is blocked after wrong passwords (MariaDB 4150, MySQL
 /// 3955), a password that is right and has expired (1820, 1862), a host without access (1130), a
 /// database that is missing or not granted (1049, 1044), a method of authentication that the server
-/// does not accept (1251, 1275, 1524). An hourly limit (1226 for `max_connections_per_hour`) is not
-/// "no more connections": a try in a second or two is refused as well.
+/// does not accept (1251, 1275, 1524). An hourly limit (1226 for `max_connections_per_hour`; for
+/// `max_queries_per_hour` in answer to the first statement) is not "no more connections": a try in a second or two
+/// is refused as well.
 ///
 /// The numbers mean the same to MySQL and MariaDB, unless it says otherwise
 /// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>,
@@ -96,7 +97,10 @@ impl Refusal {
     pub(super) fn of_first_statement(error: &ServerError) -> Option<Self> {
         match (error.code, Self::of(error)) {
             (code::MUST_CHANGE_PASSWORD, _) => Some(Self::Other),
-            (code::PROXY_BORROW_TIMED_OUT | code::CON_COUNT_ERROR, refusal) => Some(refusal),
+            (
+                code::PROXY_BORROW_TIMED_OUT | code::CON_COUNT_ERROR | code::USER_LIMIT_REACHED,
+                refusal,
+            ) => Some(refusal),
             _ => None,
         }
     }
@@ -165,7 +169,10 @@ mod tests {
     fn a_first_statement_that_fails_by_itself_is_no_refusal() {
         assert_eq!(Refusal::of_first_statement(&said(1820, "")), Some(Refusal::Other));
         assert_eq!(Refusal::of_first_statement(&said(9501, "")), Some(Refusal::ServerFull));
-        for code in [1045, 1064, 1129, 1226, 3024] {
+        let hourly = "User 'a' has exceeded the 'max_queries_per_hour' resource (current value: 1)";
+        let refusal = Refusal::of_first_statement(&said(1226, hourly));
+        assert_eq!(refusal, Some(Refusal::Other));
+        for code in [1045, 1064, 1129, 3024] {
             assert_eq!(Refusal::of_first_statement(&said(code, "")), None, "{code}");
         }
     }
