@@ -143,12 +143,12 @@ impl Database {
     }
 
     async fn not_logged_in(&self, source: SessionError) -> DatabaseError {
-        // Kept since the login was tried: nothing is read for it.
-        match self.secret.get().await {
-            Ok(tried) => {
+        // What was tried, whatever the secret holds by now.
+        match self.secret.last_read().await {
+            Some(tried) => {
                 DatabaseError::LogIn { host: tried.host.clone(), port: tried.port, source }
             }
-            Err(error) => error.into(),
+            None => source.into(),
         }
     }
 }

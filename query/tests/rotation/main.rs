@@ -1,5 +1,7 @@
 //! A password that is changed under a warm instance: what is kept, what is read, and what is tried.
 
+#[path = "../../../shared/tests/support/log.rs"]
+mod log;
 mod moved;
 mod room;
 mod vault;

@@ -1,16 +1,21 @@
 //! A secret that leads to another server, database or account than it did, or was wrong and is mended.
 
+use std::future::poll_fn;
+use std::net::TcpListener;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use rds_admission::client::{Admission, Admitted, GivenBack};
+use rds_admission::client::{Admission, Admitted, GivenBack, Slot};
 use rds_admission::pool::warm::Warm;
 use rds_admission::secret::SecretError;
-use rds_admission::session::{LoginError, Session};
+use rds_admission::session::{LoginError, Session, SessionError, SessionOptions};
 use rds_admission::time::{Deadline, Seconds};
 use rds_admission::warm::Sessions;
 use serde_json::{Value, json};
 
+use crate::log::logged;
 use crate::room::Room;
 use crate::vault::{Pending, Vault, Versions};
 use crate::{CURRENT, Database, has, kept, options, secret};
@@ -30,7 +35,7 @@ fn with(mut secret: Value, field: &str, value: Value) -> Value {
 
 /// A port of this machine that nobody listens at.
 fn unused_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }
 
@@ -57,6 +62,29 @@ async fn whatever_was_wrong_in_the_secret_a_login_follows_when_it_is_mended() {
         database.log_in(&cache).await.expect("a session");
         assert!(vault.reads().is_empty(), "it is kept");
     }
+}
+
+/// Nothing is heard of the old server, as when its network drops what is sent to it.
+#[tokio::test]
+async fn after_a_login_that_was_not_answered_the_next_one_goes_by_the_mended_secret() {
+    let database = Database::start().await;
+    let vault = &database.vault;
+    let silent = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    vault.hold(only(with(database.right(), "port", json!(port))));
+    let cache = vault.cache();
+    let slot = Slot::outside_the_pool(Deadline::within(Duration::from_secs(30)));
+    let options = SessionOptions { connect_timeout: Duration::from_millis(100), ..options() };
+    let late = Session::log_in(&slot, &options, &cache).await.expect_err("nobody answers");
+    let timeout = matches!(late, LoginError::Session(SessionError::ConnectTimeout { .. }));
+    assert!(timeout, "{late:?}");
+    // The slot is not held any longer for a read that could not be followed.
+    assert_eq!(vault.reads(), [CURRENT]);
+
+    vault.hold(only(database.right()));
+    database.log_in(&cache).await.expect("a session");
+    database.log_in(&cache).await.expect("a session");
+    assert_eq!(vault.reads(), [CURRENT]);
 }
 
 #[tokio::test]
@@ -101,6 +129,36 @@ async fn what_is_too_old_is_read_again_and_used_on_when_it_cant_be() {
         assert!(has(&kept(&cache).await, "two"));
     }
     assert_eq!(vault.reads(), [CURRENT]);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_secret_that_another_reads_again() {
+    let vault = Vault::open(only(secret("one"))).await;
+    let cache = vault.cache().with_max_age(Duration::ZERO);
+    kept(&cache).await;
+    vault.hold(only(secret("two")));
+    let mut reader = pin!(kept(&cache));
+    let reads = poll_fn(|context| Poll::Ready(reader.as_mut().poll(context).is_pending())).await;
+    assert!(reads, "an answer takes a while");
+    tokio::select! {
+        biased;
+        used = kept(&cache) => assert!(has(&used, "one")),
+        _ = &mut reader => unreachable!("the other has waited"),
+    }
+    assert!(has(&reader.await, "two"));
+}
+
+#[tokio::test]
+async fn why_a_secret_could_not_be_read_again_is_logged() {
+    let vault = Vault::open(only(secret("one"))).await;
+    let cache = vault.cache().with_max_age(Duration::ZERO);
+    kept(&cache).await;
+    vault.hold(only(json!({"username": "admin", "password": "hunter2"})));
+    let (used, lines) = logged(kept(&cache)).await;
+    assert!(has(&used, "one"));
+    let told = lines.iter().find(|line| line.contains("could not be read again"));
+    assert!(told.is_some_and(|line| line.contains("not an object with host")), "{lines:?}");
+    assert!(!lines.concat().contains("hunter2"), "{lines:?}");
 }
 
 #[tokio::test]

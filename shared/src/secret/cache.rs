@@ -10,10 +10,11 @@ use tokio::time::timeout;
 
 use super::rereads::Rereads;
 use super::{Credentials, SecretError};
+use crate::telemetry::chain;
 use crate::time::Deadline;
 
-/// One secret: a warm instance reads it once, and again when the database refuses it, when a connection fails,
-/// and when what it has is five minutes old.
+/// One secret: a warm instance reads it once, and again when the database refuses the password, when a connection
+/// fails for a reason that may lie in the secret (not too often), and when what it has is five minutes old.
 ///
 /// While the password is rotated, the database has the new one some seconds before the secret calls
 /// it the current one: then it is the version labelled `AWSPENDING` that lets in
@@ -37,6 +38,14 @@ struct Kept {
     credentials: Arc<Credentials>,
     /// When it is too old to be used without another look.
     until: Deadline,
+    /// Whether a connection failed with it, and the secret has not been read since.
+    is_suspect: bool,
+}
+
+impl Kept {
+    fn is_old(&self) -> bool {
+        self.until.left().is_zero()
+    }
 }
 
 /// The version that is to be used.
@@ -67,28 +76,47 @@ impl SecretCache {
         Self { max_age, ..self }
     }
 
-    /// The credentials that were read last, or that are read now. Those that are too old are read again; where that
-    /// fails, or takes longer than a second, they are used on.
+    /// The credentials that were read last, or that are read now. Those that are too old, or that a connection has
+    /// failed with, are read again; where that fails, or takes longer than a second, they are used on. One caller
+    /// reads; the others use meanwhile what was read before.
     ///
     /// # Errors
     /// [`SecretError`] when none have been read before.
     pub async fn get(&self) -> Result<Arc<Credentials>, SecretError> {
         if let Some(kept) = &self.inner.read().await.kept
-            && !kept.until.left().is_zero()
+            && !(kept.is_suspect || kept.is_old())
         {
             return Ok(Arc::clone(&kept.credentials));
         }
-        let inner = &mut *self.inner.write().await;
-        match &mut inner.kept {
-            Some(kept) if !kept.until.left().is_zero() => {}
-            Some(kept) => match timeout(PATIENCE, self.read_current()).await {
-                Ok(Ok(read)) => *kept = self.keep(read),
-                Ok(Err(_)) | Err(_) => kept.until = Deadline::within(AFTER_FAILURE),
-            },
-            None => inner.kept = Some(self.keep(self.read_current().await?)),
+        let before = {
+            let Inner { kept, rereads } = &mut *self.inner.write().await;
+            let Some(kept) = kept else {
+                let kept = kept.insert(self.keep(self.read_current().await?));
+                return Ok(Arc::clone(&kept.credentials));
+            };
+            let credentials = Arc::clone(&kept.credentials);
+            if !(kept.is_old() || kept.is_suspect && rereads.one_more()) {
+                return Ok(credentials);
+            }
+            kept.until = Deadline::within(AFTER_FAILURE);
+            kept.is_suspect = false;
+            credentials
+        };
+        // Not under the lock: whoever has use for what is kept does not wait for Secrets Manager.
+        let Some(read) = self.read_in_time().await else { return Ok(before) };
+        match &mut self.inner.write().await.kept {
+            // Somebody else has found others, which may not be the current ones, and let in.
+            Some(kept) if !Arc::ptr_eq(&kept.credentials, &before) => {
+                Ok(Arc::clone(&kept.credentials))
+            }
+            kept => Ok(Arc::clone(&kept.insert(self.keep(read)).credentials)),
         }
-        let kept = inner.kept.as_ref().map(|kept| Arc::clone(&kept.credentials));
-        kept.ok_or(SecretError::Shape { field: "a value" })
+    }
+
+    /// The credentials that were read last, without a look at the secret. `None` when none have been read.
+    pub async fn last_read(&self) -> Option<Arc<Credentials>> {
+        let inner = self.inner.read().await;
+        inner.kept.as_ref().map(|kept| Arc::clone(&kept.credentials))
     }
 
     /// Reads the secret anew, whatever was read before.
@@ -130,7 +158,8 @@ impl SecretCache {
     /// those that somebody else has read since, or the current ones, if they differ. They are kept from now on.
     ///
     /// Not more often than three times at once and then once in three seconds is the secret read for this: while a
-    /// database is down, each request would. `None` also when it can't be read within a second.
+    /// database is down, each request would. `None` also when it can't be read within a second. What could not be
+    /// read now is read by the next [`get`](Self::get) for which there is room.
     pub async fn in_place_of(&self, failed: &Credentials) -> Option<Arc<Credentials>> {
         let is_new = |read: &Credentials| !(read.logs_in_as(failed) && read.leads_where(failed));
         let mut inner = self.inner.write().await;
@@ -139,15 +168,44 @@ impl SecretCache {
         {
             return Some(Arc::clone(credentials));
         }
-        if !inner.rereads.one_more() {
-            return None;
+        let may = inner.rereads.one_more();
+        let read = if may { self.read_in_time().await } else { None };
+        match (read, &mut inner.kept) {
+            (Some(read), kept) if is_new(&read) => {
+                Some(Arc::clone(&kept.insert(self.keep(read)).credentials))
+            }
+            (read, Some(kept)) => {
+                kept.is_suspect = read.is_none();
+                None
+            }
+            (_, None) => None,
         }
-        let read = timeout(PATIENCE, self.read_current()).await.ok()?.ok().filter(is_new)?;
-        Some(Arc::clone(&inner.kept.insert(self.keep(read)).credentials))
+    }
+
+    /// Has the secret read before it is used again, unless that was done since `failed` was read. For a connection
+    /// of which nothing was heard: nobody waits for a read then.
+    pub(crate) async fn suspect(&self, failed: &Arc<Credentials>) {
+        if let Some(kept) = &mut self.inner.write().await.kept
+            && Arc::ptr_eq(&kept.credentials, failed)
+        {
+            kept.is_suspect = true;
+        }
     }
 
     fn keep(&self, read: Credentials) -> Kept {
-        Kept { credentials: Arc::new(read), until: Deadline::within(self.max_age) }
+        let until = Deadline::within(self.max_age);
+        Kept { credentials: Arc::new(read), until, is_suspect: false }
+    }
+
+    /// The current version, if it can be read within a second. Nothing depends on it.
+    async fn read_in_time(&self) -> Option<Credentials> {
+        let cause = match timeout(PATIENCE, self.read_current()).await {
+            Ok(Ok(read)) => return Some(read),
+            Ok(Err(error)) => chain(&error),
+            Err(_) => format!("no answer within {PATIENCE:?}"),
+        };
+        tracing::warn!(cause, "the secret could not be read again: what was read before is used");
+        None
     }
 
     async fn read_current(&self) -> Result<Credentials, SecretError> {

@@ -110,9 +110,8 @@ impl SessionError {
     /// secret.
     pub(super) fn may_lie_in_the_secret(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::ConnectTimeout { .. } => {
-                self.refusal() != Some(Refusal::ServerFull)
-            }
+            Self::Connect { .. } => self.refusal() != Some(Refusal::ServerFull),
+            Self::ConnectTimeout { .. } => true,
             Self::Limits { .. } => self.refusal() == Some(Refusal::Other),
             _ => false,
         }

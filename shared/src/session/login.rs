@@ -37,7 +37,9 @@ impl Session {
     /// `secret` for the next time.
     ///
     /// Another failure may mean that the secret leads to another server, database or account by now. Then it
-    /// is read again ([not too often](SecretCache::in_place_of)), and what differs is tried, once.
+    /// is read again ([not too often](SecretCache::in_place_of)), and what differs is tried, once. After a login that
+    /// was not answered in time, it is read before the next one instead: the connection is still under way, and takes
+    /// the slot.
     ///
     /// # Errors
     /// [`LoginError`]; no connection is then left open, or the slot knows of it.
@@ -68,11 +70,16 @@ impl Session {
                 };
                 continue;
             }
-            let other = if error.may_lie_in_the_secret() && !reread {
-                reread = true;
-                secret.in_place_of(&credentials).await
-            } else {
-                None
+            let other = match &error {
+                SessionError::ConnectTimeout { .. } => {
+                    secret.suspect(&credentials).await;
+                    None
+                }
+                error if error.may_lie_in_the_secret() && !reread => {
+                    reread = true;
+                    secret.in_place_of(&credentials).await
+                }
+                _ => None,
             };
             match other {
                 Some(other) if is_gone(slot).await => credentials = other,
