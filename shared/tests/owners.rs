@@ -19,9 +19,9 @@ fn owner(stack: &str, resource: &str) -> Owner {
     }
 }
 
-async fn owned_by_one_stack<S: Operations + Owners>(store: &S) {
+async fn owned_by_one_resource<S: Operations + Owners>(store: &S) {
     let (pool, other): (_, PoolName) = (pool(), "Other".parse().expect("a name"));
-    let (ours, renamed, theirs) =
+    let (ours, second, theirs) =
         (owner("ours", "Pool"), owner("ours", "Slots"), owner("theirs", "Pool"));
     let now = async || store.ownership(&pool).await.expect("an answer");
     let owned =
@@ -31,18 +31,16 @@ async fn owned_by_one_stack<S: Operations + Owners>(store: &S) {
         assert_eq!(store.claim(&pool, &ours, to).await.expect("an answer"), Claimed::Yes);
         assert_eq!(now().await, owned(&ours, to.cloned()));
     }
-    let refused = store.claim(&pool, &theirs, None).await.expect("an answer");
-    assert_eq!(refused, Claimed::By(ours.clone()));
-    // The stack's resource has got another name, and the one of the old name ends.
-    assert_eq!(store.claim(&pool, &renamed, None).await.expect("an answer"), Claimed::Yes);
-    for gone in [false, true] {
-        for other in [&ours, &theirs] {
+    for other in [&second, &theirs] {
+        let refused = store.claim(&pool, other, Some(&pool)).await.expect("an answer");
+        assert_eq!(refused, Claimed::By(ours.clone()));
+        for gone in [false, true] {
             store.disown(&pool, other, gone).await.expect("an answer");
-            assert_eq!(now().await, owned(&renamed, None));
+            assert_eq!(now().await, owned(&ours, None));
         }
     }
     // What is left behind is anybody's.
-    store.disown(&pool, &renamed, false).await.expect("an answer");
+    store.disown(&pool, &ours, false).await.expect("an answer");
     assert_eq!(now().await, Some(Ownership::default()));
     assert_eq!(store.claim(&pool, &theirs, None).await.expect("an answer"), Claimed::Yes);
     for _ in 0..2 {
@@ -52,11 +50,11 @@ async fn owned_by_one_stack<S: Operations + Owners>(store: &S) {
 }
 
 #[tokio::test]
-async fn a_pool_is_owned_by_one_stack() {
+async fn a_pool_is_owned_by_one_resource_of_one_stack() {
     let clock = Arc::new(FakeClock::at(START));
-    owned_by_one_stack(&MemoryStore::new(Arc::clone(&clock))).await;
+    owned_by_one_resource(&MemoryStore::new(Arc::clone(&clock))).await;
     let dynamo = Dynamo::start().await;
-    owned_by_one_stack(&DynamoStore::new(dynamo.client.clone(), TABLE, clock)).await;
+    owned_by_one_resource(&DynamoStore::new(dynamo.client.clone(), TABLE, clock)).await;
 }
 
 #[tokio::test]

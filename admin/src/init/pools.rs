@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use rds_admission::pool::{PoolName, PoolSize};
+use rds_admission::pool::{Pool, PoolName, PoolSize};
 use rds_admission::store::{Claimed, Operations, Owner, Owners, Ownership, StoreError};
 use rds_admission::telemetry::chain;
 use rds_admission::time::Deadline;
@@ -32,7 +32,18 @@ pub enum PoolError {
         /// Whose it is.
         owner: Owner,
     },
-    /// The pool is there, and a stack that is new can't have made it.
+    /// Another resource of the stack made the pool.
+    #[error(
+        "pool {pool} is that of the resource {resource} of this stack, and two resources can't have one: \
+         choose another PoolName"
+    )]
+    Sibling {
+        /// The pool.
+        pool: PoolName,
+        /// The logical id of the resource that it belongs to.
+        resource: String,
+    },
+    /// The pool is there, and a resource that did not have it before can't have made it.
     #[error(
         "pool {pool} is in this table already, and a version that wrote down no owner made it: update \
          the stack that it belongs to, and choose another PoolName for this one (if that stack is gone, \
@@ -112,7 +123,8 @@ impl<'s, S: Operations + Owners> Pools<'s, S> {
         let pool = wanted.pool;
         let known = self.store.ownership(pool).await?;
         let is_there = self.is_there(pool).await?;
-        if known.is_none() && is_there && wanted.is_new {
+        let was_its_own = wanted.before.as_ref() == Some(pool);
+        if known.is_none() && is_there && !was_its_own {
             return Err(PoolError::Unowned { pool: pool.clone() });
         }
         let was_ours = known.as_ref().is_some_and(|known| known.owner.is_some());
@@ -126,10 +138,17 @@ impl<'s, S: Operations + Owners> Pools<'s, S> {
                 tracing::error!(cause = chain(&error), "undo");
             }
         }
-        let shards = sized?;
-        if handed_to.is_some() {
+        let Pool { shards, draining, .. } = sized?;
+        // Whoever drained it before this resource had it, or while its slots were another's, meant another use of it.
+        if draining && (!was_its_own || handed_to.is_some()) {
             self.store.resume(pool).await?;
+        }
+        if let Some(to) = &handed_to {
             self.claim(pool, None).await?;
+            // CloudFormation has never heard of what was claimed and not made.
+            if !self.is_there(to).await? {
+                self.store.disown(to, &self.owner, true).await?;
+            }
         }
         for left in leaving.iter().filter(|leaving| leaving.is_left_over) {
             self.remove_own(&left.from).await?;
@@ -176,7 +195,7 @@ impl<'s, S: Operations + Owners> Pools<'s, S> {
         for from in names.into_iter().filter(|name| *name != wanted.pool) {
             let known = self.store.ownership(from).await?;
             let Ownership { owner, handed_to } = known.unwrap_or_default();
-            let is_ours = owner.is_none_or(|owner| owner.stack == self.owner.stack);
+            let is_ours = owner.is_none_or(|owner| owner == self.owner);
             let seen = match self.store.read(from).await {
                 Ok(seen) if is_ours => seen,
                 Ok(_) | Err(StoreError::UnknownPool(_)) => continue,
@@ -196,7 +215,7 @@ impl<'s, S: Operations + Owners> Pools<'s, S> {
         wanted: &Wanted<'_>,
         leaving: &[HandOver],
         deadline: Deadline,
-    ) -> Result<NonZeroU32, PoolError> {
+    ) -> Result<Pool, PoolError> {
         for leaving in leaving {
             self.empty(leaving, wanted.pool, deadline).await?;
         }
@@ -205,7 +224,7 @@ impl<'s, S: Operations + Owners> Pools<'s, S> {
             Some(shards) => self.store.define_over(pool, size, shards).await?,
             None => self.store.define(pool, size).await?,
         }
-        Ok(self.store.read(pool).await?.shards)
+        Ok(self.store.read(pool).await?)
     }
 
     /// Drains a pool, and waits until no lease of it is out: none comes in from then on.
@@ -257,6 +276,9 @@ impl<'s, S: Operations + Owners> Pools<'s, S> {
     async fn claim(&self, pool: &PoolName, handed_to: Option<&PoolName>) -> Result<(), PoolError> {
         match self.store.claim(pool, &self.owner, handed_to).await? {
             Claimed::Yes => Ok(()),
+            Claimed::By(owner) if owner.stack == self.owner.stack => {
+                Err(PoolError::Sibling { pool: pool.clone(), resource: owner.resource })
+            }
             Claimed::By(owner) => Err(PoolError::Owned { pool: pool.clone(), owner }),
         }
     }

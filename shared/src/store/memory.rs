@@ -178,7 +178,7 @@ impl<C: Clock> Owners for MemoryStore<C> {
     ) -> Result<Claimed, StoreError> {
         let mut owners = self.owners();
         let known = owners.entry(pool.clone()).or_default();
-        if let Some(other) = known.owner.as_ref().filter(|other| other.stack != owner.stack) {
+        if let Some(other) = known.owner.as_ref().filter(|other| *other != owner) {
             return Ok(Claimed::By(other.clone()));
         }
         *known = Ownership { owner: Some(owner.clone()), handed_to: handed_to.cloned() };

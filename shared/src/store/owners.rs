@@ -57,7 +57,7 @@ pub struct Ownership {
 pub enum Claimed {
     /// The pool is the claimant's.
     Yes,
-    /// Another stack owns it.
+    /// Another stack owns it, or another resource of the same one.
     By(Owner),
 }
 
@@ -74,8 +74,9 @@ pub trait Owners: Send + Sync {
         pool: &PoolName,
     ) -> impl Future<Output = Result<Option<Ownership>, StoreError>> + Send;
 
-    /// Makes `owner` the owner of `pool`, unless another stack is, and writes down where its slots are
-    /// handed to. Another resource of the same stack may take it over: it was given another logical id.
+    /// Makes `owner` the owner of `pool`, unless another is, and writes down where its slots are handed to.
+    /// Another resource of the same stack is another: when CloudFormation undoes what one has claimed, the
+    /// other still has the pool.
     ///
     /// # Errors
     /// [`StoreError`]; the owner is then as before, or as asked for.

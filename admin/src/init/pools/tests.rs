@@ -275,3 +275,79 @@ async fn a_pool_of_another_stack_is_left_alone_by_who_leaves_it() {
     assert!(!orders.remove(Some(name("Orders")), None).await.expect("an answer"));
     assert_eq!(in_use(&store, "Orders").await, 1);
 }
+
+#[tokio::test]
+async fn a_pool_without_an_owner_is_not_taken_by_another_stack_that_changes_its_name() {
+    let (store, _) = store();
+    store.define(&name("Orders"), size(4)).await.expect("the pool");
+    let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
+    create(&second, "Mine").await.expect("the pool");
+    let refused = update(&second, "Mine", "Orders").await;
+    assert!(matches!(refused, Err(PoolError::Unowned { .. })), "{refused:?}");
+    assert!(asks(&store, "Mine", 0).await);
+    assert_eq!(store.read(&name("Orders")).await.expect("the pool").size, size(4));
+    assert_eq!(owner_of(&store, "Orders").await, None);
+    // Its own stack may change the name, and take it back.
+    update(&first, "Orders", "Orders2").await.expect("the pool");
+    update(&first, "Orders2", "Orders").await.expect("the pool");
+    assert_eq!(owner_of(&store, "Orders").await.as_deref(), Some("orders"));
+}
+
+#[tokio::test]
+async fn a_second_resource_of_the_stack_is_refused_and_its_end_leaves_the_pool_to_the_first() {
+    let (store, _) = store();
+    let first = pools(&store, ORDERS);
+    let owner = Owner { stack: ORDERS.to_owned(), resource: "Slots".to_owned() };
+    let second = Pools::new(&store, owner);
+    create(&first, "Orders").await.expect("the pool");
+    store.resize(&name("Orders"), size(4)).await.expect("the pool");
+    create(&second, "Mine").await.expect("the pool");
+    for refused in [create(&second, "Orders").await, update(&second, "Mine", "Orders").await] {
+        let Err(error @ PoolError::Sibling { .. }) = refused else { panic!("{refused:?}") };
+        assert!(error.to_string().contains("resource Pool of this stack"), "{error}");
+    }
+    // What CloudFormation does then, whichever id it knows.
+    for id in [None, Some(name("Orders"))] {
+        assert!(!second.remove(id, Some(name("Orders"))).await.expect("an answer"));
+    }
+    assert_eq!(store.read(&name("Orders")).await.expect("the pool").size, size(4));
+    assert!(asks(&store, "Orders", 0).await && asks(&store, "Mine", 0).await);
+    update(&first, "Orders", "Orders").await.expect("it is the first one's as ever");
+}
+
+#[tokio::test]
+async fn a_pool_that_was_left_draining_grants_for_who_takes_it() {
+    for is_new in [true, false] {
+        let (store, _) = store();
+        let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
+        create(&first, "Orders").await.expect("the pool");
+        assert!(asks(&store, "Orders", 0).await);
+        store.drain(&name("Orders")).await.expect("the pool");
+        assert!(!first.remove(Some(name("Orders")), None).await.expect("an answer"));
+        if is_new {
+            // The first try has ended after its claim.
+            store.claim(&name("Orders"), &second.owner, None).await.expect("an answer");
+            create(&second, "Orders").await.expect("the pool");
+        } else {
+            create(&second, "Mine").await.expect("the pool");
+            update(&second, "Mine", "Orders").await.expect("the pool");
+        }
+        assert!(asks(&store, "Orders", 1).await);
+        // What an operator drains meanwhile, an update of something else leaves so.
+        store.drain(&name("Orders")).await.expect("the pool");
+        update(&second, "Orders", "Orders").await.expect("the pool");
+        assert!(!asks(&store, "Orders", 2).await);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_a_handover_cut_short_has_claimed_is_anybodys_after_the_rollback() {
+    let (store, _) = store();
+    let (orders, others) = (pools(&store, ORDERS), pools(&store, OTHERS));
+    create(&orders, "Orders").await.expect("the pool");
+    store.claim(&name("Orders2"), &orders.owner, None).await.expect("an answer");
+    store.claim(&name("Orders"), &orders.owner, Some(&name("Orders2"))).await.expect("it");
+    update(&orders, "Orders", "Orders").await.expect("the pool");
+    assert_eq!(store.ownership(&name("Orders2")).await.expect("an answer"), None);
+    create(&others, "Orders2").await.expect("the pool");
+}

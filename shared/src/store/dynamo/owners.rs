@@ -18,6 +18,9 @@ const STACK: &str = "OwnerStack";
 const RESOURCE: &str = "OwnerResource";
 const HANDED_TO: &str = "HandedTo";
 
+/// The item is that of `:resource` of `:stack`.
+const THEIRS: &str = "OwnerStack = :stack AND OwnerResource = :resource";
+
 /// The key of the item: no pool's name has a `#` in it, and no shard's number is a word.
 fn key(pool: &PoolName) -> AttributeValue {
     AttributeValue::S(format!("{pool}#owner"))
@@ -80,7 +83,7 @@ impl<C: Clock> Owners for DynamoStore<C> {
             .table_name(&self.table)
             .key(KEY, key(pool))
             .update_expression(update)
-            .condition_expression(format!("attribute_not_exists({STACK}) OR {STACK} = :stack"))
+            .condition_expression(format!("attribute_not_exists({STACK}) OR ({THEIRS})"))
             .expression_attribute_values(":stack", text(&owner.stack))
             .expression_attribute_values(":resource", text(&owner.resource));
         let sent = match handed_to {
@@ -109,7 +112,6 @@ impl<C: Clock> Owners for DynamoStore<C> {
         owner: &Owner,
         pool_is_gone: bool,
     ) -> Result<(), StoreError> {
-        let theirs = format!("{STACK} = :stack AND {RESOURCE} = :resource");
         let phase = "disowning";
         if pool_is_gone {
             let sent = self
@@ -117,7 +119,7 @@ impl<C: Clock> Owners for DynamoStore<C> {
                 .delete_item()
                 .table_name(&self.table)
                 .key(KEY, key(pool))
-                .condition_expression(theirs)
+                .condition_expression(THEIRS)
                 .expression_attribute_values(":stack", text(&owner.stack))
                 .expression_attribute_values(":resource", text(&owner.resource))
                 .customize()
@@ -139,7 +141,7 @@ impl<C: Clock> Owners for DynamoStore<C> {
             .table_name(&self.table)
             .key(KEY, key(pool))
             .update_expression(format!("REMOVE {STACK}, {RESOURCE}, {HANDED_TO}"))
-            .condition_expression(theirs)
+            .condition_expression(THEIRS)
             .expression_attribute_values(":stack", text(&owner.stack))
             .expression_attribute_values(":resource", text(&owner.resource))
             .customize()
