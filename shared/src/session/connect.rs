@@ -1,10 +1,8 @@
 //! Connecting and logging in.
 
 use std::net::Ipv4Addr;
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures::FutureExt;
 use mysql_async::{Conn, Error, Opts, OptsBuilder};
 use secrecy::ExposeSecret;
 use tokio::sync::oneshot;
@@ -15,6 +13,7 @@ use super::line::Line;
 use super::{Limits, Session, SessionError, SessionOptions};
 use crate::client::{ConnectionToken, Slot};
 use crate::secret::Credentials;
+use crate::telemetry::catch_panic;
 
 /// A session that was told no limits yet, within `patience`. A login that takes longer goes on in the background, as
 /// long as something may be said under the lease, and then says good-bye.
@@ -53,8 +52,7 @@ async fn connect(
     let limits = Limits::within(slot, options.idle).ok_or(SessionError::LeaseOver)?;
     // The driver panics at some answers of a server that it does not expect. The line shows what came of the
     // connection then, as ever.
-    let login = AssertUnwindSafe(Conn::new(opts(options, credentials, &line))).catch_unwind();
-    let source = match login.await {
+    let source = match catch_panic(Conn::new(opts(options, credentials, &line))).await {
         Ok(Ok(conn)) => {
             return Ok(Session {
                 open: Some((conn, line)),
@@ -66,7 +64,7 @@ async fn connect(
             });
         }
         Ok(Err(source)) => source,
-        Err(_panic) => Error::Other(Box::new(DriverPanicked)),
+        Err(panicked) => Error::Other(Box::new(DriverPanicked(panicked))),
     };
     line.ended().await;
     Err(SessionError::Connect { source })

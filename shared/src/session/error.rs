@@ -7,6 +7,7 @@ use thiserror::Error as ThisError;
 
 use super::Refusal;
 use crate::client::SlotError;
+use crate::telemetry::Panicked;
 
 /// Why there is no session, or no result. The sources' texts may name the user and the host: they
 /// are for logs, not for clients.
@@ -54,14 +55,13 @@ pub enum SessionError {
     },
 }
 
-/// The driver panicked in a login. What it said may hold a part of what it was given, and goes to the
-/// process's own panic hook only.
+/// The driver panicked in a login: where it did. What else it said may hold a part of what it was given.
 #[derive(Debug, ThisError)]
 #[error(
     "the driver does not understand how this server has the account log in (which plugin it is \
      authenticated by, and the length of its password, are the first to look at)"
 )]
-pub(super) struct DriverPanicked;
+pub(super) struct DriverPanicked(#[source] pub(super) Panicked);
 
 /// The errors of a statement that was ended at its limit: MySQL's and MariaDB's
 /// (<https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html>,

@@ -1,7 +1,8 @@
 //! Encryption on the way to the database.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::{fs, io};
 
 use mysql_async::SslOpts;
 use thiserror::Error;
@@ -23,21 +24,46 @@ pub enum Tls {
 }
 
 /// A text that is no [`Tls`].
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("must be \"rds\", \"off\" or the absolute path of a PEM file")]
-pub struct InvalidTls;
+#[derive(Debug, Error)]
+pub enum InvalidTls {
+    /// It is no setting.
+    #[error("must be \"rds\", \"off\" or the absolute path of a PEM file")]
+    Unknown,
+    /// Its file can't be read.
+    #[error("the PEM file can't be read: {source}")]
+    Unread {
+        /// Why not.
+        source: io::Error,
+    },
+    /// Its file holds no certificate.
+    #[error("the PEM file holds no certificate")]
+    NoCertificate,
+}
+
+/// What each certificate of a PEM file begins with (RFC 7468, section 5.1).
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 impl FromStr for Tls {
     type Err = InvalidTls;
 
+    /// Reads a setting, and looks at the file that it names: one that is missing would fail every connection.
     fn from_str(text: &str) -> Result<Self, InvalidTls> {
         match text {
             "rds" => Ok(Self::Rds),
             "off" => Ok(Self::Off),
-            path if path.starts_with('/') => Ok(Self::Roots(path.into())),
-            _ => Err(InvalidTls),
+            path if path.starts_with('/') => {
+                check(Path::new(path))?;
+                Ok(Self::Roots(path.into()))
+            }
+            _ => Err(InvalidTls::Unknown),
         }
     }
+}
+
+fn check(file: &Path) -> Result<(), InvalidTls> {
+    let pem = fs::read(file).map_err(|source| InvalidTls::Unread { source })?;
+    let is_there = pem.windows(BEGIN.len()).any(|window| window == BEGIN);
+    if is_there { Ok(()) } else { Err(InvalidTls::NoCertificate) }
 }
 
 impl Tls {
@@ -56,15 +82,34 @@ impl Tls {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::chain;
 
     #[test]
     fn a_misspelt_setting_is_not_taken_for_off() {
-        assert_eq!("rds".parse(), Ok(Tls::Rds));
-        assert_eq!("off".parse(), Ok(Tls::Off));
-        assert_eq!("/etc/ca.pem".parse(), Ok(Tls::Roots("/etc/ca.pem".into())));
+        assert!(matches!("rds".parse(), Ok(Tls::Rds)));
+        assert!(matches!("off".parse(), Ok(Tls::Off)));
         for text in ["", "Off", "required", "ca.pem"] {
-            assert_eq!(text.parse::<Tls>(), Err(InvalidTls));
+            assert!(matches!(text.parse::<Tls>(), Err(InvalidTls::Unknown)), "{text:?}");
         }
         assert_eq!(Tls::default(), Tls::Rds);
+    }
+
+    #[test]
+    fn a_file_without_a_certificate_is_refused_when_the_setting_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("ca.pem");
+        let setting = file.to_str().expect("a path");
+        let missing = setting.parse::<Tls>().expect_err("it is missing");
+        assert!(matches!(missing, InvalidTls::Unread { .. }), "{missing:?}");
+        assert_eq!(chain(&missing).matches("No such file").count(), 1, "{}", chain(&missing));
+        let is_folder = folder.path().to_str().expect("a path").parse::<Tls>();
+        assert!(matches!(is_folder, Err(InvalidTls::Unread { .. })), "{is_folder:?}");
+        for none in [&b""[..], b"-----BEGIN PRIVATE KEY-----\n", &[0xff; 40]] {
+            fs::write(&file, none).expect("written");
+            let refused = setting.parse::<Tls>();
+            assert!(matches!(refused, Err(InvalidTls::NoCertificate)), "{refused:?}");
+        }
+        fs::write(&file, RDS_ROOTS).expect("written");
+        assert_eq!(setting.parse::<Tls>().expect("roots"), Tls::Roots(file));
     }
 }

@@ -95,13 +95,17 @@ fn install() {
     INSTALLED.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
-            let is_caught = CATCHING.with_borrow_mut(|catching| match catching {
-                Catching::Yes(seen) => {
-                    *seen = Some(Panicked::of(info));
-                    true
-                }
-                Catching::No => false,
-            });
+            // A panic in here would abort the process. On a thread that is ending there may be nothing left to ask,
+            // and nothing is caught there.
+            let is_caught =
+                CATCHING.try_with(|catching| match catching.try_borrow_mut().as_deref_mut() {
+                    Ok(Catching::Yes(seen)) => {
+                        *seen = Some(Panicked::of(info));
+                        true
+                    }
+                    Ok(Catching::No) | Err(_) => false,
+                });
+            let is_caught = is_caught.unwrap_or(false);
             match REPORT.get() {
                 _ if is_caught => {}
                 Some(report) => report(&Panicked::of(info)),
@@ -114,6 +118,8 @@ fn install() {
 #[cfg(test)]
 mod tests {
     use std::panic::resume_unwind;
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread;
 
     use futures::FutureExt;
     use tokio::task::yield_now;
@@ -158,5 +164,31 @@ mod tests {
         let said = caught.map(|never: ()| never).expect_err("it panics").to_string();
         assert!(said.contains(&format!("panics.rs:{line}:")) && said.contains("(first)"), "{said}");
         assert!(other.to_string().contains("(another)"), "{other}");
+    }
+
+    /// Panics when its thread is ending, and says whether that was survived.
+    struct Last(Sender<bool>);
+
+    impl Drop for Last {
+        fn drop(&mut self) {
+            let panic = catch_unwind(|| panic!("at the end of the thread"));
+            let _ = self.0.send(panic.is_err());
+        }
+    }
+
+    thread_local! {
+        static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    }
+
+    #[test]
+    fn a_panic_on_a_thread_that_is_ending_does_not_abort_the_process() {
+        let (tell, told) = channel();
+        let thread = thread::spawn(|| {
+            LAST.set(Some(Last(tell)));
+            // What was used last is destroyed first.
+            catch_panic(async {}).now_or_never()
+        });
+        assert_eq!(thread.join().expect("it ends"), Some(Ok(())));
+        assert_eq!(told.recv(), Ok(true));
     }
 }

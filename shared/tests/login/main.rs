@@ -4,6 +4,7 @@ mod mock;
 #[path = "../support/server.rs"]
 mod server;
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use mock::{Word, account, switch_to};
@@ -11,7 +12,7 @@ use mysql_async::prelude::Queryable as _;
 use rds_admission::client::Slot;
 use rds_admission::secret::Credentials;
 use rds_admission::session::{Refusal, Session, SessionError};
-use rds_admission::telemetry::chain;
+use rds_admission::telemetry::{chain, report_panics};
 use rds_admission::time::Deadline;
 use server::{Server, plain};
 
@@ -95,8 +96,16 @@ async fn accounts_of_other_methods_are_an_error_that_says_why() {
     }
 }
 
+/// What was reported as a panic that nobody catches.
+static REPORTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
 #[tokio::test]
 async fn words_that_the_driver_does_not_understand_are_an_error() {
+    report_panics(|panicked| {
+        eprintln!("{panicked}");
+        REPORTED.lock().expect("a list").push(panicked.to_string());
+    });
+    let mut driver_panicked = false;
     let words = [
         ("no challenge", vec![switch_to("client_ed25519", b"")]),
         ("a short challenge", vec![switch_to("client_ed25519", b"123\0")]),
@@ -123,10 +132,17 @@ async fn words_that_the_driver_does_not_understand_are_an_error() {
             let slot = slot();
             let failed = Session::open(&slot, &plain(), &account).await.expect_err(what);
             assert!(matches!(failed, SessionError::Connect { .. }), "{what}: {failed:?}");
+            let denied = what == "two methods in turn";
+            assert_eq!(failed.is_access_denied(), denied, "{what}: {failed:?}");
             let shown = format!("{} {failed:?}", chain(&failed));
             assert!(!shown.contains("hunter2"), "{what}: {shown}");
+            driver_panicked |= shown.contains(": panicked at ");
         }
     }
+    // That is an error, with the place, and nothing beside it.
+    assert!(driver_panicked, "the driver panics at some");
+    let reported = REPORTED.lock().expect("a list");
+    assert!(!reported.iter().any(|panic| panic.contains("mysql_")), "{reported:?}");
 }
 
 #[tokio::test]
