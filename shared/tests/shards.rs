@@ -271,6 +271,25 @@ async fn an_instance_that_knows_items_which_are_gone_finds_the_others() {
 }
 
 #[tokio::test]
+async fn a_repeated_call_to_a_pool_that_was_split_since_finds_its_lease() {
+    let (dynamo, clock, operator) = split_pool(4, 1).await;
+    let stale = instance(&dynamo, &clock);
+    stale.store().read(&pool()).await.expect("the pool");
+    assert_eq!(stale.store().known_shards(&pool()), Some(count(1)));
+    operator.store().drain(&pool()).await.expect("the pool");
+    operator.store().resize_over(&pool(), size(4, 0), count(2)).await.expect("the pool");
+    operator.store().resume(&pool()).await.expect("the pool");
+    // Its first try was granted in the second item, by an instance that knows of it.
+    let second = || std::iter::repeat_with(lease).find(|lease| Tour::first(*lease, 2) == 1);
+    let held = second().expect("one of them");
+    take(&operator, held).await;
+    operator.store().drain(&pool()).await.expect("the pool");
+    let repeated = stale.acquire(&pool(), held, TTL, Class::Standard, false).await;
+    let verdict = repeated.expect("an answer").verdict;
+    assert!(matches!(verdict, Verdict::Granted { shard: Some(1), .. }), "{verdict:?}");
+}
+
+#[tokio::test]
 async fn an_item_that_somebody_has_deleted_keeps_nobody_waiting() {
     let (dynamo, clock, controller) = split_pool(6, 3).await;
     let deleted = dynamo.client.delete_item().table_name(TABLE);

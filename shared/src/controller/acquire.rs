@@ -182,19 +182,52 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         new: bool,
         spent: &mut Spent,
     ) -> Result<Verdict, StoreError> {
-        let Wanted { pool, lease, .. } = wanted;
         let store = &self.parts.store;
         // Where there is one shard only, its own condition tells a repeated call.
-        if !new
-            && store.known_shards(pool) != Some(NonZeroU32::MIN)
-            && let Some(found) = store.find(pool, lease).await?
-        {
-            let memory = self.memory(pool);
-            let number = found.shard as usize;
-            if let At::Granted(verdict) = self.ask(wanted, &memory, number, spent).await? {
-                return Ok(verdict);
-            }
+        let looks_first = !new && store.known_shards(wanted.pool) != Some(NonZeroU32::MIN);
+        if looks_first && let Some(verdict) = self.where_it_is(wanted, spent).await? {
+            return Ok(verdict);
         }
+        let decided = self.one_by_one(wanted, spent).await;
+        let is_left_out = match decided {
+            Ok(Verdict::Refused { .. }) => self.shards(wanted.pool) > NonZeroU32::MIN,
+            Err(StoreError::Contended { .. }) => true,
+            _ => false,
+        };
+        // The pool may have been split since it was last seen, and an earlier try granted in another shard.
+        if is_left_out
+            && !new
+            && !looks_first
+            && let Some(verdict) = self.where_it_is(wanted, spent).await?
+        {
+            return Ok(verdict);
+        }
+        decided
+    }
+
+    /// Asks the shard in which the lease is, if it is in one.
+    async fn where_it_is(
+        &self,
+        wanted: Wanted<'_>,
+        spent: &mut Spent,
+    ) -> Result<Option<Verdict>, StoreError> {
+        let Some(found) = self.parts.store.find(wanted.pool, wanted.lease).await? else {
+            return Ok(None);
+        };
+        let memory = self.memory(wanted.pool);
+        match self.ask(wanted, &memory, found.shard as usize, spent).await? {
+            At::Granted(verdict) => Ok(Some(verdict)),
+            At::Full | At::Draining | At::Gone => Ok(None),
+        }
+    }
+
+    /// Asks one shard after the other.
+    async fn one_by_one(
+        &self,
+        wanted: Wanted<'_>,
+        spent: &mut Spent,
+    ) -> Result<Verdict, StoreError> {
+        let Wanted { pool, lease, .. } = wanted;
         let mut asked = Vec::new();
         loop {
             let shards = self.shards(pool).get() as usize;
