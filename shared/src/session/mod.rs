@@ -59,8 +59,9 @@ impl Default for SessionOptions {
 /// Closed by [`close`](Self::close), or in the background when it is dropped: what it leaves open is rolled back,
 /// and the slot waits until that is done and the server has ended the session. One that is dropped in the middle of a
 /// statement is hung up. The server then goes on to the statement's end, which can take until its limit; the slot
-/// waits for that too where the statement is a `SELECT` outside of a transaction. Else the server may roll back after
-/// it has hung up, for as long as that takes and unseen, and the slot is left to its lease.
+/// waits for that too where the statement is a `SELECT` of [`query_first`](Self::query_first) outside of a transaction.
+/// Else the server may roll back after it has hung up, for as long as that takes and unseen, and the slot is left to its
+/// lease. What a closure of [`run`](Self::run) was at is not known, and counts as such.
 pub struct Session {
     open: Option<(Conn, Line)>,
     slot: Slot,
@@ -123,9 +124,7 @@ impl Session {
         T: FromRow + Send + 'static,
     {
         let (conn, line) = self.ready().await?;
-        if !undo::opens_nothing(sql) {
-            line.undo().unknown();
-        }
+        line.undo().about_to_run(sql);
         let row = conn.query_first(sql).await.map_err(SessionError::of_statement)?;
         line.undo().as_answered(conn);
         Ok(row)

@@ -17,32 +17,49 @@ const ROLL_BACK: &str = "ROLLBACK AND NO CHAIN NO RELEASE";
 /// Whether a transaction may be open in a session. What is not known counts as open. Shared by the session and
 /// its line, which is the first to see the end.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Undo(Arc<AtomicBool>);
+pub(super) struct Undo(Arc<Facts>);
+
+#[derive(Debug, Default)]
+struct Facts {
+    /// A transaction may be open.
+    open: AtomicBool,
+    /// Every statement opens one: the session is without autocommit.
+    each_opens: AtomicBool,
+}
 
 impl Undo {
     /// Whether a transaction may be open.
     pub(super) fn may_be(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.open.load(Ordering::Acquire)
     }
 
     /// Something is about to run that may leave a transaction open.
     pub(super) fn unknown(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.open.store(true, Ordering::Release);
+    }
+
+    /// `sql`, which is one statement, is about to run.
+    pub(super) fn about_to_run(&self, sql: &str) {
+        if self.0.each_opens.load(Ordering::Acquire) || !opens_nothing(sql) {
+            self.unknown();
+        }
     }
 
     /// No transaction is open.
     pub(super) fn nothing(&self) {
-        self.0.store(false, Ordering::Release);
+        self.0.open.store(false, Ordering::Release);
     }
 
     /// What the server said in its last answer, which was to a query and was read to its end: after anything else
     /// the driver's last OK packet tells less than it seems to. It takes the answer to a `PREPARE` for one, and
     /// rows that were not read have theirs behind them.
     pub(super) fn as_answered(&self, conn: &Conn) {
-        let status = conn.last_ok_packet().map_or(StatusFlags::empty(), OkPacket::status_flags);
-        let none = status.contains(StatusFlags::SERVER_STATUS_AUTOCOMMIT)
-            && !status.contains(StatusFlags::SERVER_STATUS_IN_TRANS);
-        self.0.store(!none, Ordering::Release);
+        let status = conn.last_ok_packet().map(|ok| ok.status_flags());
+        let has = |flag| status.map(|status| status.contains(flag));
+        let open = has(StatusFlags::SERVER_STATUS_IN_TRANS).unwrap_or(true);
+        let autocommit = has(StatusFlags::SERVER_STATUS_AUTOCOMMIT).unwrap_or(false);
+        self.0.open.store(open, Ordering::Release);
+        self.0.each_opens.store(!autocommit, Ordering::Release);
     }
 
     /// Rolls back what may be open, and waits until that is done. Where the server refuses (in an XA transaction) it
@@ -62,7 +79,7 @@ impl Undo {
 /// Whether `sql`, which is one statement, leaves no transaction open in a session that has none: also when nobody
 /// hears its answer. A `SELECT` begins none that it does not end, and the functions in it may not either. What begins
 /// with anything else, a comment too, is taken to.
-pub(super) fn opens_nothing(sql: &str) -> bool {
+fn opens_nothing(sql: &str) -> bool {
     let sql = sql.trim_start();
     let word = sql.split(|letter: char| !letter.is_ascii_alphanumeric()).next();
     word.is_some_and(|word| word.eq_ignore_ascii_case("SELECT"))

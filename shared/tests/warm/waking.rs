@@ -69,6 +69,18 @@ async fn a_renewal_whose_answer_is_lost_is_not_relied_on_and_its_slot_comes_back
 }
 
 #[tokio::test]
+async fn a_dead_connection_without_autocommit_is_replaced_under_the_same_slot() {
+    let scene = Scene::new().await;
+    scene.administer("SET GLOBAL autocommit = 0").await;
+    let first = scene.works_within(LONG, connection_id).await;
+    scene.administer(&format!("KILL {}", first.value)).await;
+    let replaced = scene.works(connection_id).await;
+    assert_eq!(replaced.held.woken, Some(Woken { renewed: false, replaced: true }));
+    assert_eq!(replaced.held.lease, first.held.lease);
+    assert_ne!(replaced.value, first.value);
+}
+
+#[tokio::test]
 async fn a_dead_connection_is_replaced_under_the_same_slot_and_work_runs_once() {
     let scene = Scene::new().await;
     scene.administer("CREATE TABLE demodb2.t (n INT)").await;
