@@ -66,9 +66,7 @@ impl Line {
         let undo = Undo::default();
         let carrier = Carrier { slot: slot.clone(), near_end, hung_up, undo: undo.clone() };
         tokio::spawn(async move {
-            if carrier.run(far_end, connecting).await {
-                token.gone();
-            }
+            carrier.run(far_end, token, connecting).await;
             // Whoever waited for this may have gone.
             let _ = ending.send(());
         });
@@ -110,30 +108,36 @@ struct Carrier {
 }
 
 impl Carrier {
-    /// Connects, tells so, and carries until the server has hung up. False when the lease was over
-    /// first, the server may yet have something to undo, or it is not known what became of the connection.
+    /// Connects, reports that, and carries until the server has hung up. The `token` is not told that the connection is
+    /// gone when the lease was over first, the server may yet have something to undo, or it is not known what became
+    /// of the connection.
     async fn run(
         mut self,
         far_end: (String, u16),
+        token: ConnectionToken,
         connecting: oneshot::Sender<io::Result<()>>,
-    ) -> bool {
+    ) {
         let (slot, undo) = (self.slot.clone(), self.undo.clone());
         let call = async {
             let server = match self.connect(far_end).await {
                 Some(Ok(server)) => server,
                 Some(Err(error)) => {
+                    // First, so that its holder may connect again at once.
+                    token.gone();
                     let _ = connecting.send(Err(error));
-                    return true;
+                    return;
                 }
-                None => return false,
+                None => return,
             };
             // Whoever wanted it may have gone; then the line is hung up below.
             let _ = connecting.send(Ok(()));
-            self.carry(server).await && !undo.may_be()
+            if self.carry(server).await && !undo.may_be() {
+                token.gone();
+            }
         };
         tokio::select! {
-            gone = call => gone,
-            () = slot.lease_over() => false,
+            () = call => {}
+            () = slot.lease_over() => {}
         }
     }
 
