@@ -1,5 +1,7 @@
-//! `init` waits for a connection to a server that has none left, in whatever words it says so.
+//! `init` waits for a connection to a server that has none left, in whatever words it says so, or that stalls.
 
+#[path = "../../shared/tests/support/stalling.rs"]
+mod stalling;
 #[path = "../../shared/tests/support/vault.rs"]
 mod vault;
 
@@ -9,9 +11,10 @@ use admin::init::{Database, DatabaseError};
 use local::{MariaDb, MariaDbOptions};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use rds_admission::session::{SessionOptions, Tls};
+use rds_admission::session::{SessionError, SessionOptions, Tls};
 use rds_admission::time::Deadline;
 use serde_json::json;
+use stalling::Stalling;
 
 #[tokio::test]
 async fn an_account_whose_only_connection_is_in_use_is_waited_for() {
@@ -46,8 +49,35 @@ async fn an_account_whose_only_connection_is_in_use_is_waited_for() {
         }
         held.disconnect().await.expect("disconnected");
     };
-    let (prepared, ()) = tokio::join!(waiting, ending);
+    let both = async { tokio::join!(waiting, ending) };
+    let (prepared, ()) = tokio::time::timeout(Duration::from_mins(2), both).await.expect("an end");
     prepared.expect("prepared once the connection is free");
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_has_one_login_of_it_however_often_it_is_tried() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = MariaDbOptions::new(folder.path().join("mariadb"));
+    let mariadb = MariaDb::start(options).await.expect("a server");
+    let stalling = Stalling::before(mariadb.port()).await;
+    let secret = json!({
+        "username": mariadb.admin().user(), "password": mariadb.admin().password(),
+        "host": "127.0.0.1", "port": stalling.port, "dbname": mariadb.database(),
+    });
+    let connect_timeout = Duration::from_millis(100);
+    let options = SessionOptions { tls: Tls::Off, connect_timeout, ..SessionOptions::default() };
+    let database = Database::new(vault::secret(&secret).await, options);
+
+    // Two tries, of which the second finds the first one's login under way.
+    let soon = Deadline::within(Duration::from_secs(25));
+    let failed = database.prepare(soon, true).await.expect_err("it stalls");
+    let DatabaseError::LogIn { source, .. } = failed else { panic!("{failed:?}") };
+    assert!(matches!(source, SessionError::ConnectTimeout { .. }), "{source:?}");
+    assert_eq!(stalling.callers(), 1);
+
+    stalling.goes_on();
+    let later = Deadline::within(Duration::from_mins(1));
+    database.prepare(later, true).await.expect("prepared");
 }
 
 /// The logins that came to nothing.

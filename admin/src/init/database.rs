@@ -123,18 +123,26 @@ impl Database {
     pub async fn prepare(&self, deadline: Deadline, seed: bool) -> Result<Settings, DatabaseError> {
         // The secret may lead elsewhere than at the last request, and the old database still answer.
         self.secret.read_anew().await?;
+        // One for all tries: a login that took too long goes on in the background, and a server that stalls
+        // would have one more of them with each try.
+        let slot = Slot::outside_the_pool(deadline);
+        let mut last = None;
         let mut session = loop {
-            let slot = Slot::outside_the_pool(deadline);
             let error = match Session::log_in(&slot, &self.options, &self.secret).await {
                 Ok(session) => break session,
                 Err(LoginError::Secret(error)) => return Err(error.into()),
                 Err(LoginError::Session(error)) => error,
+            };
+            let error = match (error, last.take()) {
+                (SessionError::Slot { .. }, Some(earlier)) => earlier,
+                (error, _) => error,
             };
             // A server that answers "no" is up. One that has no connection left may have one soon.
             let is_up = error.is_refused() && !error.is_too_many_connections();
             if is_up || deadline.left() < PAUSE + STATEMENTS {
                 return Err(self.not_logged_in(error).await);
             }
+            last = Some(error);
             tokio::time::sleep(PAUSE).await;
         };
         let prepared = prepare_in(&mut session, seed).await;

@@ -36,6 +36,11 @@ impl Stalling {
         called.wait_for(|now| *now >= callers).await.expect("the relay is there");
     }
 
+    /// How many have connected.
+    pub(crate) fn callers(&self) -> u32 {
+        *self.callers.borrow()
+    }
+
     /// Stalls no longer.
     pub(crate) fn goes_on(&self) {
         self.stalls.send_replace(false);
