@@ -35,6 +35,10 @@ async fn a_login_that_takes_too_long_is_brought_to_its_end_and_then_the_slot_is_
     let credentials = Credentials { port: stalling.port, ..server.credentials() };
     let options = SessionOptions { connect_timeout: Duration::from_millis(100), ..plain() };
     let admission = Admission::new(counter.clone(), support::pool());
+    // While it stalls, the server waits.
+    let mut observer = server.observer().await;
+    observer.query_drop("SET GLOBAL connect_timeout = 60").await.expect("done");
+    observer.disconnect().await.expect("disconnected");
     let before = aborted(&server).await;
 
     // One that takes too long,

@@ -241,7 +241,8 @@ struct Lambda {
 }
 
 impl Lambda {
-    async fn start() -> Self {
+    /// Is asked by a client that waits for an answer for so long.
+    async fn start(patience: Duration) -> Self {
         let counter = InMemory::new().await;
         let (fates, releases) = (Fates::default(), Arc::new(Mutex::new(0)));
         let state = (counter.clone(), fates.clone(), Arc::clone(&releases));
@@ -254,8 +255,7 @@ impl Lambda {
         let routes = Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke));
         tokio::spawn(async move { axum::serve(listener, routes).await });
         // What the service has, but for its patience.
-        let timeouts =
-            TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1)).build();
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience).build();
         let config = aws_sdk_lambda::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
@@ -307,6 +307,11 @@ async fn invoked(
     }
 }
 
+/// A second where some answer never comes; where each does, longer than a slow machine takes.
+fn patience(fates: &[Fate]) -> Duration {
+    Duration::from_secs(if fates.contains(&Silent) { 1 } else { 10 })
+}
+
 #[tokio::test]
 async fn an_invoke_that_is_throttled_at_last_may_have_been_decided_before() {
     for fates in [
@@ -318,7 +323,7 @@ async fn an_invoke_that_is_throttled_at_last_may_have_been_decided_before() {
         &[Throttled, Throttled, Lost, Throttled],
         &[Lost, Lost, Lost, Lost],
     ] {
-        let lambda = Lambda::start().await;
+        let lambda = Lambda::start(patience(fates)).await;
         lambda.fates.are(fates);
         let admission = Admission::new(lambda.counter(), pool());
         let lost = admission.with_slot(soon(), async |_| panic!("without a slot")).await;
@@ -334,7 +339,7 @@ async fn an_invoke_that_is_throttled_at_last_may_have_been_decided_before() {
 #[tokio::test]
 async fn an_answer_that_comes_in_the_end_is_the_answer() {
     for fates in [&[Lost][..], &[Silent], &[Throttled], &[Lost, Throttled], &[Throttled, Lost]] {
-        let lambda = Lambda::start().await;
+        let lambda = Lambda::start(patience(fates)).await;
         lambda.fates.are(fates);
         let admission = Admission::new(lambda.counter(), pool());
         let admitted = admission.with_slot(soon(), async |_| lambda.counter.in_use().await).await;
@@ -345,7 +350,7 @@ async fn an_answer_that_comes_in_the_end_is_the_answer() {
 
 #[tokio::test]
 async fn an_invoke_that_was_throttled_each_time_decided_nothing_and_costs_no_release() {
-    let lambda = Lambda::start().await;
+    let lambda = Lambda::start(patience(&[Throttled; 4])).await;
     lambda.fates.are(&[Throttled; 4]);
     let admission = Admission::new(lambda.counter(), pool());
     let refused = admission.with_slot(soon(), async |_| panic!("without a slot")).await;
