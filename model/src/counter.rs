@@ -5,7 +5,7 @@
 //! counter, or in direct mode a holder's own process: no step here depends on what the holder does
 //! meanwhile.
 
-use rds_admission::time::{Clock, Seconds};
+use rds_admission::time::{Clock, Seconds, UnixSeconds};
 
 use crate::acquire;
 use crate::configuration::Configuration;
@@ -187,7 +187,10 @@ fn write(configuration: &Configuration, state: &mut State, task: Task) {
         Task::Release { lease, shard } => release(configuration, state, lease, shard),
         Task::Renew { holder, asked, expiry, shard, named } => {
             let lease = Lease::of(holder, false);
-            let there = state.pool[shard].renew(lease, expiry, removed);
+            // The same look at the clock that the expiry is of.
+            let ttl = configuration.holders[holder].ttl;
+            let now = UnixSeconds(UnixSeconds::from(expiry).0.saturating_sub(ttl.0.into()));
+            let there = state.pool[shard].renew(lease, expiry, now, removed);
             if !there
                 && !named
                 && let Some(shard) = state.pool.after(shard, lease)

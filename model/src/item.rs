@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 
 use rds_admission::pool::{Class, Pool, PoolSize};
+use rds_admission::time::UnixSeconds;
 
 use crate::lease::{Lease, Leases};
 use crate::removed::{Guard, Removed};
@@ -139,11 +140,26 @@ impl Item {
         true
     }
 
-    /// Makes a lease last until `expiry`, if it does not last longer already. False when it is not out.
-    pub fn renew(&mut self, lease: Lease, expiry: Expiry, removed: Removed) -> bool {
+    /// Makes a lease last until `expiry`, if it does not last longer already. False when it is not out, or
+    /// has expired `now` and is no longer within the limit.
+    pub fn renew(
+        &mut self,
+        lease: Lease,
+        expiry: Expiry,
+        now: UnixSeconds,
+        removed: Removed,
+    ) -> bool {
         let current = self.leases.get(lease);
         if current.is_none() && !removed.guard(Guard::RenewalOfALease) {
             return false;
+        }
+        if current.is_some_and(|current| Pool::has_expired(current.into(), now)) {
+            let limit = self.limit(Class::Priority);
+            let fits = self.in_use <= i8::try_from(limit).unwrap_or(i8::MAX);
+            if (self.draining || !fits) && !removed.guard(Guard::RenewalWithinTheLimit) {
+                return false;
+            }
+            self.came_in(limit);
         }
         if current <= Some(expiry) || removed.guard(Guard::LongerByARenewal) {
             self.leases.set(lease, Some(expiry));

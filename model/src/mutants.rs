@@ -62,6 +62,12 @@ pub fn guards() -> Vec<Mutant> {
             RENEWALS,
             "only a lease that is out is renewed",
         ),
+        guard(
+            "renewal-within-limit",
+            G::RenewalWithinTheLimit,
+            DRAIN,
+            "a renewal of what has expired is held to the limit",
+        ),
         guard("longer", G::LongerByARenewal, RENEWALS, "a renewal only lengthens a lease"),
         guard(
             "drain-in-write",

@@ -21,6 +21,8 @@ pub enum Guard {
     ReleaseOfALease,
     /// Only a lease that is out is renewed.
     RenewalOfALease,
+    /// A renewal of a lease that has expired is held to the limit, which is none while the pool drains.
+    RenewalWithinTheLimit,
     /// A renewal only lengthens a lease.
     LongerByARenewal,
     /// The write of an acquire asks whether the pool drains.

@@ -12,6 +12,13 @@ use rds_admission::store::{DynamoStore, MemoryStore, Operations, Store};
 use rds_admission::time::{Clock, FakeClock, Seconds};
 use support::dynamo::{Dynamo, START, TABLE};
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+enum Asks {
+    Slot(Class),
+    Renewal,
+}
+
 /// What happens to a pool of many leases: it is one item, however many there are.
 #[derive(Debug, Clone)]
 struct Crowd {
@@ -20,14 +27,19 @@ struct Crowd {
     /// The size that the pool is given then.
     slots: u32,
     priority: u32,
-    /// Who asks for a slot, one of the leases above or a new one, and how long after the one before.
-    asks: Vec<(u32, Class, Seconds)>,
+    /// Who asks for a slot, or for its renewal: one of the leases above or a new one, and how long after the
+    /// one before.
+    asks: Vec<(u32, Asks, Seconds)>,
 }
 
 fn crowd() -> impl Strategy<Value = Crowd> {
-    let class = prop_oneof![Just(Class::Standard), Just(Class::Priority)];
+    let what = prop_oneof![
+        Just(Asks::Slot(Class::Standard)),
+        Just(Asks::Slot(Class::Priority)),
+        Just(Asks::Renewal)
+    ];
     let ttls = prop::collection::vec((1..20_u32).prop_map(Seconds), 50..140);
-    let asks = prop::collection::vec((0..150_u32, class, (0..15_u32).prop_map(Seconds)), 1..8);
+    let asks = prop::collection::vec((0..150_u32, what, (0..15_u32).prop_map(Seconds)), 1..8);
     (ttls, 2..70_u32, 0..2_u32, asks).prop_map(|(ttls, slots, priority, asks)| Crowd {
         ttls,
         slots,
@@ -163,7 +175,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
     /// Where more has expired than one write replaces, where the limit is far below what is out, and where
-    /// a lease that has expired asks again.
+    /// a lease that has expired asks again, or to be renewed.
     #[test]
     fn rules_and_expressions_agree_in_a_crowd(crowd in crowd()) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -181,15 +193,27 @@ proptest! {
             }
             let Crowd { slots, priority, .. } = crowd;
             for_both(&rules, &expressions, &Step::Resize { slots, priority }).await?;
-            for (n, class, after) in crowd.asks {
+            for (n, what, after) in crowd.asks {
                 clock.advance(after);
                 let seen = rules.read(&pool).await.expect("the pool");
                 let live = seen.in_use() - u32::try_from(seen.expired(clock.now()).count()).expect("a few");
                 let known = seen.leases.get(&id(n)).copied();
-                let step = Step::Acquire { lease: id(n), ttl: Seconds(9), class };
+                let is_live = known.is_some_and(|expiry| !Pool::has_expired(expiry, clock.now()));
+                let ttl = Seconds(9);
+                let class = match what {
+                    Asks::Slot(class) => class,
+                    Asks::Renewal => {
+                        let step = Step::Renew { lease: id(n), ttl };
+                        let answer = for_both(&rules, &expressions, &step).await?;
+                        let fits = seen.in_use() <= seen.size.max_connections();
+                        let expected = is_live || (known.is_some() && fits);
+                        prop_assert_eq!(answer.starts_with("Ok(Until"), expected, "{}", answer);
+                        continue;
+                    }
+                };
+                let step = Step::Acquire { lease: id(n), ttl, class };
                 let answer = for_both(&rules, &expressions, &step).await?;
                 // What has expired is no obstacle, and no excuse.
-                let is_live = known.is_some_and(|expiry| !Pool::has_expired(expiry, clock.now()));
                 let expected = is_live || live < seen.size.limit(class);
                 prop_assert_eq!(answer.starts_with("Ok(Granted"), expected, "{}", answer);
             }

@@ -180,6 +180,37 @@ async fn an_expired_lease_that_asks_again_is_held_to_the_limit_as_it_is_then() {
 }
 
 #[tokio::test]
+async fn an_expired_lease_that_is_renewed_is_held_to_the_limit_as_it_is_then() {
+    let dynamo = Dynamo::start().await;
+    let (store, clock) = dynamo.store().await;
+    let size = |slots| PoolSize::divide(slots, 0, 0).expect("a size");
+    store.resize(&pool(), size(2)).await.expect("the pool");
+    let out = fill(&store, 2).await;
+    store.resize(&pool(), size(1)).await.expect("the pool");
+    clock.advance(Seconds(OVER.0 - 1));
+    // Before it has expired it lives on, however many are out.
+    let renewed = store.renew(&pool(), out[1], Seconds(1)).await.expect("an answer");
+    assert!(matches!(renewed, Renewed::Until { .. }), "{renewed:?}");
+    clock.advance(OVER);
+    let before = now(&store).await;
+    dynamo.capacity.take();
+    for &lease in &out {
+        assert_eq!(store.renew(&pool(), lease, TTL).await.expect("an answer"), Renewed::Lost);
+    }
+    // A refusal is one request, and a renewal one write.
+    assert_eq!(dynamo.capacity.take(), (vec![], 2));
+    assert_eq!(now(&store).await, before);
+    store.release(&pool(), out[1]).await.expect("an answer");
+    store.drain(&pool()).await.expect("the pool");
+    assert_eq!(store.renew(&pool(), out[0], TTL).await.expect("an answer"), Renewed::Lost);
+    store.resume(&pool()).await.expect("the pool");
+    dynamo.capacity.take();
+    let renewed = store.renew(&pool(), out[0], TTL).await.expect("an answer");
+    assert!(matches!(renewed, Renewed::Until { .. }), "{renewed:?}");
+    assert_eq!(dynamo.capacity.take(), (vec![1.0], 1));
+}
+
+#[tokio::test]
 async fn an_evicted_lease_is_gone_and_its_holder_learns_of_it_by_asking() {
     let dynamo = Dynamo::start().await;
     let (store, _) = dynamo.store().await;

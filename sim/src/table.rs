@@ -163,7 +163,9 @@ impl Item {
         if !self.write(now) {
             return Reply::Throttled;
         }
-        let Some(current) = self.pool.leases.get(&lease).copied() else { return Reply::Lost };
+        let current = self.pool.leases.get(&lease).copied();
+        let current = current.filter(|&current| self.pool.may_renew(current, second(now)));
+        let Some(current) = current else { return Reply::Lost };
         let renewed = Pool::renewed(current, until);
         self.changed(now, lease, current, false);
         self.pool.leases.insert(lease, renewed);

@@ -152,6 +152,14 @@ impl Pool {
         self.expired(now).take(Self::MAX_TAKEOVER).collect()
     }
 
+    /// Whether a lease that expires at `current` may be renewed at `now`. One that has expired comes in anew:
+    /// not while the pool drains, and not while more are out than there are slots, whether expired or not.
+    #[must_use]
+    pub fn may_renew(&self, current: UnixSeconds, now: UnixSeconds) -> bool {
+        let fits = self.in_use() <= self.size.max_connections();
+        !Self::has_expired(current, now) || (fits && !self.draining)
+    }
+
     /// The expiry that a renewal until `asked` leaves a lease with that now expires at `current`. It only
     /// grows: a renewal that was delayed on its way shortens none that was asked for after it.
     #[must_use]

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::item::{DRAIN, SHARDS};
 use crate::pool::split::Share;
 use crate::pool::{Class, LeaseId, Pool, PoolSize};
-use crate::time::UnixSeconds;
+use crate::time::{SKEW_ALLOWANCE, UnixSeconds};
 
 /// Without it, an update would make an item that is no pool.
 const THERE_IS_A_POOL: &str = "attribute_exists(RDBMSName)";
@@ -156,16 +156,22 @@ pub(crate) fn remove(lease: LeaseId) -> Write {
     .number(":one", 1_u32)
 }
 
-/// Make a lease last until `expires_at`: if it is out, and does not last longer already. A lease that is
-/// not out compares with nothing, and so is refused too.
-pub(crate) fn renew(lease: LeaseId, expires_at: UnixSeconds) -> Write {
+/// Make a lease last until `expires_at`: if it is out, and does not last longer already; and where it has
+/// expired at `now`, if the pool does not drain, and has no more leases out than slots:
+/// [`Pool::may_renew`]. A lease that is not out compares with nothing, and so is refused too.
+pub(crate) fn renew(lease: LeaseId, expires_at: UnixSeconds, now: UnixSeconds) -> Write {
+    let dead = UnixSeconds(now.0.saturating_sub(SKEW_ALLOWANCE.0.into()));
     Write {
         update: "SET Leases.#lease = :expiry".to_owned(),
-        condition: Some("Leases.#lease <= :expiry".to_owned()),
+        condition: Some(format!(
+            "Leases.#lease <= :expiry AND (Leases.#lease > :dead \
+             OR (attribute_not_exists({DRAIN}) AND InUse <= MaxConnections))"
+        )),
         ..Write::default()
     }
     .name("#lease", lease)
     .number(":expiry", expires_at)
+    .number(":dead", dead)
 }
 
 /// What a shard is to be.

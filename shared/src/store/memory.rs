@@ -80,12 +80,15 @@ impl<C: Clock> Store for MemoryStore<C> {
         lease: LeaseId,
         ttl: Seconds,
     ) -> Result<Renewed, StoreError> {
-        let expires_at = self.clock.expiry(ttl);
+        let (now, asked) = (self.clock.now(), self.clock.expiry(ttl));
         self.with(pool, |pool| {
-            let filling = pool.filling();
-            let Some(expiry) = pool.leases.get_mut(&lease) else { return Renewed::Lost };
-            *expiry = Pool::renewed(*expiry, expires_at);
-            Renewed::Until { expires_at: *expiry, filling }
+            let current = pool.leases.get(&lease).copied();
+            let Some(current) = current.filter(|&current| pool.may_renew(current, now)) else {
+                return Renewed::Lost;
+            };
+            let expires_at = Pool::renewed(current, asked);
+            pool.leases.insert(lease, expires_at);
+            Renewed::Until { expires_at, filling: pool.filling() }
         })
     }
 

@@ -84,7 +84,8 @@ pub enum Renewed {
         /// How full the pool is; `None` while it drains.
         filling: Option<Filling>,
     },
-    /// Somebody has taken the slot over: the holder must drop its connection at once.
+    /// Somebody has taken the slot over, or it has expired and the pool, which has become smaller or drains, has
+    /// none for it: the holder must drop its connection at once.
     Lost,
 }
 
@@ -194,7 +195,8 @@ pub trait Store: Send + Sync {
         pool: &PoolName,
     ) -> impl Future<Output = Result<Released, StoreError>> + Send;
 
-    /// Makes `lease` last for `ttl` from now. One that lasts longer already stays as it is.
+    /// Makes `lease` last for `ttl` from now. One that lasts longer already stays as it is; one that has
+    /// expired is held to the limit as it is now.
     ///
     /// # Errors
     /// [`StoreError`]; the lease then lasts as long as before.

@@ -168,19 +168,18 @@ impl<C: Clock> Shards for DynamoStore<C> {
         lease: LeaseId,
         ttl: Seconds,
     ) -> Result<Renewed, StoreError> {
-        let expires_at = self.clock.expiry(ttl);
-        let write = expression::renew(lease, expires_at);
+        let (now, expires_at) = (self.clock.now(), self.clock.expiry(ttl));
+        let write = expression::renew(lease, expires_at, now);
         let outcome = self.write("renew", shard, write, ReturnValue::AllNew).await?;
         let (Outcome::Applied(item) | Outcome::Refused(item)) = outcome;
         let seen = self.seen(shard, &item)?;
-        // Where it was refused and the lease is out, it lasts longer: a later renewal has come before this
-        // one.
+        // Where it was refused and the lease lives, it lasts longer: a later renewal has come before this one.
         Ok(match seen.leases.get(&lease) {
-            Some(current) => Renewed::Until {
+            Some(current) if !Pool::has_expired(*current, now) => Renewed::Until {
                 expires_at: Pool::renewed(*current, expires_at),
                 filling: seen.filling(),
             },
-            None => Renewed::Lost,
+            _ => Renewed::Lost,
         })
     }
 }
