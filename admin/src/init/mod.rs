@@ -93,7 +93,6 @@ impl<S: Operations + Owners> Init<S> {
             pool: &properties.pool,
             size,
             shards: properties.shards,
-            is_new: request.request_type == RequestType::Create,
             before: pool_of(&request.reply_to.resource_id()),
         };
         let shards =

@@ -82,8 +82,6 @@ pub(super) struct Wanted<'r> {
     pub(super) pool: &'r PoolName,
     pub(super) size: PoolSize,
     pub(super) shards: Option<NonZeroU32>,
-    /// Whether the stack's resource is new: then so is its pool.
-    pub(super) is_new: bool,
     /// The pool that the resource stands for as CloudFormation knows it.
     pub(super) before: Option<PoolName>,
 }

@@ -54,7 +54,7 @@ impl Undo {
     /// the driver's last OK packet tells less than it seems to. It takes the answer to a `PREPARE` for one, and
     /// rows that were not read have theirs behind them.
     pub(super) fn as_answered(&self, conn: &Conn) {
-        let status = conn.last_ok_packet().map(|ok| ok.status_flags());
+        let status = conn.last_ok_packet().map(OkPacket::status_flags);
         let has = |flag| status.map(|status| status.contains(flag));
         let open = has(StatusFlags::SERVER_STATUS_IN_TRANS).unwrap_or(true);
         let autocommit = has(StatusFlags::SERVER_STATUS_AUTOCOMMIT).unwrap_or(false);

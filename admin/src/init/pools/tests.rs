@@ -36,7 +36,7 @@ fn soon() -> Deadline {
 
 async fn create(pools: &Pools<'_, TestStore>, pool: &str) -> Result<NonZeroU32, PoolError> {
     let pool = &name(pool);
-    let wanted = Wanted { pool, size: size(SLOTS), shards: None, is_new: true, before: None };
+    let wanted = Wanted { pool, size: size(SLOTS), shards: None, before: None };
     pools.prepare(wanted, soon()).await
 }
 
@@ -46,7 +46,7 @@ async fn update(
     after: &str,
 ) -> Result<NonZeroU32, PoolError> {
     let (pool, before) = (&name(after), Some(name(before)));
-    let wanted = Wanted { pool, size: size(SLOTS), shards: None, is_new: false, before };
+    let wanted = Wanted { pool, size: size(SLOTS), shards: None, before };
     pools.prepare(wanted, soon()).await
 }
 
