@@ -96,7 +96,8 @@ pub(super) struct Pools<'s, S> {
 /// A pool whose slots go over to another.
 struct HandOver {
     from: PoolName,
-    /// Whether it drained before, by somebody else's doing.
+    /// Whether it drained before, by somebody else's doing. Where an earlier try has ended in the middle, it is
+    /// taken for that one's: a pool that grants against an order shows, and one that drains for good is an outage.
     was_draining: bool,
     /// Whether CloudFormation does not know of it, and so will not have it removed.
     is_left_over: bool,
