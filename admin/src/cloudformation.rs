@@ -10,7 +10,7 @@ use std::time::Duration;
 use rds_admission::store::Owner;
 use rds_admission::telemetry::chain;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 /// What a custom resource is asked
@@ -152,6 +152,15 @@ impl Outcome {
     #[must_use]
     pub fn failed(request: &ReplyTo, reason: String) -> Self {
         Self { physical_resource_id: request.resource_id(), result: Err(reason) }
+    }
+
+    /// What could not be created is deleted, which is a matter of nothing.
+    #[must_use]
+    pub fn nothing_removed() -> Self {
+        Self {
+            physical_resource_id: Self::NOT_CREATED.to_owned(),
+            result: Ok(json!({ "Removed": false })),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     // What CloudFormation is told when it asks: without an answer it would wait.
-    let init = parts().await.map_err(|error| telemetry::chain(&*error));
+    let init = init::lambda::started(parts()).await;
     init::lambda::run(init, cloudformation::Responder::new()?).await
 }
 

@@ -123,6 +123,9 @@ impl Database {
     pub async fn prepare(&self, deadline: Deadline, seed: bool) -> Result<Settings, DatabaseError> {
         // The secret may lead elsewhere than at the last request, and the old database still answer.
         self.secret.read_anew().await?;
+        if self.secret.get().await?.database.as_deref().unwrap_or_default().is_empty() {
+            return Err(SecretError::Shape { field: "dbname" }.into());
+        }
         // One for all tries: a login that took too long goes on in the background, and a server that stalls
         // would have one more of them with each try.
         let slot = Slot::outside_the_pool(deadline);

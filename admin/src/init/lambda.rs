@@ -10,10 +10,21 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Init;
-use crate::cloudformation::{Outcome, ReplyTo, Request, Responder};
+use crate::cloudformation::{Outcome, ReplyTo, Request, RequestType, Responder};
 
 /// What is kept of the invocation's time for the answer.
 const FOR_THE_ANSWER: Duration = Duration::from_secs(45);
+
+/// The `init` that `parts` makes, or why there is none, for [`run`]: also where making it panics.
+///
+/// # Errors
+/// What went wrong, in one line.
+pub async fn started<S>(
+    parts: impl Future<Output = Result<Init<S>, Error>>,
+) -> Result<Init<S>, String> {
+    let parts = catch_panic(parts).await.unwrap_or_else(|panicked| Err(panicked.into()));
+    parts.map_err(|error| chain(&*error))
+}
 
 /// Serves invocations until Lambda ends the instance. Where there is no `init`, for the reason that is given in
 /// its place, CloudFormation is told that reason: it would wait for an answer for a quarter of an hour.
@@ -56,6 +67,8 @@ pub async fn invocation<S: Operations + Owners>(
                 Err(_) => (failed("out of time".to_owned()), FAILED),
             }
         }
+        // It could not be created for the same reason, and a deletion that fails would leave its stack stuck.
+        (Err(_), Ok(request)) if deletes_nothing(request) => (Outcome::nothing_removed(), FAILED),
         (Err(reason), _) => (failed(reason.clone()), FAILED),
         (_, Err(invalid)) => (failed(chain(invalid)), FAILED),
     };
@@ -63,13 +76,21 @@ pub async fn invocation<S: Operations + Owners>(
     let resource = &outcome.physical_resource_id;
     match &outcome.result {
         Ok(data) => {
-            tracing::info!(request_id, asked, resource, outcome = "success", %data, "init");
+            // Where the function could not start, and there was nothing to do.
+            let cause = init.as_ref().err();
+            tracing::info!(request_id, asked, resource, outcome = "success", cause, %data, "init");
         }
         Err(cause) => {
             tracing::error!(request_id, asked, resource, outcome = word, cause, "init");
         }
     }
     Ok(told?)
+}
+
+/// Whether what is to be deleted was never created.
+fn deletes_nothing(request: &Request) -> bool {
+    request.request_type == RequestType::Delete
+        && request.reply_to.resource_id() == Outcome::NOT_CREATED
 }
 
 /// What became of a request that came to nothing, in the log.

@@ -6,6 +6,7 @@
 use mysql_async::prelude::Queryable;
 use mysql_async::{Error, ServerError};
 use rds_admission::session::{Session, SessionError};
+use rds_admission::telemetry::chain;
 use thiserror::Error as ThisError;
 
 /// Whether there is one: this needs no more than the right to read one of its columns.
@@ -81,7 +82,8 @@ pub(super) async fn prepare(session: &mut Session, seed: bool) -> Result<(), Tab
     match fill(session).await {
         // The rows are a sample, not worth a failure: the account may not write them, or not here.
         Err(error) if code_of(&error).is_some_and(|code| !is_new || is_denied(code)) => {
-            tracing::warn!(cause = %error, "Employees is left as it is: the sample's rows are not in it");
+            let cause = chain(&error);
+            tracing::warn!(cause, "Employees is left as it is: the sample's rows are not in it");
             Ok(())
         }
         filled => filled.map_err(TableError::Seed),

@@ -136,3 +136,35 @@ async fn a_function_that_can_not_start_says_why_to_who_waits() {
     let answer = only(&answers);
     assert_eq!((&answer["Status"], &answer["Reason"]), (&json!("FAILED"), &json!(reason)));
 }
+
+#[tokio::test]
+async fn a_function_that_panics_while_it_starts_says_so_to_who_waits() {
+    let parts = async { panic!("no roots") };
+    let init = lambda::started::<MemoryStore<SystemClock>>(parts).await;
+    let (url, answers) = cloudformation().await;
+    invoke(&init, create(&url)).await;
+    let answer = only(&answers);
+    let reason = answer["Reason"].as_str().expect("a reason");
+    assert!(reason.contains("main.rs:") && reason.contains("no roots"), "{reason}");
+    assert_eq!(answer["Status"], "FAILED");
+}
+
+/// CloudFormation deletes what it could not create, and would be stuck if that failed for the same reason.
+#[tokio::test]
+async fn a_function_that_can_not_start_deletes_what_it_never_created() {
+    let never_started = Err("environment variable LOG_LEVEL is \"WARNING\"".to_owned());
+    for (id, status) in [("not-created", "SUCCESS"), ("Prod_MySQL", "FAILED")] {
+        let (url, answers) = cloudformation().await;
+        let mut event = create(&url);
+        event["RequestType"] = json!("Delete");
+        event["PhysicalResourceId"] = json!(id);
+        let line = invoke(&never_started, event).await;
+        let answer = only(&answers);
+        assert_eq!(
+            (&answer["Status"], &answer["PhysicalResourceId"]),
+            (&json!(status), &json!(id))
+        );
+        // Why the function can't start is in the log even then.
+        assert!(line.contains("LOG_LEVEL"), "{line}");
+    }
+}

@@ -1,9 +1,12 @@
 //! The table, as `init` finds it.
 
+use admin::init::DatabaseError;
+use rds_admission::secret::SecretError;
 use rds_admission::telemetry::chain;
 use serde_json::{Value, json};
 
 use crate::database::{Server, prepare};
+use crate::log::logged;
 use crate::{cloudformation, create, init, invoke, only, vault};
 
 const ROWS: &str = "SELECT COUNT(*) FROM Employees";
@@ -130,4 +133,32 @@ async fn an_update_fills_the_table_only_when_it_is_of_another_database() {
     }
     update(json!({"Database": "the one before"})).await;
     assert_eq!(server.ask::<u32>(ROWS).await, 3);
+}
+
+#[tokio::test]
+async fn rows_that_can_not_be_put_in_are_warned_of_with_what_the_server_says() {
+    let mut server = Server::start().await;
+    server.say(&[TABLE]).await;
+    let reader = server.secret_of("only_reads", &["SELECT ON demodb2.Employees"]).await;
+    let writer = server.secret_of("also_writes", &["SELECT, INSERT ON demodb2.Employees"]).await;
+    for (secret, read_only, code) in [(reader, "0", "1142"), (writer, "1", "1290")] {
+        server.say(&[&format!("SET GLOBAL read_only = {read_only}")]).await;
+        let (prepared, lines) = logged(prepare(&secret, true)).await;
+        prepared.expect("prepared");
+        let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
+        assert!(line.contains("WARN") && line.contains(code), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_names_no_database_is_told_so_before_the_server_is_asked() {
+    // Nobody listens there: a login would be tried for as long as there is time.
+    let mut secret = json!({"username": "a", "password": "b", "host": "127.0.0.1", "port": 1});
+    for without in [Value::Null, json!("")] {
+        secret["dbname"] = without;
+        let failed = prepare(&secret, true).await.expect_err("it fails");
+        let is_named =
+            matches!(failed, DatabaseError::Secret(SecretError::Shape { field: "dbname" }));
+        assert!(is_named, "{failed:?}");
+    }
 }
