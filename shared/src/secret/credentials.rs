@@ -4,6 +4,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{SecretError, parse_host};
 
@@ -33,11 +34,28 @@ impl fmt::Debug for Credentials {
 
 #[derive(Deserialize)]
 struct Json {
-    username: Option<String>,
-    password: Option<SecretString>,
-    host: Option<String>,
+    username: Option<Field<String>>,
+    password: Option<Field<SecretString>>,
+    host: Option<Field<String>>,
     port: Option<Port>,
-    dbname: Option<String>,
+    dbname: Option<Field<String>>,
+}
+
+/// A field, of the right type or another: serde would not say which field it is.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Field<T> {
+    Right(T),
+    Wrong(IgnoredAny),
+}
+
+/// What a field holds, if it is there; `field` says what it should hold.
+fn text<T>(read: Option<Field<T>>, field: &'static str) -> Result<Option<T>, SecretError> {
+    match read {
+        Some(Field::Right(value)) => Ok(Some(value)),
+        Some(Field::Wrong(_)) => Err(SecretError::Shape { field }),
+        None => Ok(None),
+    }
 }
 
 /// The attachment writes a number, people write strings.
@@ -46,6 +64,7 @@ struct Json {
 enum Port {
     Number(u64),
     Text(String),
+    Other(IgnoredAny),
 }
 
 impl Port {
@@ -53,6 +72,7 @@ impl Port {
         let port = match self {
             Self::Number(port) => u16::try_from(*port).ok(),
             Self::Text(port) => port.parse().ok(),
+            Self::Other(_) => None,
         };
         port.filter(|port| *port != 0)
     }
@@ -67,14 +87,14 @@ impl Credentials {
         let shape = |field| SecretError::Shape { field };
         // serde's own error would repeat a part of the secret.
         let json: Json =
-            serde_json::from_slice(json).map_err(|_| shape("fields of the right types"))?;
+            serde_json::from_slice(json).map_err(|_| shape("fields, each of them once"))?;
         let port = json.port.as_ref().map_or(Some(3306), Port::read);
         Ok(Self {
-            username: json.username.ok_or(shape("username"))?,
-            password: json.password.ok_or(shape("password"))?,
-            host: parse_host(&json.host.ok_or(shape("host"))?)?,
+            username: text(json.username, "text in username")?.ok_or(shape("username"))?,
+            password: text(json.password, "text in password")?.ok_or(shape("password"))?,
+            host: parse_host(&text(json.host, "text in host")?.ok_or(shape("host"))?)?,
             port: port.ok_or(shape("a port from 1 to 65535"))?,
-            database: json.dbname,
+            database: text(json.dbname, "text in dbname")?,
         })
     }
 
@@ -155,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_and_nothing_secret_is_shown() {
-        let cases: [(&[u8], &str); 11] = [
+        let cases: [(&[u8], &str); 19] = [
             (br#"{"username":"a","host":"c"}"#, "password"),
             (br#"{"password":"hunter2","host":"c"}"#, "username"),
             (br#"{"username":"a","password":"hunter2"}"#, "host"),
@@ -166,7 +186,15 @@ mod tests {
             (br#"{"username":"a","password":"hunter2","host":"db.example:3306"}"#, "port 3306"),
             (br#"{"username":"a","password":"hunter2","host":"a:hunter2@db"}"#, "field host"),
             (br#"{"username":"a","password":"hunter2","host":""}"#, "field host"),
-            (b"hunter2", "fields of the right types"),
+            (br#"{"username":"a","password":"hunter2","host":"c","port":-1}"#, "a port"),
+            (br#"{"username":"a","password":"hunter2","host":"c","port":3306.5}"#, "a port"),
+            (br#"{"username":"a","password":"hunter2","host":"c","port":true}"#, "a port"),
+            (br#"{"username":"a","password":"hunter2","host":"c","port":["hunter2"]}"#, "a port"),
+            (br#"{"username":1,"password":"hunter2","host":"c"}"#, "text in username"),
+            (br#"{"username":"a","password":["hunter2"],"host":"c"}"#, "text in password"),
+            (br#"{"username":"a","password":"hunter2","host":12}"#, "text in host"),
+            (br#"{"username":"a","password":"hunter2","host":"c","dbname":7}"#, "text in dbname"),
+            (b"hunter2", "an object"),
         ];
         for (json, named) in cases {
             let error = Credentials::from_json(json).expect_err("it is refused");

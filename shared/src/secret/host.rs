@@ -16,6 +16,18 @@ pub enum InvalidHost {
     /// It names a port.
     #[error("it ends with the port {0}, which has a field of its own")]
     Port(u16),
+    /// It ends with a number like a port, but is out of range. It may be something else, and is not repeated.
+    #[error("it ends with ':' and a number: no port, which would have a field of its own")]
+    NoPort,
+    /// It is an IPv6 address, but what follows its `%` is no network interface.
+    #[error("it is an IPv6 address with no network interface after its '%'")]
+    Zone,
+    /// It has a part between dots that no name has, or is too long.
+    #[error(
+        "it is no name: the parts between dots have 1 to 63 characters, the whole at most 253, and the \
+         first is no '-'"
+    )]
+    Parts,
     /// It holds what no name does. What that is part of may be secret, and is not repeated.
     #[error("it holds {0:?}, which no name or address does")]
     Character(char),
@@ -31,10 +43,6 @@ pub enum InvalidHost {
 /// [`InvalidHost`] for what can't be one, such as a name with a port. Whether there is such a server is not
 /// asked.
 pub fn parse_host(text: &str) -> Result<String, InvalidHost> {
-    // A scope may follow the address: fe80::1%eth0.
-    let is_v6 = |text: &str| {
-        text.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
-    };
     if text.is_empty() {
         return Err(InvalidHost::Empty);
     }
@@ -45,25 +53,53 @@ pub fn parse_host(text: &str) -> Result<String, InvalidHost> {
         let is_known = scheme.chars().all(|c| c.is_ascii_alphanumeric());
         return Err(if is_known { InvalidHost::Scheme(scheme.to_owned()) } else { other('/') });
     }
-    // More colons are of an address that is none, unless it has its brackets.
+    // More colons are of an address that is none, unless it has its brackets or is whole without the last.
     if let Some((host, port)) = text.rsplit_once(':')
-        && (host.ends_with(']') || !host.contains(':'))
-        && let Ok(port) = port.parse()
+        && (host.ends_with(']') || !host.contains(':') || is_v6(host))
+        && !port.is_empty()
+        && port.bytes().all(|digit| digit.is_ascii_digit())
     {
-        return Err(InvalidHost::Port(port));
+        return Err(port.parse().map_or(InvalidHost::NoPort, InvalidHost::Port));
     }
     if text.starts_with('[') || text.ends_with(']') {
         let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-        return inner
-            .filter(|inner| is_v6(inner))
-            .map(ToOwned::to_owned)
-            .ok_or(InvalidHost::Brackets);
+        let inner = inner.ok_or(InvalidHost::Brackets)?;
+        return match is_v6(inner) {
+            true => Ok(inner.to_owned()),
+            false if is_v6_address(inner) => Err(InvalidHost::Zone),
+            false => Err(InvalidHost::Brackets),
+        };
+    }
+    if is_v6_address(text) {
+        return Err(InvalidHost::Zone);
     }
     let is_of_a_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     match text.chars().find(|c| !is_of_a_name(*c)) {
         Some(character) => Err(other(character)),
+        None if !has_parts_of_a_name(text) => Err(InvalidHost::Parts),
         None => Ok(text.to_owned()),
     }
+}
+
+/// An IPv6 address, with the interface that it is reached by or without (`fe80::1%eth0`).
+fn is_v6(text: &str) -> bool {
+    let is_of_an_interface = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let has_zone = |zone: &str| !zone.is_empty() && zone.chars().all(is_of_an_interface);
+    is_v6_address(text) && text.split_once('%').is_none_or(|(_, zone)| has_zone(zone))
+}
+
+/// The same, whatever stands in place of the interface.
+fn is_v6_address(text: &str) -> bool {
+    let address = text.split_once('%').map_or(text, |(address, _)| address);
+    address.parse::<Ipv6Addr>().is_ok()
+}
+
+/// Whether the parts between the dots are as long as those of a name (RFC 1035, section 2.3.4); one dot at
+/// the end is the root's. The resolver looks up no name that begins with a hyphen.
+fn has_parts_of_a_name(text: &str) -> bool {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let fits = |part: &str| (1..=63).contains(&part.chars().count());
+    name.split('.').all(fits) && name.chars().count() <= 253 && !name.starts_with('-')
 }
 
 fn other(character: char) -> InvalidHost {
@@ -86,6 +122,8 @@ mod tests {
             "::1",
             "2001:db8::1",
             "fe80::1%eth0",
+            "fe80::1%br-0a.100_x",
+            "a-b.c-",
         ] {
             assert_eq!(parse_host(host).as_deref(), Ok(host));
         }
@@ -95,7 +133,13 @@ mod tests {
 
     #[test]
     fn what_can_never_be_reached_is_refused_by_what_is_wrong_with_it() {
-        use InvalidHost::{Brackets, Character, Empty, Port, Scheme};
+        use InvalidHost::{Brackets, Character, Empty, NoPort, Parts, Port, Scheme, Zone};
+        let (longest, long) = ("a".repeat(63), "a".repeat(64));
+        let whole = [longest.as_str(); 4].join(".");
+        assert_eq!(parse_host(&longest).as_deref(), Ok(longest.as_str()));
+        for long in [long.as_str(), &format!("db.{long}.example"), &whole] {
+            assert_eq!(parse_host(long), Err(Parts), "{long}");
+        }
         for (text, wrong) in [
             ("", Empty),
             ("db.example:3306", Port(3306)),
@@ -103,6 +147,22 @@ mod tests {
             ("[::1]:3306", Port(3306)),
             ("mysql://db.example", Scheme("mysql".to_owned())),
             ("mysql://db.example:3306/x", Scheme("mysql".to_owned())),
+            ("[::1]:65536", NoPort),
+            ("db:65536", NoPort),
+            ("db:99999999999999999999", NoPort),
+            ("fe80::1%eth0:3306", Port(3306)),
+            ("[fe80::1%eth0]:3306", Port(3306)),
+            ("::1%", Zone),
+            ("::1%/x y", Zone),
+            ("fe80::1%eth0%1", Zone),
+            ("[::1%]", Zone),
+            (".", Parts),
+            ("..", Parts),
+            (".db", Parts),
+            ("db..example", Parts),
+            ("db..", Parts),
+            ("-", Parts),
+            ("-db.example", Parts),
             ("[db]", Brackets),
             ("[::1", Brackets),
             ("::1]", Brackets),
