@@ -30,8 +30,11 @@ impl Asked {
                 let mut headers = event.multi_value_headers;
                 headers.extend(event.headers);
                 let resource = event.resource.as_deref();
+                // An HTTP API's route for everything, in this form of its events: it has the stage in the path.
+                let stage = event.request_context.stage.filter(|_| resource == Some("$default"));
                 let resource = resource.and_then(|it| path_of(it, &event.path_parameters));
-                Some(Self { method: event.http_method, path: resource.or(event.path), headers })
+                let path = event.path.map(|path| without_stage(path, stage.as_deref()));
+                Some(Self { method: event.http_method, path: resource.or(path), headers })
             }
             LambdaRequest::ApiGatewayV2(event) => {
                 let context = event.request_context;
@@ -130,6 +133,23 @@ mod tests {
         // Not told: then the path has to do.
         assert_eq!(route(&rest("/{proxy+}", "/employees", &Value::Null)), Route::Employees);
         assert_eq!(route(&rest("$default", "/employees", &Value::Null)), Route::Employees);
+    }
+
+    /// A REST API has no such resource: this is an HTTP API's route, told in the REST API's form.
+    #[test]
+    fn a_route_for_everything_has_the_stage_before_its_path_in_either_form() {
+        let event = |path: &str, stage: &str| {
+            let mut event = rest("$default", path, &Value::Null);
+            event["requestContext"]["stage"] = json!(stage);
+            event
+        };
+        for (path, stage) in
+            [("/employees", "$default"), ("/prod/employees", "prod"), ("/prod", "prod")]
+        {
+            assert_eq!(route(&event(path, stage)), Route::Employees, "{path}");
+        }
+        assert_eq!(route(&event("/prod/other", "prod")), Route::NotFound);
+        assert_eq!(route(&event("/production/employees", "prod")), Route::NotFound);
     }
 
     #[test]

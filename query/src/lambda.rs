@@ -14,7 +14,7 @@ use thiserror::Error as ThisError;
 
 use crate::answer::{Answer, Problem};
 use crate::event::{Asked, told};
-use crate::measured::{Decided, measured};
+use crate::measured::{Decided, cut_off, measured};
 use crate::{Employees, Failure, Route};
 
 /// How long a request may hold the database by `HOLD_SECONDS`.
@@ -99,8 +99,17 @@ fn broke_down<C: Counter>(
 ) -> Answer {
     let admission = (!employees.protected()).then_some(BYPASS);
     let (outcome, cause) = (Panicked::OUTCOME, panicked.to_string());
-    tracing::error!(request_id, admission, outcome, cause, "request");
+    let metrics = cut_off(employees.pool(), decided(employees));
+    tracing::error!(request_id, admission, outcome, cause, %metrics, "request");
     Answer::Problem(Problem::Internal)
+}
+
+fn decided<C: Counter>(employees: &Employees<C>) -> Decided {
+    match (employees.protected(), employees.decides()) {
+        (false, _) => Decided::Nowhere,
+        (true, true) => Decided::Here,
+        (true, false) => Decided::There,
+    }
 }
 
 fn no_such(request_id: &str, problem: Problem) -> Answer {
@@ -129,12 +138,7 @@ fn log<C: Counter + 'static>(
     employees: &Employees<C>,
 ) {
     let protected = employees.protected();
-    let decided = match (protected, employees.decides()) {
-        (false, _) => Decided::Nowhere,
-        (true, true) => Decided::Here,
-        (true, false) => Decided::There,
-    };
-    let metrics = measured(employees.pool(), count, decided);
+    let metrics = measured(employees.pool(), count, decided(employees));
     let (held, cause) = match count {
         Ok(Admitted { value: Ok(_), held }) => (Some(held), None),
         Ok(Admitted { value: Err(failure), held }) => (Some(held), Some(chain(failure))),

@@ -33,6 +33,12 @@ pub(crate) fn measured(
     metrics.wanted(count)
 }
 
+/// What is known of a request that panicked: that it was let past, where it was.
+pub(crate) fn cut_off(pool: &PoolName, decided: Decided) -> Metrics {
+    let bypassed = u32::from(decided == Decided::Nowhere);
+    Metrics::new(pool.clone()).count(Metric::BypassedRequests, bypassed)
+}
+
 fn refusal(count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>) -> Option<Refusal> {
     match count {
         Ok(Admitted { value: Err(Failure::Session(session)), .. }) => session.refusal(),

@@ -8,12 +8,13 @@ mod log;
 
 use std::sync::Arc;
 
-use lambda_http::{Context, LambdaEvent};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use lambda_http::{Context, Error, LambdaEvent};
 use log::logged;
 use query::{Employees, lambda};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rds_admission::client::{Admission, Counter, CounterError};
+use rds_admission::client::{Admission, Bypass, Counter, CounterError};
 use rds_admission::controller::Controller;
 use rds_admission::pool::{PoolName, PoolSize};
 use rds_admission::secret::SecretCache;
@@ -34,6 +35,21 @@ impl Counter for Shared {
     }
 }
 
+/// What is answered to one request, and what is logged of it.
+async fn asked<C: Counter + 'static>(
+    employees: &Employees<C>,
+) -> (Result<ApiGatewayProxyResponse, Error>, Vec<String>) {
+    let event = json!({
+        "path": "/employees", "httpMethod": "GET", "requestContext": {"httpMethod": "GET"},
+    });
+    let event = serde_json::from_value(event).expect("an event");
+    let mut context = Context::default();
+    "the-request".clone_into(&mut context.request_id);
+    context.deadline =
+        u64::try_from(SystemClock.since_epoch().as_millis()).expect("a time") + 20_000;
+    logged(lambda::invocation(employees, LambdaEvent::new(event, context))).await
+}
+
 #[tokio::test]
 async fn a_request_that_panics_is_a_500_and_a_line_in_the_log_and_its_slot_is_back() {
     let pool: PoolName = "Prod_MySQL".parse().expect("a name");
@@ -45,16 +61,7 @@ async fn a_request_that_panics_is_a_500_and_a_line_in_the_log_and_its_slot_is_ba
     let admission = Admission::new(counter.clone(), pool);
     let employees = Employees::new(Sessions::new(admission, secret, SessionOptions::default()));
 
-    let event = json!({
-        "path": "/employees", "httpMethod": "GET", "requestContext": {"httpMethod": "GET"},
-    });
-    let event = serde_json::from_value(event).expect("an event");
-    let mut context = Context::default();
-    "the-request".clone_into(&mut context.request_id);
-    context.deadline =
-        u64::try_from(SystemClock.since_epoch().as_millis()).expect("a time") + 20_000;
-    let answered = lambda::invocation(&employees, LambdaEvent::new(event, context));
-    let (answer, lines) = logged(answered).await;
+    let (answer, lines) = asked(&employees).await;
 
     let answer = answer.expect("an answer");
     assert_eq!(answer.status_code, 500);
@@ -64,7 +71,21 @@ async fn a_request_that_panics_is_a_500_and_a_line_in_the_log_and_its_slot_is_ba
     assert!(line.contains("ERROR") && line.contains("the-request"), "{line}");
     assert!(line.contains(r#"outcome="panicked""#) && line.contains("broken.rs:"), "{line}");
     assert!(!line.contains(broken::SECRET), "{line}");
+    assert!(!line.contains("BypassedRequests"), "{line}");
     let status = br#"{"op":"status","RDBMSName":"Prod_MySQL"}"#;
     let status = counter.call(&Request::from_json(status).expect("a request")).await;
     assert_eq!(status.expect("a status")["inUse"], 0);
+}
+
+#[tokio::test]
+async fn a_request_past_the_controller_that_panics_is_counted_as_one() {
+    let pool: PoolName = "Prod_MySQL".parse().expect("a name");
+    let secret = SecretCache::new(broken::client(), "the secret");
+    let admission = Admission::new(Bypass::new(SystemClock), pool);
+    let employees = Employees::new(Sessions::new(admission, secret, SessionOptions::default()));
+    let (answer, lines) = asked(&employees).await;
+    assert_eq!(answer.expect("an answer").status_code, 500);
+    let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
+    assert!(line.contains("ERROR") && line.contains(r#"admission="bypass""#), "{line}");
+    assert!(line.contains(r#""BypassedRequests":1"#), "{line}");
 }
