@@ -19,8 +19,9 @@ pub(super) fn unseen_because(unseen: &Unseen) -> Finding {
     match unseen {
         Unseen::Full => Finding::problem(
             "server",
-            "The server has no connection left (error 1040): more connect than the pool admits, or it \
-             takes fewer than the pool was sized for."
+            "The server has no connection left (error 1040; 1041 or 1135 where it lacks memory or \
+             threads; 9501 of RDS Proxy): more connect than the pool admits, or it takes fewer than the pool was \
+             sized for."
                 .to_owned(),
             "make the pool smaller (slots resize), find who connects past the counter (SHOW PROCESSLIST), \
              and ask again.",

@@ -92,10 +92,24 @@ async fn an_option_counts_before_a_variable_and_the_address_before_the_secret() 
     }
 }
 
-/// A port of the IPv6 loopback, where this machine has one, on which nobody answers what a server would.
+/// Whether a machine can't bind `::1` because IPv6 is not there: the address or the whole family.
+fn has_no_ipv6(error: &std::io::Error) -> bool {
+    const EAFNOSUPPORT: i32 = 97;
+    error.kind() == std::io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error() == Some(EAFNOSUPPORT)
+}
+
+/// A port of the IPv6 loopback, on which nobody answers what a server would. A machine without IPv6 has none.
 #[tokio::test]
 async fn a_database_at_an_ipv6_address_is_connected_to() {
-    let Ok(listener) = tokio::net::TcpListener::bind("[::1]:0").await else { return };
+    let listener = match tokio::net::TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, 0)).await {
+        Ok(listener) => listener,
+        Err(error) if has_no_ipv6(&error) => {
+            eprintln!("NOT TESTED: a database at an IPv6 address: this machine has none: {error}");
+            return;
+        }
+        Err(error) => panic!("a port of ::1: {error}"),
+    };
     let port = listener.local_addr().expect("an address").port();
     let heard = tokio::spawn(async move { listener.accept().await.map(drop) });
     let world = World::new().await;
