@@ -11,6 +11,10 @@ use nix::{
 /// and to AWS, and room for what is being closed.
 const BESIDE: u64 = 100;
 
+/// Open files of one user at the most: its connection, and while its client looks a name up, the resolver's
+/// own. A look-up that finds no file left may fail as if the network had.
+const EACH: u64 = 3;
+
 /// Why the users can't all have their connections.
 #[derive(Debug, thiserror::Error)]
 pub enum DescriptorsError {
@@ -32,20 +36,29 @@ pub enum DescriptorsError {
     Limit(#[source] Errno),
 }
 
-/// Lets this process have as many open files as these users take.
+/// Lets this process have as many open files as these users take, and where it may those that they take at
+/// moments.
 ///
 /// # Errors
 /// [`DescriptorsError`] when it may not.
 pub(crate) fn allow(users: u32) -> Result<(), DescriptorsError> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(DescriptorsError::Limit)?;
-    let needed = u64::from(users) + BESIDE;
-    if soft >= needed {
-        return Ok(());
+    match raised(users, soft, hard)? {
+        Some(raised) => {
+            setrlimit(Resource::RLIMIT_NOFILE, raised, hard).map_err(DescriptorsError::Limit)
+        }
+        None => Ok(()),
     }
+}
+
+/// What these users need the soft limit raised to, within the hard one.
+fn raised(users: u32, soft: u64, hard: u64) -> Result<Option<u64>, DescriptorsError> {
+    let needed = u64::from(users) + BESIDE;
     if hard < needed {
         return Err(DescriptorsError::TooFew { users, needed, hard });
     }
-    setrlimit(Resource::RLIMIT_NOFILE, needed, hard).map_err(DescriptorsError::Limit)
+    let wanted = (u64::from(users) * EACH + BESIDE).min(hard);
+    Ok((soft < wanted).then_some(wanted))
 }
 
 /// What this machine ran out of, when that is why a request could not be sent: no fault of the service's.
@@ -68,6 +81,17 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("around")]
     struct Around(#[source] io::Error);
+
+    #[test]
+    fn there_is_room_for_looking_names_up_where_the_hard_limit_allows_it() {
+        let raised = |users, soft, hard| raised(users, soft, hard).expect("enough");
+        assert_eq!(raised(924, 1_024, 524_288), Some(2_872));
+        assert_eq!(raised(924, 1_024, 2_000), Some(2_000));
+        assert_eq!(raised(924, 1_024, 1_024), None);
+        assert_eq!(raised(300, 1_024, 524_288), None);
+        let few = super::raised(925, 1_024, 1_024);
+        assert!(matches!(few, Err(DescriptorsError::TooFew { needed: 1_025, .. })), "{few:?}");
+    }
 
     #[test]
     fn what_this_machine_lacks_is_told_from_what_the_service_does() {

@@ -3,6 +3,7 @@
 
 use std::{
     io::IsTerminal,
+    io::Write as _,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -89,7 +90,11 @@ async fn lines(seen: Seen, mut stopped: oneshot::Receiver<()>) {
     loop {
         tokio::select! {
             _ = &mut stopped => break,
-            now = ticks.tick() => eprintln!("{}", line(&seen, &mut rates, now.into_std())),
+            now = ticks.tick() => {
+                let line = line(&seen, &mut rates, now.into_std());
+                // Nothing depends on whether it can be shown.
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     report::{Admission, Run, Thresholds, Verdict},
 };
 
-/// Judges the last of some runs, made with the same load.
+/// Judges the last of some runs, made with the same load. The others only have to be fit for a comparison.
 #[must_use]
 pub fn judge(runs: &[Run], thresholds: &Thresholds) -> Verdict {
     let mut reasons = Vec::new();
@@ -17,6 +17,7 @@ pub fn judge(runs: &[Run], thresholds: &Thresholds) -> Verdict {
         Some((judged, others)) => {
             reasons.extend(faults(judged, thresholds));
             for other in others {
+                reasons.extend(not_sent(other));
                 reasons.extend(needless(other));
             }
         }
@@ -34,12 +35,7 @@ fn faults(run: &Run, thresholds: &Thresholds) -> Vec<String> {
         let most = run.broken.reasons.first().map_or("", |reason| &reason.reason);
         faults.push(format!("{broken} broken, most of them {most}"));
     }
-    for lacked in &run.not_sent {
-        faults.push(format!(
-            "{} requests could not be sent: the load test's own machine ran out of {}",
-            lacked.count, lacked.reason
-        ));
-    }
+    faults.extend(not_sent(run));
     if run.refused > thresholds.max_refused {
         faults.push(format!("the server refused {} connections", run.refused));
     }
@@ -74,6 +70,16 @@ fn faults(run: &Run, thresholds: &Thresholds) -> Vec<String> {
     faults.extend(thresholds.min_utilisation.and_then(|least| idle(run, least)));
     faults.extend(thresholds.max_rejection_p99_ms.and_then(|longest| slow(run, longest)));
     faults
+}
+
+/// What this machine could not send: a run without it says nothing of the service.
+fn not_sent(run: &Run) -> impl Iterator<Item = String> {
+    run.not_sent.iter().map(|lacked| {
+        format!(
+            "{} requests could not be sent: the load test's own machine ran out of {}",
+            lacked.count, lacked.reason
+        )
+    })
 }
 
 /// Whether slots were left idle while somebody wanted one.
@@ -312,6 +318,11 @@ mod tests {
         assert!(judge(&[bypassed.clone(), clean()], &LENIENT).pass);
         let needless = Run { refused: 0, ..bypassed.clone() };
         assert_eq!(judge(&[needless, clean()], &LENIENT).reasons.len(), 1);
+        // What this machine did not send is no comparison, whichever run it was missing from.
+        let not_sent = vec![Reason { reason: "open files".to_owned(), count: 3 }];
+        let starved = Run { not_sent, ..bypassed.clone() };
+        let reasons = judge(&[starved, clean()], &LENIENT).reasons;
+        assert!(matches!(&reasons[..], [one] if one.contains("3 requests")), "{reasons:?}");
         let cut = Run { interrupted: true, ..bypassed };
         assert!(!judge(&[cut, clean()], &LENIENT).pass);
     }

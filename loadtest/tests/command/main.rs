@@ -1,5 +1,6 @@
 //! The command as a user runs it.
 
+mod closed;
 mod contract;
 mod database;
 mod deployment;

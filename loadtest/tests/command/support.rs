@@ -133,7 +133,8 @@ pub(crate) async fn loadtest(arguments: &[&str]) -> Output {
     command(arguments).output().await.unwrap()
 }
 
-fn command(arguments: &[&str]) -> Command {
+/// The command with these arguments, not yet run.
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
     command.args(arguments).env_remove("LOADTEST_DATABASE").kill_on_drop(true);
     command
