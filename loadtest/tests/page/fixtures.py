@@ -76,6 +76,7 @@ def run(admission: str, started: int, elapsed: float, timeline: dict, **parts: A
         "refused": 0,
         "refusedCallers": 0,
         "clients": [],
+        "notSent": [],
         "lateness": None,
         "timeline": timeline,
         "server": None,
