@@ -19,7 +19,8 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     // What CloudFormation is told when it asks: without an answer it would wait.
-    let init = init::lambda::started(parts()).await;
+    // Boxed: it is large.
+    let init = Box::pin(init::lambda::started(parts())).await;
     init::lambda::run(init, cloudformation::Responder::new()?).await
 }
 
