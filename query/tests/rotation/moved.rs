@@ -115,6 +115,31 @@ async fn a_database_that_is_down_costs_few_reads() {
 }
 
 #[tokio::test]
+async fn a_password_that_stays_wrong_costs_few_reads_and_is_followed_when_it_is_mended() {
+    const LOGINS: usize = 20;
+    let database = Database::start().await;
+    let vault = &database.vault;
+    vault.hold(only(with(database.right(), "password", json!("wrong"))));
+    let cache = vault.cache();
+    for _ in 0..LOGINS {
+        let denied = database.log_in(&cache).await.expect_err("the password is wrong");
+        let LoginError::Session(denied) = denied else { panic!("{denied:?}") };
+        assert!(denied.is_access_denied(), "{denied:?}");
+    }
+    // Eight for each of the first three, and of those that a slow machine has time for.
+    let reads = vault.reads().len();
+    assert!((20..LOGINS * 4).contains(&reads), "{reads}");
+
+    vault.hold(only(database.right()));
+    let followed = async {
+        while database.log_in(&cache).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), followed).await.expect("it is followed");
+}
+
+#[tokio::test]
 async fn what_is_too_old_is_read_again_and_used_on_when_it_cant_be() {
     let vault = Vault::open(only(secret("one"))).await;
     let cache = vault.cache().with_max_age(Duration::ZERO);

@@ -31,6 +31,8 @@ pub struct SecretCache {
 struct Inner {
     kept: Option<Kept>,
     rereads: Rereads,
+    /// Of logins for which no version of the secret had a password that was let in.
+    denials: Rereads,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,8 @@ impl SecretCache {
 
     /// The secret of this ARN or name.
     pub fn new(client: Client, id: impl Into<String>) -> Self {
-        let inner = RwLock::new(Inner { kept: None, rereads: Rereads::new() });
+        let inner =
+            RwLock::new(Inner { kept: None, rereads: Rereads::new(), denials: Rereads::new() });
         Self { client, id: id.into(), max_age: Self::MAX_AGE, inner }
     }
 
@@ -89,7 +92,7 @@ impl SecretCache {
             return Ok(Arc::clone(&kept.credentials));
         }
         let before = {
-            let Inner { kept, rereads } = &mut *self.inner.write().await;
+            let Inner { kept, rereads, .. } = &mut *self.inner.write().await;
             let Some(kept) = kept else {
                 let kept = kept.insert(self.keep(self.read_current().await?));
                 return Ok(Arc::clone(&kept.credentials));
@@ -131,7 +134,9 @@ impl SecretCache {
 
     /// The credentials to try when the database has refused all of `refused`: those that somebody
     /// else has read since, else the current ones, else the pending ones. They are kept from now on.
-    /// `None` when the database has refused these as well; another try may find others.
+    /// `None` when the database has refused these as well; another try may find others. Also `None`, and nothing is
+    /// read, after three logins at once that found none, and then but for one in three seconds: a password that stays
+    /// wrong would else have each request read the secret eight times. No rotation comes to that.
     ///
     /// # Errors
     /// [`SecretError`]; what was kept is then kept on.
@@ -147,11 +152,24 @@ impl SecretCache {
         {
             return Ok(Some(Arc::clone(credentials)));
         }
+        if !inner.denials.has_room() {
+            return Ok(None);
+        }
         let mut other = Some(self.read_current().await?).filter(is_new);
         if other.is_none() {
             other = self.read(PENDING).await?.filter(is_new);
         }
         Ok(other.map(|other| Arc::clone(&inner.kept.insert(self.keep(other)).credentials)))
+    }
+
+    /// Whether [`other_than`](Self::other_than) may find other credentials when it is asked again.
+    pub(crate) async fn may_have_others(&self) -> bool {
+        self.inner.read().await.denials.has_room()
+    }
+
+    /// A login is given up, since the database has refused all that the secret had.
+    pub(crate) async fn all_refused(&self) {
+        self.inner.write().await.denials.one_more();
     }
 
     /// The credentials to try when no connection came about with `failed`, for another reason than its password:

@@ -24,12 +24,16 @@ impl Rereads {
 
     /// Whether the secret may be read once more; then that is counted.
     pub(super) fn one_more(&mut self) -> bool {
-        let owed = self.even.left();
-        let may = owed <= EVERY * (AT_ONCE - 1);
+        let may = self.has_room();
         if may {
-            self.even = Deadline::within(owed + EVERY);
+            self.even = Deadline::within(self.even.left() + EVERY);
         }
         may
+    }
+
+    /// Whether it may be read once more.
+    pub(super) fn has_room(&self) -> bool {
+        self.even.left() <= EVERY * (AT_ONCE - 1)
     }
 }
 

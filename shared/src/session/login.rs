@@ -63,9 +63,15 @@ impl Session {
                     if let Some(other) = secret.other_than(&refused).await? {
                         break other;
                     }
-                    match pauses.next() {
-                        Some(pause) if pause < slot.work_left() => tokio::time::sleep(pause).await,
-                        _ => return Err(error.into()),
+                    let pause = pauses.next().filter(|pause| *pause < slot.work_left());
+                    match pause {
+                        Some(pause) if secret.may_have_others().await => {
+                            tokio::time::sleep(pause).await;
+                        }
+                        _ => {
+                            secret.all_refused().await;
+                            return Err(error.into());
+                        }
                     }
                 };
                 continue;
