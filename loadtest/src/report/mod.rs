@@ -53,7 +53,7 @@ pub struct Report {
     /// What the verdict asks for.
     pub thresholds: Thresholds,
     /// The runs in the order in which they were made. With two of them, the first one's admission was
-    /// bypassed, and the verdict is on the last.
+    /// bypassed, and the verdict is on the last; that a run could not send its requests fails the whole test.
     pub runs: Vec<Run>,
     /// What it comes to.
     pub verdict: Verdict,
