@@ -62,7 +62,7 @@ async fn holds_in(filling: Filling, json: Box<RawValue>) -> Fate {
     let after = world.store().read(&POOL).await.expect("the pool");
     match (request, answer) {
         (Ok(request), Ok(answer)) => {
-            is_well_formed(&request, &answer, &after);
+            is_well_formed(&request, &answer, &after, now);
             is_rightful(&request, &before, &after, now);
             Fate::Answered
         }
@@ -105,7 +105,7 @@ fn says_what_is_wrong(json: &str, error: &Diagnostic) {
 
 /// The answer is one that the protocol knows for this request, to the last field, and what it grants is
 /// in the pool.
-fn is_well_formed(request: &Request, answer: &Value, after: &Pool) {
+fn is_well_formed(request: &Request, answer: &Value, after: &Pool, now: UnixSeconds) {
     match request {
         Request::Take { .. } | Request::GiveBack { .. } => assert!(answer.is_boolean(), "{answer}"),
         Request::Acquire { lease, .. } => {
@@ -120,7 +120,10 @@ fn is_well_formed(request: &Request, answer: &Value, after: &Pool) {
         Request::Renew { lease, .. } => {
             let RenewAnswer { renewed, expires_at, .. } = read(answer);
             assert_eq!(renewed, expires_at.is_some());
-            assert_eq!(after.leases.get(lease), expires_at.as_ref());
+            match (after.leases.get(lease), expires_at) {
+                (Some(there), None) => assert!(Pool::has_expired(*there, now), "{lease} is held"),
+                (there, renewed) => assert_eq!(there, renewed.as_ref()),
+            }
         }
         Request::Status { .. } => {
             let _: StatusAnswer = read(answer);
