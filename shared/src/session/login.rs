@@ -33,7 +33,7 @@ impl Session {
     /// Connects and logs in as [`open`](Self::open) does, with what `secret` holds.
     ///
     /// A password that is refused may have been rotated since it was read, or be just being rotated:
-    /// then what the secret holds by now is tried, each password once, and what lets in is kept in
+    /// then what the secret holds by now is tried, each password for itself, and what lets in is kept in
     /// `secret` for the next time.
     ///
     /// Another failure may mean that the secret leads to another server, database or account by now. Then it

@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, DriverError};
+use tokio::time::Instant;
 
 use keep::Home;
 use line::Line;
@@ -78,6 +79,10 @@ impl Session {
     /// background, within the lease, and is followed by a good-bye: a server counts the logins that break off, and
     /// lets nobody in any more from a host with more than `max_connect_errors` of them in a row.
     ///
+    /// A password that is refused is tried once more: of the challenges that a MariaDB account with `ed25519` is sent,
+    /// the driver cuts a zero off the end, so that one right login in 256 is refused
+    /// (`AuthSwitchRequest::plugin_data` of mysql_common 0.37).
+    ///
     /// # Errors
     /// [`SessionError`]; no connection is then left open, or the slot knows of it.
     /// [`SessionError::Slot`] when a connection is open under the slot already, or the slot was given back.
@@ -90,7 +95,19 @@ impl Session {
         if Limits::within(slot, options.idle).is_none() || patience.is_zero() {
             return Err(SessionError::LeaseOver);
         }
-        let mut session = connect::within(patience, slot, options, credentials).await?;
+        let begun = Instant::now();
+        let mut session = match connect::within(patience, slot, options, credentials).await {
+            Err(refused) if refused.is_access_denied() => {
+                let patience = patience.saturating_sub(begun.elapsed());
+                match connect::within(patience, slot, options, credentials).await {
+                    Ok(session) => session,
+                    Err(again) if again.is_access_denied() => return Err(again),
+                    // Of two reasons, the password is the one that another secret would mend.
+                    Err(_) => return Err(refused),
+                }
+            }
+            connected => connected?,
+        };
         // Whoever was frozen while connecting finds out before it uses the connection.
         session.limits = Limits::within(slot, options.idle).ok_or(SessionError::LeaseOver)?;
         session.tell_limits().await?;
