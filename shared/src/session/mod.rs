@@ -81,7 +81,7 @@ impl Session {
     ///
     /// A password that is refused is tried once more: of the challenges that a MariaDB account with `ed25519` is sent,
     /// the driver cuts a zero off the end, so that one right login in 256 is refused
-    /// (`AuthSwitchRequest::plugin_data` of mysql_common 0.37).
+    /// (`AuthSwitchRequest::plugin_data` of `mysql_common` 0.37).
     ///
     /// # Errors
     /// [`SessionError`]; no connection is then left open, or the slot knows of it.
