@@ -32,6 +32,15 @@ async fn fill(store: &TestStore, slots: usize) -> Vec<LeaseId> {
     leases
 }
 
+/// Makes the pool smaller than the leases that are out: two on one slot.
+async fn two_on_one_slot(store: &TestStore) -> Vec<LeaseId> {
+    let size = |slots| PoolSize::divide(slots, 0, 0).expect("a size");
+    store.resize(&pool(), size(2)).await.expect("the pool");
+    let out = fill(store, 2).await;
+    store.resize(&pool(), size(1)).await.expect("the pool");
+    out
+}
+
 async fn now(store: &TestStore) -> Pool {
     store.read(&pool()).await.expect("a sound pool")
 }
@@ -160,10 +169,7 @@ async fn a_pool_whose_leases_have_all_expired_frees_itself_however_far_it_has_sh
 async fn an_expired_lease_that_asks_again_is_held_to_the_limit_as_it_is_then() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
-    let size = |slots| PoolSize::divide(slots, 0, 0).expect("a size");
-    store.resize(&pool(), size(2)).await.expect("the pool");
-    let out = fill(&store, 2).await;
-    store.resize(&pool(), size(1)).await.expect("the pool");
+    let out = two_on_one_slot(&store).await;
     clock.advance(Seconds(OVER.0 - 1));
     store.renew(&pool(), out[1], TTL).await.expect("an answer");
     // Before it has expired it is the call that was granted.
@@ -183,10 +189,7 @@ async fn an_expired_lease_that_asks_again_is_held_to_the_limit_as_it_is_then() {
 async fn an_expired_lease_that_is_renewed_is_held_to_the_limit_as_it_is_then() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
-    let size = |slots| PoolSize::divide(slots, 0, 0).expect("a size");
-    store.resize(&pool(), size(2)).await.expect("the pool");
-    let out = fill(&store, 2).await;
-    store.resize(&pool(), size(1)).await.expect("the pool");
+    let out = two_on_one_slot(&store).await;
     clock.advance(Seconds(OVER.0 - 1));
     // Before it has expired it lives on, however many are out.
     let renewed = store.renew(&pool(), out[1], Seconds(1)).await.expect("an answer");

@@ -122,8 +122,8 @@ impl Database {
     /// [`DatabaseError`]; what was done by then does no harm to another try.
     pub async fn prepare(&self, deadline: Deadline, seed: bool) -> Result<Settings, DatabaseError> {
         // The secret may lead elsewhere than at the last request, and the old database still answer.
-        self.secret.read_anew().await?;
-        if self.secret.get().await?.database.as_deref().unwrap_or_default().is_empty() {
+        let read = self.secret.read_anew().await?;
+        if read.database.as_deref().unwrap_or_default().is_empty() {
             return Err(SecretError::Shape { field: "dbname" }.into());
         }
         // One for all tries: a login that took too long goes on in the background, and a server that stalls

@@ -1,9 +1,10 @@
 //! Owners, as items beside those of their pools.
 
 use std::collections::HashMap;
+use std::error::Error;
+use std::fmt::Debug;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnRefusal};
 
@@ -112,9 +113,8 @@ impl<C: Clock> Owners for DynamoStore<C> {
         owner: &Owner,
         pool_is_gone: bool,
     ) -> Result<(), StoreError> {
-        let phase = "disowning";
         if pool_is_gone {
-            let sent = self
+            let deleted = self
                 .client
                 .delete_item()
                 .table_name(&self.table)
@@ -126,16 +126,9 @@ impl<C: Clock> Owners for DynamoStore<C> {
                 .config_override(Tries::Many.config())
                 .send()
                 .await;
-            let refused = |error: &SdkError<DeleteItemError, _>| {
-                let error = error.as_service_error();
-                error.is_some_and(DeleteItemError::is_conditional_check_failed_exception)
-            };
-            return match sent {
-                Err(error) if !refused(&error) => Err(table_error(phase, pool, error)),
-                _ => Ok(()),
-            };
+            return unless_refused(deleted, pool);
         }
-        let sent = self
+        let emptied = self
             .client
             .update_item()
             .table_name(&self.table)
@@ -148,13 +141,23 @@ impl<C: Clock> Owners for DynamoStore<C> {
             .config_override(Tries::Many.config())
             .send()
             .await;
-        let refused = |error: &SdkError<UpdateItemError, _>| {
-            let error = error.as_service_error();
-            error.is_some_and(UpdateItemError::is_conditional_check_failed_exception)
-        };
-        match sent {
-            Err(error) if !refused(&error) => Err(table_error(phase, pool, error)),
-            _ => Ok(()),
+        unless_refused(emptied, pool)
+    }
+}
+
+/// Whether an owner was given up. What the condition refuses is another's, and left to it.
+fn unless_refused<T, E, R>(
+    sent: Result<T, SdkError<E, R>>,
+    pool: &PoolName,
+) -> Result<(), StoreError>
+where
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    R: Debug + Send + Sync + 'static,
+{
+    match sent {
+        Err(error) if error.code() != Some("ConditionalCheckFailedException") => {
+            Err(table_error("disowning", pool, error))
         }
+        _ => Ok(()),
     }
 }
