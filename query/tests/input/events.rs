@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 /// What a fuzzer starts from too.
 const EVENTS: &[&str] = &[
-    include_str!("../../../fuzz/seeds/event/rest.json"),
-    include_str!("../../../fuzz/seeds/event/rest_root.json"),
-    include_str!("../../../fuzz/seeds/event/rest_post.json"),
-    include_str!("../../../fuzz/seeds/event/rest_proxy.json"),
-    include_str!("../../../fuzz/seeds/event/http.json"),
-    include_str!("../../../fuzz/seeds/event/http_other.json"),
-    include_str!("../../../fuzz/seeds/event/not_http.json"),
+    include_str!("../../../verification/fuzz/seeds/event/rest.json"),
+    include_str!("../../../verification/fuzz/seeds/event/rest_root.json"),
+    include_str!("../../../verification/fuzz/seeds/event/rest_post.json"),
+    include_str!("../../../verification/fuzz/seeds/event/rest_proxy.json"),
+    include_str!("../../../verification/fuzz/seeds/event/http.json"),
+    include_str!("../../../verification/fuzz/seeds/event/http_other.json"),
+    include_str!("../../../verification/fuzz/seeds/event/not_http.json"),
 ];
 
 const TEXTS: &[&str] = &[

@@ -1,7 +1,7 @@
 """Computes docs/cost.md's tables from inputs.py and prices.py, and writes them between its markers.
 
-    python local/cost/page.py           writes
-    python local/cost/page.py --check   fails if the page has others"""
+    python verification/bench/cost/page.py           writes
+    python verification/bench/cost/page.py --check   fails if the page has others"""
 
 import argparse
 import pathlib
@@ -14,7 +14,7 @@ import prices
 from costs import MILLION, PLAIN, ROWS, networks, proxy, sweeps, watching, ways
 from samtranslator.yaml_helper import yaml_parse
 
-PROJECT = pathlib.Path(__file__).parents[2]
+PROJECT = pathlib.Path(__file__).parents[3]
 PAGE = PROJECT / "docs/cost.md"
 TEMPLATE = PROJECT / "template.yaml"
 
@@ -145,7 +145,7 @@ def main() -> int:
     new = written(old)
     if arguments.check:
         if new != old:
-            print("docs/cost.md is not what local/cost/page.py computes", file=sys.stderr)
+            print("docs/cost.md is not what verification/bench/cost/page.py computes", file=sys.stderr)
         return int(new != old)
     PAGE.write_text(new)
     return 0

@@ -3,7 +3,7 @@
     for via in counter table; do
         target/debug/local --dir target/cost run \\
             --param DecisionsPerSecond=1000 --param AdmissionVia=$via -- \\
-            .venv/bin/python local/cost/measure.py
+            .venv/bin/python verification/bench/cost/measure.py
     done
 
 writes what it measured into measured.json beside this file. The times are those of the machine and its
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "e2e"))
+sys.path.insert(0, str(HERE.parents[1] / "e2e"))
 
 import stack  # noqa: E402
 

@@ -10,7 +10,7 @@ import unittest
 from datetime import UTC, datetime
 
 PROJECT = pathlib.Path(__file__).parents[2]
-sys.path.insert(0, str(PROJECT / "local"))
+sys.path.insert(0, str(PROJECT / "loadtest"))
 
 import releases  # noqa: E402
 

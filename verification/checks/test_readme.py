@@ -11,7 +11,7 @@ from deployed import deployed
 from samtranslator.yaml_helper import yaml_parse
 
 PROJECT = pathlib.Path(__file__).parents[2]
-sys.path.insert(0, str(PROJECT / "local"))
+sys.path.insert(0, str(PROJECT / "loadtest"))
 
 import readme  # noqa: E402
 
@@ -46,7 +46,7 @@ class Demonstration(unittest.TestCase):
 
     def test_its_table_is_what_the_kept_report_says(self):
         kept = readme.KEPT.relative_to(PROJECT)
-        self.assertEqual(self.text, readme.written(self.text, self.report), f"run local/readme.py {kept}")
+        self.assertEqual(self.text, readme.written(self.text, self.report), f"run loadtest/readme.py {kept}")
 
     def test_another_number_is_seen(self):
         (row,) = re.findall(r"^\| offered \|.*$", self.text, re.MULTILINE)

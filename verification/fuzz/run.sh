@@ -2,7 +2,7 @@
 # Tries a million inputs on each target; RUNS says otherwise. Ends with 1 at the first that breaks a
 # property, and leaves it in target/fuzz/artifacts.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 CARGO_FUZZ=0.13.2
 TOOLS=$PWD/target/tools
@@ -19,12 +19,12 @@ for target in payload event; do
     corpus=$OUT/corpus/$target
     mkdir -p "$corpus" "$OUT/artifacts/$target"
     # No sanitizer: safe Rust has nothing for one to find, and without it a stable compiler will do.
-    set -- --fuzz-dir fuzz --target-dir "$OUT" --sanitizer none "$target"
+    set -- --fuzz-dir verification/fuzz --target-dir "$OUT" --sanitizer none "$target"
     cargo fuzz build "$@"
     echo "$target: $RUNS inputs"
     log=$OUT/$target.log
-    if ! cargo fuzz run "$@" "$corpus" "fuzz/seeds/$target" -- \
-        -runs="$RUNS" -dict="fuzz/$target.dict" -max_len=4096 -timeout=10 \
+    if ! cargo fuzz run "$@" "$corpus" "verification/fuzz/seeds/$target" -- \
+        -runs="$RUNS" -dict="verification/fuzz/$target.dict" -max_len=4096 -timeout=10 \
         -artifact_prefix="$OUT/artifacts/$target/" >"$log" 2>&1; then
         cat "$log"
         exit 1

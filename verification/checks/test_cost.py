@@ -6,7 +6,7 @@ import sys
 import unittest
 
 PROJECT = pathlib.Path(__file__).parents[2]
-sys.path.insert(0, str(PROJECT / "local/cost"))
+sys.path.insert(0, str(PROJECT / "verification/bench/cost"))
 
 import costs  # noqa: E402
 import inputs  # noqa: E402
@@ -20,7 +20,7 @@ class Page(unittest.TestCase):
     text = page.PAGE.read_text()
 
     def test_its_tables_are_what_is_computed(self):
-        self.assertEqual(self.text, page.written(self.text), "run local/cost/page.py")
+        self.assertEqual(self.text, page.written(self.text), "run verification/bench/cost/page.py")
 
     def test_another_number_is_seen(self):
         (total,) = re.findall(r"\*\*\$[\d.]+ a month\*\*", self.text)

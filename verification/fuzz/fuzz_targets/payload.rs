@@ -1,9 +1,9 @@
 //! Bytes as the payload of the counter.
 #![no_main]
 
-#[path = "../../counter/tests/input/property.rs"]
+#[path = "../../../counter/tests/input/property.rs"]
 mod property;
-#[path = "../../counter/tests/input/world.rs"]
+#[path = "../../../counter/tests/input/world.rs"]
 mod world;
 
 libfuzzer_sys::fuzz_target!(|payload: &[u8]| {

@@ -97,7 +97,7 @@ fn clients_that_come_back_all_get_their_turn() {
 
 #[test]
 fn every_table_has_its_place_in_the_document() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/simulation.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/simulation.md");
     let text = fs::read_to_string(path).expect("the document is there");
     for name in sections::all().iter().map(|section| section.name).chain(["seeds", "constants"]) {
         document::put(&text, name, "").expect("a place");

@@ -2,7 +2,7 @@
 its first answers, and prints the tables of docs/cold-start.md.
 
     make cold                                    measures what is deployed, and writes the tables
-    target/debug/local --dir target/cold run -- .venv/bin/python local/cold/measure.py --help"""
+    target/debug/local --dir target/cold run -- .venv/bin/python verification/bench/cold/measure.py --help"""
 
 import argparse
 import io
@@ -17,7 +17,7 @@ import functions
 import tls
 from start import Start, start
 
-PROJECT = pathlib.Path(__file__).parents[2]
+PROJECT = pathlib.Path(__file__).parents[3]
 PAGE = PROJECT / "docs/cold-start.md"
 FUNCTIONS = (functions.counter, functions.query)
 TABLES = ("size", "times")

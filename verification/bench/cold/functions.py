@@ -4,7 +4,7 @@ import pathlib
 import sys
 from typing import Any, NamedTuple
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "e2e"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "e2e"))
 
 import stack  # noqa: E402
 from runtime_api import Answered  # noqa: E402

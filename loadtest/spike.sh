@@ -16,4 +16,4 @@ printf '\n%d slots held for %d s admit %d requests a second. The rush: %d.\n\n' 
 "${LOADTEST:-target/debug/loadtest}" --stack "$STACK_JSON" --shape spike --arrival "$rush/s" \
     --duration 60 --hold $hold --min-utilisation 0.95 --max-rejection-p99 $((1000 * hold)) \
     --out "$reports"
-exec python3 local/releases.py "$STACK_JSON" "$reports/report.json"
+exec python3 loadtest/releases.py "$STACK_JSON" "$reports/report.json"

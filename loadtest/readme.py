@@ -2,7 +2,7 @@
 """Keeps the report of a demonstration beside its pictures, and writes the README's table from it.
 
     make screenshots                    makes the demonstration, takes the pictures, and keeps both
-    local/readme.py REPORT.json         keeps this report, and writes the table"""
+    loadtest/readme.py REPORT.json         keeps this report, and writes the table"""
 
 import json
 import math

@@ -1,7 +1,7 @@
 //! Bytes as the event of the query.
 #![no_main]
 
-#[path = "../../query/tests/input/property.rs"]
+#[path = "../../../query/tests/input/property.rs"]
 mod property;
 
 libfuzzer_sys::fuzz_target!(|event: &[u8]| {
