@@ -11,7 +11,7 @@ use rds_admission::wire::Request;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::measured::measured;
+use crate::metrics::metrics;
 use crate::{Counter, CounterError};
 
 /// Serves invocations until Lambda ends the instance.
@@ -61,7 +61,7 @@ pub async fn invocation<S: Shards + 'static, C: Clock + 'static>(
     match answer {
         Ok(answered) => {
             let metrics =
-                request.as_ref().ok().map(|r| measured(r, &answered, took, counter.known()));
+                request.as_ref().ok().map(|r| metrics(r, &answered, took, counter.known()));
             let metrics = metrics.as_ref().map(tracing::field::display);
             let Answered { answer, outcome, taken_over, in_use, max_connections, spent } = answered;
             let Spent { writes, looks } = spent;

@@ -8,7 +8,7 @@ mod error;
 mod known;
 pub mod lambda;
 mod limiter;
-mod measured;
+mod metrics;
 
 pub use counter::Counter;
 pub use error::CounterError;

@@ -6,8 +6,8 @@ use rds_admission::client::{AdmissionError, Admitted, Counter};
 use rds_admission::pool::PoolName;
 use rds_admission::secret::SecretError;
 use rds_admission::session::{LoginError, Session, SessionError};
+use rds_admission::sessions::Sessions;
 use rds_admission::time::Deadline;
-use rds_admission::warm::Sessions;
 use thiserror::Error;
 
 /// The table is created by the stack's `init` function.

@@ -14,7 +14,7 @@ use thiserror::Error as ThisError;
 
 use crate::answer::{Answer, Problem};
 use crate::event::{Asked, told};
-use crate::measured::{Decided, cut_off, measured};
+use crate::metrics::{Decided, cut_off, metrics};
 use crate::{Employees, Failure, Route};
 
 /// How long a request may hold the database by `HOLD_SECONDS`.
@@ -138,7 +138,7 @@ fn log<C: Counter + 'static>(
     employees: &Employees<C>,
 ) {
     let protected = employees.protected();
-    let metrics = measured(employees.pool(), count, decided(employees));
+    let metrics = metrics(employees.pool(), count, decided(employees));
     let (held, cause) = match count {
         Ok(Admitted { value: Ok(_), held }) => (Some(held), None),
         Ok(Admitted { value: Err(failure), held }) => (Some(held), Some(chain(failure))),

@@ -8,7 +8,7 @@ mod employees;
 mod event;
 mod gate;
 pub mod lambda;
-mod measured;
+mod metrics;
 mod problem;
 mod route;
 

@@ -8,7 +8,7 @@ use query::{Employees, Gate, Mode, lambda};
 use rds_admission::client::{Admission, Bypass, Door};
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
-use rds_admission::warm::{self, Sessions};
+use rds_admission::sessions::Sessions;
 use rds_admission::{aws, env, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,7 +23,7 @@ async fn serve() -> Result<(), lambda_http::Error> {
     let secret: String = env::required("SECRET_ARN")?;
     let tls = env::or("DB_TLS", SessionOptions::default().tls)?;
     let wait = Duration::from_millis(env::or("SLOT_WAIT_MS", 0)?);
-    let kept = warm::from_env()?;
+    let kept = env::warm_slots()?;
     let hold: lambda::Hold = env::or("HOLD_SECONDS", lambda::Hold::default())?;
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;

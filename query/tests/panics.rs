@@ -19,9 +19,9 @@ use rds_admission::controller::Controller;
 use rds_admission::pool::{PoolName, PoolSize};
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
+use rds_admission::sessions::Sessions;
 use rds_admission::store::{MemoryStore, Store};
 use rds_admission::time::{Clock, SystemClock};
-use rds_admission::warm::Sessions;
 use rds_admission::wire::Request;
 use serde_json::{Value, json};
 

@@ -15,7 +15,7 @@
 //! | [`aws`] | the AWS clients for these, with their timeouts |
 //! | [`secret`] | the database's credentials, kept, and followed through a rotation |
 //! | [`session`] | a connection that the server itself ends before the lease does |
-//! | [`warm`] | sessions under slots, kept from one piece of work to the next while the pool has room |
+//! | [`sessions`] | sessions under slots, kept from one piece of work to the next while the pool has room |
 //! | [`time`] | the clocks: the counter's, and a holder's that survives being frozen |
 //! | [`telemetry`] | the log line of an invocation, and the metrics in it |
 //!
@@ -24,7 +24,7 @@
 //! use rds_admission::secret::SecretCache;
 //! use rds_admission::session::SessionOptions;
 //! use rds_admission::time::Deadline;
-//! use rds_admission::warm::Sessions;
+//! use rds_admission::sessions::Sessions;
 //! # async fn work(counter: LambdaCounter, secret: SecretCache, deadline: Deadline)
 //! #     -> Result<(), Box<dyn std::error::Error>> {
 //! let admission = Admission::new(counter, "Prod_MySQL".parse()?);
@@ -45,8 +45,8 @@ pub mod env;
 pub mod pool;
 pub mod secret;
 pub mod session;
+pub mod sessions;
 pub mod store;
 pub mod telemetry;
 pub mod time;
-pub mod warm;
 pub mod wire;

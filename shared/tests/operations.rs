@@ -62,7 +62,7 @@ async fn a_drained_pool_grants_to_nobody_and_its_holders_go_on() {
     assert!(matches!(again, Acquired::Granted { in_use: 3, .. }), "{again:?}");
     let renewed = store.renew(&pool(), out[0], Seconds(60)).await.expect("an answer");
     let expires_at = START.plus(Seconds(60));
-    assert_eq!(renewed, Renewed::Until { expires_at, filling: None });
+    assert_eq!(renewed, Renewed::Until { expires_at, fill_level: None });
     for lease in out {
         assert!(store.release(&pool(), lease).await.expect("an answer").released);
     }

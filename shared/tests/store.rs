@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use rds_admission::pool::warm::Filling;
+use rds_admission::pool::warm::FillLevel;
 use rds_admission::pool::{ANONYMOUS_LEASE, Class, LeaseId};
 use rds_admission::store::{Acquired, DynamoStore, Operations, Renewed, Store, StoreError};
 use rds_admission::time::{FakeClock, SKEW_ALLOWANCE, Seconds};
@@ -133,8 +133,8 @@ async fn every_call_may_be_repeated() {
     let renewed = store.renew(&pool(), one, TTL).await.expect("an answer");
     assert_eq!(store.renew(&pool(), one, TTL).await.expect("an answer"), renewed);
     let standard_limit = NonZeroU32::new(60).expect("not 0");
-    let filling = Some(Filling { in_use: 1, standard_limit });
-    assert!(matches!(renewed, Renewed::Until { filling: told, .. } if told == filling));
+    let fill_level = Some(FillLevel { in_use: 1, standard_limit });
+    assert!(matches!(renewed, Renewed::Until { fill_level: told, .. } if told == fill_level));
 
     for expected in [true, false, false] {
         let release = store.release(&pool(), one).await.expect("an answer");

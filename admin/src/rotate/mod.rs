@@ -14,7 +14,7 @@ mod account;
 mod document;
 mod event;
 pub mod lambda;
-mod measured;
+mod metrics;
 mod vault;
 mod versions;
 
@@ -26,7 +26,7 @@ pub use versions::{NotRotatable, Stage, Versions};
 
 use std::time::Duration;
 
-use measured::measured;
+use metrics::metrics;
 use rds_admission::client::{Admission, AdmissionError, Admitted, Counter, Held, Slot};
 use rds_admission::pool::{Class, PoolName};
 use rds_admission::session::SessionOptions;
@@ -186,7 +186,7 @@ impl<C: Counter + 'static> Rotation<C> {
     ) -> Outcome {
         loop {
             let came = self.admission.with_slot(deadline, &work).await;
-            let metrics = Some(measured(self.admission.pool(), &came, self.admission.decides()));
+            let metrics = Some(metrics(self.admission.pool(), &came, self.admission.decides()));
             let pause = match came {
                 Ok(Admitted { value: result, held }) => {
                     return Outcome { result, held: Some(held), metrics };

@@ -107,7 +107,7 @@ impl Gates {
                             in_use,
                             max_connections,
                             taken_over,
-                            filling: None,
+                            fill_level: None,
                         })
                     }
                     Acquired::Full { .. } | Acquired::Draining { .. } => refused,

@@ -22,8 +22,8 @@ use query::Employees;
 use rds_admission::client::Admission;
 use rds_admission::secret::SecretCache;
 use rds_admission::session::{SessionOptions, Tls};
+use rds_admission::sessions::Sessions;
 use rds_admission::time::Deadline;
-use rds_admission::warm::Sessions;
 use secret::{Secret, Vault};
 use server::Server;
 

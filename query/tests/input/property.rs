@@ -15,7 +15,7 @@ use query::{Employees, lambda};
 use rds_admission::client::{Admission, Counter, CounterError};
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
-use rds_admission::warm::Sessions;
+use rds_admission::sessions::Sessions;
 use rds_admission::wire::{AcquireAnswer, Reason, Refused, Request};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};

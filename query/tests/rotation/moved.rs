@@ -11,8 +11,8 @@ use rds_admission::client::{Admission, Admitted, GivenBack, Slot};
 use rds_admission::pool::warm::Warm;
 use rds_admission::secret::SecretError;
 use rds_admission::session::{LoginError, Session, SessionError, SessionOptions};
+use rds_admission::sessions::Sessions;
 use rds_admission::time::{Deadline, Seconds};
-use rds_admission::warm::Sessions;
 use serde_json::{Value, json};
 
 use crate::log::logged;

@@ -39,7 +39,7 @@ impl<C: Clock> Counter for Bypass<C> {
                     in_use: 0,
                     max_connections: 0,
                     taken_over: 0,
-                    filling: None,
+                    fill_level: None,
                 }))
             }
             Request::Release { .. } => {
@@ -47,7 +47,7 @@ impl<C: Clock> Counter for Bypass<C> {
             }
             Request::Renew { ttl, .. } => {
                 let expires_at = Some(self.clock.expiry(ttl));
-                serde_json::to_value(RenewAnswer { renewed: true, expires_at, filling: None })
+                serde_json::to_value(RenewAnswer { renewed: true, expires_at, fill_level: None })
             }
             Request::Status { .. } => serde_json::to_value(StatusAnswer {
                 in_use: 0,

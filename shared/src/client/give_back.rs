@@ -30,7 +30,7 @@ pub enum GivenBack {
     Released,
     /// It was back, or somebody else's, already.
     AlreadyBack,
-    /// It is kept, with its connection, for the holder's next work: see [`warm`](crate::warm).
+    /// It is kept, with its connection, for the holder's next work: see [`sessions`](crate::sessions).
     Kept,
     /// A connection under it is not known to be gone. The slot comes back in the background when the
     /// server has ended it, or else (also when the server may yet roll something back) when the lease

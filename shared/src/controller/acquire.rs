@@ -7,7 +7,7 @@ use super::looks::{Looked, Own};
 use super::memory::{Known, Shared};
 use super::{Controller, shards_of};
 use crate::pool::frugal::{Sighting, Step, Tour};
-use crate::pool::warm::Filling;
+use crate::pool::warm::FillLevel;
 use crate::pool::{Class, LeaseId, PoolName, Shard};
 use crate::store::{Answer, Asked, Shards, StoreError, if_there};
 use crate::time::{Clock, Seconds, UnixSeconds};
@@ -38,7 +38,7 @@ pub enum Verdict {
         /// The shard that it is in, where the pool is split.
         shard: Option<u32>,
         /// How full the pool is, or that shard of it.
-        filling: Option<Filling>,
+        fill_level: Option<FillLevel>,
     },
     /// No lease of this call is out.
     Refused {
@@ -269,8 +269,8 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
             Answer::Granted { expires_at, taken_over } => {
                 memory.frugal.granted(number, now, lease, &sighting);
                 let shard = (seen.shards > NonZeroU32::MIN).then_some(shard.number());
-                let filling = seen.filling();
-                At::Granted(Verdict::Granted { expires_at, taken_over, shard, filling })
+                let fill_level = seen.fill_level();
+                At::Granted(Verdict::Granted { expires_at, taken_over, shard, fill_level })
             }
             Answer::Full | Answer::Draining => {
                 memory.frugal.refused(number, now, lease, &sighting);

@@ -92,9 +92,9 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
             }
             Request::Renew { pool, lease, ttl, shard } => {
                 let (answer, outcome) = match self.renew(pool, *lease, *ttl, *shard).await? {
-                    Renewed::Until { expires_at, filling } => {
+                    Renewed::Until { expires_at, fill_level } => {
                         let expires_at = Some(expires_at);
-                        (RenewAnswer { renewed: true, expires_at, filling }, Outcome::Renewed)
+                        (RenewAnswer { renewed: true, expires_at, fill_level }, Outcome::Renewed)
                     }
                     Renewed::Lost => (RenewAnswer::LOST, Outcome::Lost),
                 };
@@ -170,7 +170,7 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
 fn told(lease: LeaseId, decision: &Decision) -> AcquireAnswer {
     let Decision { verdict, in_use, max_connections, .. } = *decision;
     match verdict {
-        Verdict::Granted { expires_at, taken_over, shard, filling } => {
+        Verdict::Granted { expires_at, taken_over, shard, fill_level } => {
             AcquireAnswer::Granted(Granted {
                 lease,
                 expires_at,
@@ -178,7 +178,7 @@ fn told(lease: LeaseId, decision: &Decision) -> AcquireAnswer {
                 in_use: in_use.unwrap_or_default(),
                 max_connections: max_connections.unwrap_or_default(),
                 taken_over,
-                filling,
+                fill_level,
             })
         }
         Verdict::Refused { reason, retry_after } => {

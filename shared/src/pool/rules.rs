@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use super::warm::Filling;
+use super::warm::FillLevel;
 use super::{Class, LeaseId, PoolSize};
 use crate::time::{SKEW_ALLOWANCE, UnixSeconds};
 
@@ -81,9 +81,10 @@ impl Pool {
 
     /// How full it is, for a holder that may keep its slot; `None` while it drains, when none may.
     #[must_use]
-    pub fn filling(&self) -> Option<Filling> {
-        let filling = Filling { in_use: self.in_use(), standard_limit: self.size.standard_slots() };
-        (!self.draining).then_some(filling)
+    pub fn fill_level(&self) -> Option<FillLevel> {
+        let fill_level =
+            FillLevel { in_use: self.in_use(), standard_limit: self.size.standard_slots() };
+        (!self.draining).then_some(fill_level)
     }
 
     /// Whether a lease with this expiry is over at `now`: only when no clock within the allowance can

@@ -2,10 +2,10 @@
 //!
 //! A holder that is called again and again saves two decisions and a connection each time if it keeps what
 //! it has. The pool pays: a kept slot is nobody else's. So it is kept only while the pool has room, by what
-//! the write said that last granted or renewed it ([`Filling`]); only by a holder that is called often, the last
+//! the write said that last granted or renewed it ([`FillLevel`]); only by a holder that is called often, the last
 //! time within the time for which it would keep it; and only for that time.
 //!
-//! **Its lease** covers the work that it was asked for, a grace, and a moment more ([`NEWS`]): within that a
+//! **Its lease** covers the work that it was asked for, a grace, and a moment more ([`FILL_LEVEL_MAX_AGE`]): within that a
 //! holder goes on without asking anybody. Later too little is left for new work of the same length, so that it
 //! renews, by one write, which tells how full the pool is by now. So a holder hears within this moment of a pool
 //! that fills; and the slot of one that is frozen and never called again is out for no longer than that.
@@ -27,17 +27,17 @@ use crate::time::Seconds;
 /// The longest time that a slot is kept without being used.
 pub const LONGEST: Seconds = Seconds(60);
 
-/// How long it holds what a holder was told of the pool's filling: by so much a lease is longer than its work
+/// How long it holds what a holder was told of the pool's fill level: by so much a lease is longer than its work
 /// and the grace.
 ///
 /// Shorter, and a steady flow asks more often; longer, and in a rush more slots stand idle with instances
 /// that have not heard of it (simulated: `warm-surge` in `docs/simulation.md`).
-pub const NEWS: Seconds = Seconds(2);
+pub const FILL_LEVEL_MAX_AGE: Seconds = Seconds(2);
 
 /// How full a pool was, or the shard of it that holds the lease, when a lease was granted or renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Filling {
+pub struct FillLevel {
     /// Leases out, that one included.
     pub in_use: u32,
     /// Slots that class `standard` may take.
@@ -91,13 +91,13 @@ pub struct InvalidKeep;
 
 /// What a holder does that wakes up with a slot in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wake {
+pub enum Resume {
     /// The lease covers the new work: it goes on, and asks nobody.
-    GoOn,
+    Reuse,
     /// Too little of it is left: it is renewed first.
     Renew,
     /// It may be over: the connection must not be touched.
-    Afresh,
+    Discard,
 }
 
 impl Warm {
@@ -134,10 +134,10 @@ impl Warm {
         self.below
     }
 
-    /// Whether a slot may be kept whose lease was granted, or last renewed, at this filling.
+    /// Whether a slot may be kept whose lease was granted, or last renewed, at this fill level.
     #[must_use]
-    pub fn may_keep(&self, filling: Filling) -> bool {
-        f64::from(filling.in_use) < self.below.of(filling.standard_limit.get())
+    pub fn may_keep(&self, fill_level: FillLevel) -> bool {
+        f64::from(fill_level.in_use) < self.below.of(fill_level.standard_limit.get())
     }
 
     /// Whether a holder is called often enough to keep a slot that was idle for so long before its work.
@@ -149,7 +149,8 @@ impl Warm {
     /// The length of a lease for work that may take as long as this: a grace and a moment on top.
     #[must_use]
     pub fn lease_for(&self, work_left: Duration) -> Seconds {
-        Seconds(lease_covering(work_left).0.saturating_add(NEWS.min(self.keep).0)).min(MAX_LEASE)
+        Seconds(lease_covering(work_left).0.saturating_add(FILL_LEVEL_MAX_AGE.min(self.keep).0))
+            .min(MAX_LEASE)
     }
 
     /// For how long the server may let the connection idle from now on, under a lease with `lease_left` to
@@ -166,13 +167,13 @@ impl Warm {
     /// What a holder does that has kept a slot, with so much left of its lease, for work that may take as
     /// long as this.
     #[must_use]
-    pub fn wake(&self, lease_left: Duration, work_left: Duration) -> Wake {
+    pub fn resume(&self, lease_left: Duration, work_left: Duration) -> Resume {
         if lease_left <= Duration::from(GRACE) {
-            Wake::Afresh
+            Resume::Discard
         } else if lease_left < Duration::from(lease_covering(work_left)) {
-            Wake::Renew
+            Resume::Renew
         } else {
-            Wake::GoOn
+            Resume::Reuse
         }
     }
 }
@@ -187,8 +188,8 @@ mod tests {
         Warm::new(Seconds(keep), Warm::BELOW).expect("a time")
     }
 
-    fn filling(in_use: u32, standard: u32) -> Filling {
-        Filling { in_use, standard_limit: NonZeroU32::new(standard).expect("not 0") }
+    fn fill_level(in_use: u32, standard: u32) -> FillLevel {
+        FillLevel { in_use, standard_limit: NonZeroU32::new(standard).expect("not 0") }
     }
 
     fn seconds(seconds: u64) -> Duration {
@@ -197,12 +198,12 @@ mod tests {
 
     #[test]
     fn a_slot_is_kept_while_the_pool_has_room() {
-        assert!(warm(10).may_keep(filling(41, 60)));
-        assert!(!warm(10).may_keep(filling(42, 60)));
-        assert!(!warm(10).may_keep(filling(1, 1)));
+        assert!(warm(10).may_keep(fill_level(41, 60)));
+        assert!(!warm(10).may_keep(fill_level(42, 60)));
+        assert!(!warm(10).may_keep(fill_level(1, 1)));
         let always = Warm::new(Seconds(1), Share::new(1.0).expect("a share")).expect("a time");
-        assert!(always.may_keep(filling(59, 60)));
-        assert!(!always.may_keep(filling(60, 60)));
+        assert!(always.may_keep(fill_level(59, 60)));
+        assert!(!always.may_keep(fill_level(60, 60)));
     }
 
     #[test]
@@ -230,12 +231,12 @@ mod tests {
 
     #[test]
     fn a_holder_that_wakes_goes_by_what_is_left_of_its_lease() {
-        let wake = |left| warm(20).wake(seconds(left), seconds(30));
-        assert_eq!(wake(35), Wake::GoOn);
-        assert_eq!(wake(34), Wake::Renew);
-        assert_eq!(wake(6), Wake::Renew);
-        assert_eq!(wake(5), Wake::Afresh);
-        assert_eq!(wake(0), Wake::Afresh);
+        let resume = |left| warm(20).resume(seconds(left), seconds(30));
+        assert_eq!(resume(35), Resume::Reuse);
+        assert_eq!(resume(34), Resume::Renew);
+        assert_eq!(resume(6), Resume::Renew);
+        assert_eq!(resume(5), Resume::Discard);
+        assert_eq!(resume(0), Resume::Discard);
     }
 
     #[test]
@@ -259,17 +260,17 @@ mod tests {
         ) {
             let warm = Warm::new(Seconds(10), Share::new(below).expect("a share")).expect("a time");
             // What each lease that is out was told last.
-            let mut out: Vec<Filling> = Vec::new();
+            let mut out: Vec<FillLevel> = Vec::new();
             for (which, step) in steps {
                 let at = which % out.len().max(1);
                 match step {
                     0 if out.len() < standard as usize => {
                         let in_use = u32::try_from(out.len()).expect("few") + 1;
-                        out.push(filling(in_use, standard));
+                        out.push(fill_level(in_use, standard));
                     }
                     1 if !out.is_empty() => {
                         let in_use = u32::try_from(out.len()).expect("few");
-                        out[at] = filling(in_use, standard);
+                        out[at] = fill_level(in_use, standard);
                     }
                     2 if !out.is_empty() => {
                         out.swap_remove(at);
@@ -292,7 +293,7 @@ mod tests {
             if let Some(kept) = warm.kept_for(left) {
                 prop_assert!(kept <= warm.keep());
                 prop_assert!(Duration::from(kept) + Duration::from(GRACE) + seconds(1) <= left);
-                prop_assert!(warm.wake(left, Duration::ZERO) != Wake::Afresh);
+                prop_assert!(warm.resume(left, Duration::ZERO) != Resume::Discard);
             }
         }
     }

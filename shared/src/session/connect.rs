@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::error::DriverPanicked;
-use super::line::Line;
+use super::relay::LeaseGuardedRelay;
 use super::{Limits, Session, SessionError, SessionOptions};
 use crate::client::{ConnectionToken, Slot};
 use crate::secret::Credentials;
@@ -46,36 +46,36 @@ async fn connect(
     credentials: &Credentials,
 ) -> Result<Session, SessionError> {
     let Credentials { host, port, .. } = credentials;
-    let line = Line::connect(slot, token, host, *port).await;
-    let line = line.map_err(|error| SessionError::Connect { source: error.into() })?;
+    let relay = LeaseGuardedRelay::connect(slot, token, host, *port).await;
+    let relay = relay.map_err(|error| SessionError::Connect { source: error.into() })?;
     // Whoever was frozen while connecting hangs up before it logs in.
     let limits = Limits::within(slot, options.idle).ok_or(SessionError::LeaseOver)?;
-    // The driver panics at some answers of a server that it does not expect. The line shows what came of the
+    // The driver panics at some answers of a server that it does not expect. The relay shows what came of the
     // connection then, as ever.
-    let source = match catch_panic(Conn::new(opts(options, credentials, &line))).await {
+    let source = match catch_panic(Conn::new(opts(options, credentials, &relay))).await {
         Ok(Ok(conn)) => {
             return Ok(Session {
-                open: Some((conn, line)),
+                open: Some((conn, relay)),
                 slot: slot.clone(),
                 credentials: credentials.clone(),
                 idle: options.idle,
                 limits,
-                home: None,
+                baseline: None,
             });
         }
         Ok(Err(source)) => source,
         Err(panicked) => Error::Other(Box::new(DriverPanicked(panicked))),
     };
-    line.ended().await;
+    relay.ended().await;
     Err(SessionError::Connect { source })
 }
 
-fn opts(options: &SessionOptions, credentials: &Credentials, line: &Line) -> Opts {
+fn opts(options: &SessionOptions, credentials: &Credentials, relay: &LeaseGuardedRelay) -> Opts {
     let host = credentials.host.clone();
     OptsBuilder::default()
         .ip_or_hostname(Ipv4Addr::LOCALHOST.to_string())
-        .tcp_port(line.port())
-        // The server's certificate is for its own name, not for the line's near end.
+        .tcp_port(relay.port())
+        // The server's certificate is for its own name, not for the relay's near end.
         .ssl_opts(
             options.tls.ssl_opts().map(|tls| tls.with_danger_tls_hostname_override(Some(host))),
         )

@@ -9,7 +9,7 @@ use crate::time::{Deadline, Moment};
 
 /// Where a session is: what a reset does not undo, as the server tells it.
 #[derive(Debug, PartialEq)]
-pub(super) struct Home {
+pub(super) struct SessionBaseline {
     database: Option<String>,
     /// By whom it logged in, as whom, and in which role.
     user: Vec<Option<String>>,
@@ -24,9 +24,9 @@ const HOME: &str = "SELECT @@GLOBAL.init_connect, @@GLOBAL.wait_timeout, DATABAS
      /*M!100005 , CURRENT_ROLE() */ /*!80000 , CURRENT_ROLE() */";
 
 impl Session {
-    /// Learns where the session is at home, before anything is done in it that might be kept on.
-    pub(crate) async fn settle(&mut self) -> Result<(), SessionError> {
-        self.home = self.whereabouts().await?;
+    /// Learns where the session is at baseline, before anything is done in it that might be kept on.
+    pub(crate) async fn capture_baseline(&mut self) -> Result<(), SessionError> {
+        self.baseline = self.read_baseline().await?;
         Ok(())
     }
 
@@ -38,8 +38,10 @@ impl Session {
     /// (<https://dev.mysql.com/doc/c-api/8.0/en/mysql-reset-connection.html>): the limits too. Until it is
     /// told how long it is kept, the session has the server's global `wait_timeout`, as it had between its
     /// login and its first limits. The database's own settings come back with its name.
-    pub(crate) async fn rest(&mut self, warm: &Warm) -> Option<Deadline> {
-        if self.is_abandoned() || self.home.is_none() || self.whereabouts().await.ok()? != self.home
+    pub(crate) async fn reset_for_reuse(&mut self, warm: &Warm) -> Option<Deadline> {
+        if self.is_abandoned()
+            || self.baseline.is_none()
+            || self.read_baseline().await.ok()? != self.baseline
         {
             return None;
         }
@@ -51,7 +53,7 @@ impl Session {
             return None;
         }
         line.undo().nothing();
-        let database = self.home.as_ref().and_then(|home| home.database.as_deref());
+        let database = self.baseline.as_ref().and_then(|baseline| baseline.database.as_deref());
         if let Some(database) = database.map(enter) {
             self.say(&database).await.ok()?;
         }
@@ -69,19 +71,19 @@ impl Session {
 
     /// `None` on a server whose sessions begin with commands of its own, which it does not run after a reset;
     /// and on one that would not end a session in time that has just been reset.
-    async fn whereabouts(&mut self) -> Result<Option<Home>, SessionError> {
+    async fn read_baseline(&mut self) -> Result<Option<SessionBaseline>, SessionError> {
         let row = self.query_first::<Row>(HOME).await?;
         Ok(row.and_then(at_home))
     }
 }
 
-fn at_home(mut row: Row) -> Option<Home> {
+fn at_home(mut row: Row) -> Option<SessionBaseline> {
     let commands: String = row.take(0)?;
     let wait_timeout: u32 = row.take(1)?;
     let database = row.take(2)?;
     let user = (3..row.len()).map(|column| row.take(column)).collect::<Option<_>>()?;
     let ends_in_time = wait_timeout <= GRACE.0;
-    (commands.is_empty() && ends_in_time).then_some(Home { database, user })
+    (commands.is_empty() && ends_in_time).then_some(SessionBaseline { database, user })
 }
 
 /// What brings a session back to its database, and its settings with it.

@@ -10,9 +10,9 @@ mod error;
 mod greeting;
 mod keep;
 mod limits;
-mod line;
 mod login;
 mod refusal;
+mod relay;
 mod tls;
 mod undo;
 
@@ -30,8 +30,8 @@ use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, DriverError};
 use tokio::time::Instant;
 
-use keep::Home;
-use line::Line;
+use keep::SessionBaseline;
+use relay::LeaseGuardedRelay;
 
 use crate::client::Slot;
 use crate::secret::Credentials;
@@ -64,12 +64,12 @@ impl Default for SessionOptions {
 /// Else the server may roll back after it has hung up, for as long as that takes and unseen, and the slot is left to its
 /// lease. What a closure of [`run`](Self::run) was at is not known, and counts as such.
 pub struct Session {
-    open: Option<(Conn, Line)>,
+    open: Option<(Conn, LeaseGuardedRelay)>,
     slot: Slot,
     credentials: Credentials,
     idle: Seconds,
     limits: Limits,
-    home: Option<Home>,
+    baseline: Option<SessionBaseline>,
 }
 
 impl Session {
@@ -127,8 +127,8 @@ impl Session {
         &mut self,
         statement: impl AsyncFnOnce(&mut Conn) -> Result<T, mysql_async::Error>,
     ) -> Result<T, SessionError> {
-        let (conn, line) = self.ready().await?;
-        line.undo().unknown();
+        let (conn, relay) = self.ready().await?;
+        relay.undo().unknown();
         statement(conn).await.map_err(SessionError::of_statement)
     }
 
@@ -140,26 +140,26 @@ impl Session {
     where
         T: FromRow + Send + 'static,
     {
-        let (conn, line) = self.ready().await?;
-        line.undo().about_to_run(sql);
+        let (conn, relay) = self.ready().await?;
+        relay.undo().about_to_run(sql);
         let row = conn.query_first(sql).await.map_err(SessionError::of_statement)?;
-        line.undo().as_answered(conn);
+        relay.undo().as_answered(conn);
         Ok(row)
     }
 
     /// Says good-bye to the server, after what is open is rolled back, and waits until it has ended the session; at
     /// the most until the lease is over. Whether it has shows in what becomes of the slot.
     ///
-    /// In the middle of a statement that was abandoned there is no good-bye: the line is hung up.
+    /// In the middle of a statement that was abandoned there is no good-bye: the relay is hung up.
     pub async fn close(mut self) {
-        if let Some((conn, line)) = self.open.take() {
+        if let Some((conn, relay)) = self.open.take() {
             // A task of its own, which goes on when this is not waited for.
-            let _ = tokio::spawn(close(conn, line)).await;
+            let _ = tokio::spawn(close(conn, relay)).await;
         }
     }
 
     /// The connection, its limits fit for another statement.
-    async fn ready(&mut self) -> Result<(&mut Conn, &Line), SessionError> {
+    async fn ready(&mut self) -> Result<(&mut Conn, &LeaseGuardedRelay), SessionError> {
         let now = Limits::within(&self.slot, self.idle).ok_or(SessionError::LeaseOver)?;
         if self.is_abandoned() {
             // What the server says next is the answer to another statement.
@@ -170,8 +170,8 @@ impl Session {
             self.limits = now;
             self.tell_limits().await?;
         }
-        let (conn, line) = self.open.as_mut().ok_or(SessionError::LeaseOver)?;
-        Ok((conn, line))
+        let (conn, relay) = self.open.as_mut().ok_or(SessionError::LeaseOver)?;
+        Ok((conn, relay))
     }
 
     /// Whether a statement was dropped while the server was at it, or the connection has failed. The driver takes a
@@ -196,9 +196,9 @@ impl Session {
 
     /// Tells the server something about the session itself.
     async fn say(&mut self, sql: &str) -> Result<(), SessionError> {
-        let Some((conn, line)) = self.open.as_mut() else { return Err(SessionError::LeaseOver) };
+        let Some((conn, relay)) = self.open.as_mut() else { return Err(SessionError::LeaseOver) };
         conn.query_drop(sql).await.map_err(|source| SessionError::Limits { source })?;
-        line.undo().as_answered(conn);
+        relay.undo().as_answered(conn);
         Ok(())
     }
 }
@@ -216,21 +216,21 @@ impl fmt::Debug for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some((conn, line)) = self.open.take()
+        if let Some((conn, relay)) = self.open.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(close(conn, line));
+            runtime.spawn(close(conn, relay));
         }
     }
 }
 
-async fn close(mut conn: Conn, line: Line) {
-    // In the middle of a statement there is no good-bye: the line is hung up, and says what that proves.
+async fn close(mut conn: Conn, relay: LeaseGuardedRelay) {
+    // In the middle of a statement there is no good-bye: the relay is hung up, and says what that proves.
     if conn.is_disconnected() {
         return;
     }
-    line.undo().roll_back(&mut conn).await;
-    // An error means that the connection is broken already, and then the line ends.
+    relay.undo().roll_back(&mut conn).await;
+    // An error means that the connection is broken already, and then the relay ends.
     let _ = conn.disconnect().await;
-    line.ended().await;
+    relay.ended().await;
 }

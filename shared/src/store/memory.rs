@@ -88,7 +88,7 @@ impl<C: Clock> Store for MemoryStore<C> {
             };
             let expires_at = Pool::renewed(current, asked);
             pool.leases.insert(lease, expires_at);
-            Renewed::Until { expires_at, filling: pool.filling() }
+            Renewed::Until { expires_at, fill_level: pool.fill_level() }
         })
     }
 

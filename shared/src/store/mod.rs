@@ -22,7 +22,7 @@ use std::num::NonZeroU32;
 use thiserror::Error;
 
 use crate::pool::split::InvalidSplit;
-use crate::pool::warm::Filling;
+use crate::pool::warm::FillLevel;
 use crate::pool::{Class, LeaseId, Pool, PoolName, PoolSize};
 use crate::time::{Seconds, UnixSeconds};
 
@@ -82,7 +82,7 @@ pub enum Renewed {
         /// Until then: as long as was asked for, or longer where a later renewal has come before this one.
         expires_at: UnixSeconds,
         /// How full the pool is; `None` while it drains.
-        filling: Option<Filling>,
+        fill_level: Option<FillLevel>,
     },
     /// Somebody has taken the slot over, or it has expired and the pool, which has become smaller or drains, has
     /// none for it: the holder must drop its connection at once.

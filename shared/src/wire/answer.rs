@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::pool::LeaseId;
-use crate::pool::warm::Filling;
+use crate::pool::warm::FillLevel;
 use crate::time::UnixSeconds;
 
 /// The answer to an acquire.
@@ -36,7 +36,7 @@ pub struct Granted {
     pub taken_over: u32,
     /// How full the pool is, or that shard of it, by the write that granted the lease. While the pool drains
     /// it is not told, and neither is it by a counter that knows of no kept slots: then none may be.
-    pub filling: Option<Filling>,
+    pub fill_level: Option<FillLevel>,
 }
 
 /// A refusal that was decided: try again later.
@@ -97,8 +97,8 @@ struct Flat {
     max_connections: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_over: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    filling: Option<Filling>,
+    #[serde(rename = "filling", skip_serializing_if = "Option::is_none")]
+    fill_level: Option<FillLevel>,
 }
 
 impl From<AcquireAnswer> for Flat {
@@ -114,7 +114,7 @@ impl From<AcquireAnswer> for Flat {
                 in_use: Some(granted.in_use),
                 max_connections: Some(granted.max_connections),
                 taken_over: (granted.taken_over > 0).then_some(granted.taken_over),
-                filling: granted.filling,
+                fill_level: granted.fill_level,
             },
             AcquireAnswer::Refused(refused) => Self {
                 granted: false,
@@ -128,7 +128,7 @@ impl From<AcquireAnswer> for Flat {
                 in_use: refused.in_use,
                 max_connections: refused.max_connections,
                 taken_over: None,
-                filling: None,
+                fill_level: None,
             },
         }
     }
@@ -146,7 +146,7 @@ impl TryFrom<Flat> for AcquireAnswer {
                 in_use: flat.in_use.ok_or("inUse is missing")?,
                 max_connections: flat.max_connections.ok_or("maxConnections is missing")?,
                 taken_over: flat.taken_over.unwrap_or_default(),
-                filling: flat.filling,
+                fill_level: flat.fill_level,
             })
         } else {
             Self::Refused(Refused {
@@ -181,13 +181,13 @@ pub struct RenewAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<UnixSeconds>,
     /// How full the pool is, or the shard of it that holds the lease; not told while it drains.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub filling: Option<Filling>,
+    #[serde(rename = "filling", default, skip_serializing_if = "Option::is_none")]
+    pub fill_level: Option<FillLevel>,
 }
 
 impl RenewAnswer {
     /// The lease is over.
-    pub const LOST: Self = Self { renewed: false, expires_at: None, filling: None };
+    pub const LOST: Self = Self { renewed: false, expires_at: None, fill_level: None };
 }
 
 /// The answer to a status.
@@ -240,7 +240,7 @@ mod tests {
             in_use: 17,
             max_connections: 62,
             taken_over: 0,
-            filling: None,
+            fill_level: None,
         });
         let text = json!({
             "granted": true, "lease": "Zk3v9Qa1", "expiresAt": 1_764_000_000, "inUse": 17,
@@ -253,7 +253,7 @@ mod tests {
         if let AcquireAnswer::Granted(granted) = &mut in_a_shard {
             (granted.shard, granted.taken_over) = (Some(3), 2);
             let standard_limit = NonZeroU32::new(15).expect("not 0");
-            granted.filling = Some(Filling { in_use: 5, standard_limit });
+            granted.fill_level = Some(FillLevel { in_use: 5, standard_limit });
         }
         let text = json!({
             "granted": true, "lease": "Zk3v9Qa1", "expiresAt": 1_764_000_000, "shard": 3,

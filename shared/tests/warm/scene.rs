@@ -9,9 +9,9 @@ use rds_admission::client::{Admission, Admitted, GivenBack};
 use rds_admission::pool::warm::Warm;
 use rds_admission::pool::{Class, LeaseId};
 use rds_admission::session::Session;
+use rds_admission::sessions::Sessions;
 use rds_admission::store::Store;
 use rds_admission::time::{Deadline, Seconds};
-use rds_admission::warm::Sessions;
 use serde_json::json;
 
 use crate::server::{Server, plain};

@@ -1,4 +1,4 @@
-//! What a holder does with its connection: `session`, `session::limits` and `session::line`.
+//! What a holder does with its connection: `session`, `session::limits` and `session::relay`.
 
 use std::time::Duration;
 

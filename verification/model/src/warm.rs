@@ -1,4 +1,4 @@
-//! Slots that are kept from one piece of work to the next: `warm::Sessions` and `session::keep`, by the rules
+//! Slots that are kept from one piece of work to the next: `sessions::Sessions` and `session::keep`, by the rules
 //! of `pool::warm`.
 //!
 //! A holder that starts afresh hangs up here and gives back; what it asks for then is another lease, and so
@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use rds_admission::pool::warm::Wake;
+use rds_admission::pool::warm::Resume;
 use rds_admission::time::Seconds;
 
 use crate::configuration::Configuration;
@@ -64,11 +64,11 @@ impl Keeping {
     }
 }
 
-/// What a write that grants or renews a lease of `item` tells its holder: the real rules, `Pool::filling` and
+/// What a write that grants or renews a lease of `item` tells its holder: the real rules, `Pool::fill_level` and
 /// `Warm::may_keep`.
 pub(crate) fn told(configuration: &Configuration, item: &Item) -> Option<u8> {
     let warm = configuration.warm.as_ref()?;
-    let filling = item.pool().filling()?;
+    let filling = item.pool().fill_level()?;
     let may_keep = warm.may_keep(filling) || configuration.removed.guard(Guard::Filling);
     may_keep.then(|| u8::try_from(filling.standard_limit.get()).unwrap_or(u8::MAX))
 }
@@ -118,12 +118,12 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
         holder.keeping.session = Origin::Kept;
         holder.statements = script.statements();
         holder.phase = match woken {
-            Wake::GoOn => Phase::Woken,
-            Wake::Renew => {
+            Resume::Reuse => Phase::Woken,
+            Resume::Renew => {
                 ask_renewal(holder, script.copies, now);
                 Phase::Renewing
             }
-            Wake::Afresh => Phase::HungUp,
+            Resume::Discard => Phase::HungUp,
         };
     } else if step == HolderStep::Replace {
         // What it sends again in the mutant.
@@ -138,14 +138,14 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
 }
 
 /// What a holder does that is woken: the real rule, `Warm::wake`.
-fn wake(configuration: &Configuration, state: &State, at: usize) -> Wake {
+fn wake(configuration: &Configuration, state: &State, at: usize) -> Resume {
     let Configuration { removed, timing, warm, holders, .. } = configuration;
-    let Some(warm) = warm else { return Wake::Afresh };
+    let Some(warm) = warm else { return Resume::Discard };
     let work = Seconds(holders[at].ttl.0.saturating_sub(timing.grace.0 + warm.keep().0));
-    match warm.wake(lease_left(configuration, state, at), work.into()) {
-        _ if removed.guard(Guard::LookOnWaking) => Wake::GoOn,
-        Wake::Afresh if removed.guard(Guard::StartsAfresh) => Wake::GoOn,
-        Wake::Renew if removed.guard(Guard::RenewsOnWaking) => Wake::GoOn,
+    match warm.resume(lease_left(configuration, state, at), work.into()) {
+        _ if removed.guard(Guard::LookOnWaking) => Resume::Reuse,
+        Resume::Discard if removed.guard(Guard::StartsAfresh) => Resume::Reuse,
+        Resume::Renew if removed.guard(Guard::RenewsOnWaking) => Resume::Reuse,
         decided => decided,
     }
 }
@@ -183,7 +183,7 @@ pub(crate) fn reset(configuration: &Configuration, global: Ticks) -> (Connection
     }
 }
 
-/// What a holder does whose word found no session: `warm::Sessions` opens another one if that was the first
+/// What a holder does whose word found no session: `sessions::Sessions` opens another one if that was the first
 /// word since it woke up.
 pub(crate) fn found_dead(configuration: &Configuration, holder: &Holder, word: Word) -> Phase {
     let any_word = configuration.removed.guard(Guard::ReplacedBeforeWork);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 use rds_admission::pool::LeaseId;
 use rds_admission::pool::frugal::{self, Tour};
-use rds_admission::pool::warm::Filling;
+use rds_admission::pool::warm::FillLevel;
 use rds_admission::time::{Seconds, UnixSeconds};
 
 use crate::scenario::{Algorithm, Via};
@@ -28,7 +28,7 @@ pub(crate) struct Caller {
     /// When it ends, as the holder reckons.
     pub(crate) lease_ends: Duration,
     /// What the last write of the lease told of its item.
-    pub(crate) filling: Option<Filling>,
+    pub(crate) fill_level: Option<FillLevel>,
     /// Whether it asks for more time under the lease that it has.
     pub(crate) renews: bool,
     /// The item that its lease is in, or that it is at.
@@ -93,7 +93,7 @@ impl World<'_> {
             lease: LeaseId::random(&mut self.dice),
             until: second(now),
             lease_ends: now,
-            filling: None,
+            fill_level: None,
             renews: false,
             item: 0,
             tried: 0,

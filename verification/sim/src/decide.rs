@@ -191,7 +191,7 @@ impl World<'_> {
         match reply {
             Reply::Granted(pool) => {
                 memory.granted(item, now, lease, &seen(&pool));
-                self.callers[caller].filling = pool.filling();
+                self.callers[caller].fill_level = pool.fill_level();
                 self.answer(caller, Ok(()));
             }
             Reply::Full(pool) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rds_admission::pool::LeaseId;
-use rds_admission::pool::warm::{Filling, Warm};
+use rds_admission::pool::warm::{FillLevel, Warm};
 
 use crate::chance::Dice;
 use crate::fleet::{Fleet, Taken};
@@ -36,7 +36,7 @@ pub(crate) struct Kept {
     /// When it ends, as the holder reckons.
     pub(crate) lease_ends: Duration,
     /// What the last write of the lease told.
-    pub(crate) filling: Filling,
+    pub(crate) fill_level: FillLevel,
 }
 
 /// All of them, and the connections that they have.

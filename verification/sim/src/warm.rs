@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use rds_admission::pool::warm::{Filling, Wake, Warm};
+use rds_admission::pool::warm::{FillLevel, Resume, Warm};
 use rds_admission::time::{Seconds, saturating_times};
 
 use crate::caller::Caller;
@@ -77,15 +77,15 @@ impl World<'_> {
         self.tally.slots(now, &self.items);
         let this = &mut self.callers[caller];
         (this.lease, this.item) = (kept.lease, kept.item);
-        (this.lease_ends, this.filling) = (kept.lease_ends, Some(kept.filling));
+        (this.lease_ends, this.fill_level) = (kept.lease_ends, Some(kept.fill_level));
         let lease_left = kept.lease_ends.saturating_sub(now);
-        match warm.wake(lease_left, self.work_left(caller)) {
-            Wake::GoOn => self.goes_on(caller),
-            Wake::Renew => {
+        match warm.resume(lease_left, self.work_left(caller)) {
+            Resume::Reuse => self.goes_on(caller),
+            Resume::Renew => {
                 self.callers[caller].renews = true;
                 self.calls(caller);
             }
-            Wake::Afresh => self.lets_go(caller, true),
+            Resume::Discard => self.lets_go(caller, true),
         }
     }
 
@@ -95,7 +95,7 @@ impl World<'_> {
         match reply {
             Reply::Renewed(pool) => {
                 self.callers[caller].renews = false;
-                self.callers[caller].filling = pool.filling();
+                self.callers[caller].fill_level = pool.fill_level();
                 self.hop(Event::GoesOn(caller));
             }
             // A lease that is lost is nobody's to give back.
@@ -134,12 +134,13 @@ impl World<'_> {
         self.asks(caller);
     }
 
-    /// Whether the caller's slot may be kept: by what rule, and at what filling.
-    pub(crate) fn may_keep(&self, caller: usize) -> Option<(Warm, Filling)> {
+    /// Whether the caller's slot may be kept: by what rule, and at what fill level.
+    pub(crate) fn may_keep(&self, caller: usize) -> Option<(Warm, FillLevel)> {
         let (warm, this) = (self.warm()?, &self.callers[caller]);
         let often = self.holders.is_often_called(this.holder?);
-        let filling = this.filling.filter(|filling| often && warm.may_keep(*filling))?;
-        Some((warm, filling))
+        let fill_level =
+            this.fill_level.filter(|fill_level| often && warm.may_keep(*fill_level))?;
+        Some((warm, fill_level))
     }
 
     /// Makes the session as good as new.
@@ -152,14 +153,14 @@ impl World<'_> {
     pub(crate) fn keeps(&mut self, caller: usize) {
         let now = self.agenda.now();
         let Caller { lease, item, lease_ends, holder, .. } = self.callers[caller];
-        let Some((holder, (warm, filling))) = holder.zip(self.may_keep(caller)) else {
+        let Some((holder, (warm, fill_level))) = holder.zip(self.may_keep(caller)) else {
             return self.closes(caller);
         };
         let Some(keep) = warm.kept_for(lease_ends.saturating_sub(now)) else {
             return self.closes(caller);
         };
         let until = now + Duration::from(keep);
-        let kept = Kept { lease, item, lease_ends, filling };
+        let kept = Kept { lease, item, lease_ends, fill_level };
         let limit = self.holders.keep(holder, kept, until);
         self.items[item].keeps(lease);
         self.tally.slots(now, &self.items);

@@ -177,7 +177,7 @@ impl<C: Clock> Shards for DynamoStore<C> {
         Ok(match seen.leases.get(&lease) {
             Some(current) if !Pool::has_expired(*current, now) => Renewed::Until {
                 expires_at: Pool::renewed(*current, expires_at),
-                filling: seen.filling(),
+                fill_level: seen.fill_level(),
             },
             _ => Renewed::Lost,
         })

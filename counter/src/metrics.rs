@@ -11,7 +11,7 @@ use crate::known::KnownPools;
 
 /// What `request` measures that was `answered` after `took`, of a pool that is `known` to exist. It is
 /// remembered as such when the table has told.
-pub(crate) fn measured(
+pub(crate) fn metrics(
     request: &Request,
     answered: &Answered,
     took: Duration,
@@ -87,7 +87,7 @@ mod tests {
 
     /// What is measured of an acquire, by names.
     fn of(answered: &Answered, known: &KnownPools) -> Vec<(&'static str, f64)> {
-        let metrics = measured(&acquire(), answered, TOOK, known);
+        let metrics = metrics(&acquire(), answered, TOOK, known);
         let value = |metric: &Metric| Some((metric.name(), metrics.get(*metric)?));
         Metric::ALL.iter().filter_map(value).collect()
     }

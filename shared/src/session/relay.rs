@@ -1,8 +1,8 @@
-//! The line to the server: a connection that knows when the server has hung up.
+//! The relay to the server: a connection that knows when the server has hung up.
 //!
 //! The driver says good-bye and closes its socket, and does not wait for the server to have ended the
 //! session; a slot that was given back then could meet the old session still on the server's list. And
-//! it looks at no lease before it sends. So the driver is given the near end of a line instead, a port
+//! it looks at no lease before it sends. So the driver is given the near end of a relay instead, a port
 //! of this machine that takes one caller, and a task carries the bytes between it and the server:
 //!
 //! - no byte goes to the server in the last seconds of the lease or after them, however long the
@@ -31,16 +31,16 @@ use crate::client::{ConnectionToken, Slot};
 /// What is carried at once. Results of a count fit many times.
 const PIECE: usize = 16 * 1024;
 
-/// A line to the server. Dropped, it is hung up; its task stays until the server has hung up as well,
+/// A relay to the server. Dropped, it is hung up; its task stays until the server has hung up as well,
 /// or the lease is over.
-pub(super) struct Line {
+pub(super) struct LeaseGuardedRelay {
     port: u16,
     holding: oneshot::Sender<()>,
     ended: oneshot::Receiver<()>,
     undo: Undo,
 }
 
-impl Line {
+impl LeaseGuardedRelay {
     /// Connects to the server. Nothing is sent before the driver has taken the near end.
     ///
     /// Dropped while it waits for the server, it leaves the task to find out whether there was a
@@ -129,7 +129,7 @@ impl Carrier {
                 }
                 None => return,
             };
-            // Whoever wanted it may have gone; then the line is hung up below.
+            // Whoever wanted it may have gone; then the relay is hung up below.
             let _ = connecting.send(Ok(()));
             if self.carry(server).await && !undo.may_be() {
                 token.gone();
@@ -229,14 +229,16 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
     const PATIENCE: Duration = Duration::from_secs(10);
 
-    /// A line under `slot` and the server's end of it, with the driver's.
-    async fn line(slot: &Slot) -> (Line, TcpStream, TcpStream) {
+    /// A relay under `slot` and the server's end of it, with the driver's.
+    async fn relay(slot: &Slot) -> (LeaseGuardedRelay, TcpStream, TcpStream) {
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let port = server.local_addr().expect("an address").port();
-        let line = Line::connect(slot, token(slot), "127.0.0.1", port).await.expect("a line");
+        let relay = LeaseGuardedRelay::connect(slot, token(slot), "127.0.0.1", port)
+            .await
+            .expect("a relay");
         let (far_end, _) = server.accept().await.expect("a connection");
-        let driver = TcpStream::connect((Ipv4Addr::LOCALHOST, line.port())).await;
-        (line, far_end, driver.expect("a connection"))
+        let driver = TcpStream::connect((Ipv4Addr::LOCALHOST, relay.port())).await;
+        (relay, far_end, driver.expect("a connection"))
     }
 
     async fn heard(far_end: &mut TcpStream) -> Vec<u8> {
@@ -256,7 +258,7 @@ mod tests {
     #[tokio::test]
     async fn carries_both_ways_and_the_slot_waits_for_the_server_to_hang_up() {
         let slot = slot(LONG);
-        let (line, mut far_end, mut driver) = line(&slot).await;
+        let (relay, mut far_end, mut driver) = relay(&slot).await;
         far_end.write_all(b"greeting").await.expect("a write");
         let mut greeting = [0; 8];
         driver.read_exact(&mut greeting).await.expect("a read");
@@ -267,15 +269,15 @@ mod tests {
         assert_eq!(heard(&mut far_end).await, b"bye");
         assert!(!slot.connection_gone(Duration::from_millis(50)).await);
         drop(far_end);
-        line.ended().await;
+        relay.ended().await;
         assert!(slot.connection_gone(PATIENCE).await);
     }
 
     #[tokio::test]
     async fn a_line_that_is_dropped_is_hung_up_though_the_driver_is_not_done() {
         let slot = slot(LONG);
-        let (line, mut far_end, _driver) = line(&slot).await;
-        drop(line);
+        let (relay, mut far_end, _driver) = relay(&slot).await;
+        drop(relay);
         assert_eq!(heard(&mut far_end).await, b"");
         far_end.write_all(b"a late result").await.expect("a write");
         drop(far_end);
@@ -285,10 +287,10 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_hangs_up_and_may_have_something_to_undo_is_not_taken_for_gone() {
         let slot = slot(LONG);
-        let (line, far_end, _driver) = line(&slot).await;
-        line.undo().unknown();
+        let (relay, far_end, _driver) = relay(&slot).await;
+        relay.undo().unknown();
         drop(far_end);
-        line.ended().await;
+        relay.ended().await;
         assert!(!slot.connection_gone(PATIENCE).await);
     }
 
@@ -297,7 +299,11 @@ mod tests {
         let slot = slot(LONG);
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let port = server.local_addr().expect("an address").port();
-        drop(Line::connect(&slot, token(&slot), "127.0.0.1", port).await.expect("a line"));
+        drop(
+            LeaseGuardedRelay::connect(&slot, token(&slot), "127.0.0.1", port)
+                .await
+                .expect("a relay"),
+        );
         let (mut far_end, _) = server.accept().await.expect("a connection");
         assert_eq!(heard(&mut far_end).await, b"");
         drop(far_end);
@@ -310,7 +316,8 @@ mod tests {
         let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let port = server.local_addr().expect("an address").port();
         {
-            let mut connecting = pin!(Line::connect(&slot, token(&slot), "127.0.0.1", port));
+            let mut connecting =
+                pin!(LeaseGuardedRelay::connect(&slot, token(&slot), "127.0.0.1", port));
             // Once, so that the task is there, and then never again.
             assert!(futures::poll!(connecting.as_mut()).is_pending());
         }
@@ -323,14 +330,14 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_said_after_the_last_word() {
         let slot = slot(Duration::from_secs(1));
-        let (_line, mut far_end, mut driver) = line(&slot).await;
+        let (_line, mut far_end, mut driver) = relay(&slot).await;
         driver.write_all(b"in time").await.expect("a write");
         let mut in_time = [0; 7];
         far_end.read_exact(&mut in_time).await.expect("a read");
         while !slot.lease_left().is_zero() {
             tokio::time::sleep(slot.lease_left()).await;
         }
-        // By now the line may have been cut, and then this fails.
+        // By now the relay may have been cut, and then this fails.
         let _ = driver.write_all(b"late").await;
         assert_eq!(heard(&mut far_end).await, b"");
         // The server never hung up: the slot does not take it for gone.
@@ -343,7 +350,7 @@ mod tests {
         let unused = TcpSocket::new_v4().expect("a socket");
         unused.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port");
         let port = unused.local_addr().expect("an address").port();
-        let failed = Line::connect(&slot, token(&slot), "127.0.0.1", port).await;
+        let failed = LeaseGuardedRelay::connect(&slot, token(&slot), "127.0.0.1", port).await;
         assert!(failed.is_err());
         assert!(slot.connection_gone(Duration::ZERO).await);
     }

@@ -12,7 +12,7 @@ type Came = Result<Admitted<Result<Done, RotateError>>, AdmissionError>;
 
 /// What a step measures under `pool`. Who `decides` itself counts its decisions too, which otherwise stand in
 /// the counter's log.
-pub(super) fn measured(pool: &PoolName, came: &Came, decides: bool) -> Metrics {
+pub(super) fn metrics(pool: &PoolName, came: &Came, decides: bool) -> Metrics {
     let metrics = Metrics::new(pool.clone()).refused(refusal(came));
     let metrics = if decides { metrics.decided(came) } else { metrics };
     metrics.wanted(came)
@@ -81,7 +81,7 @@ mod tests {
 
     /// What is measured, by names, in the list's order.
     fn of(came: &Came, decides: bool) -> Vec<(&'static str, f64)> {
-        let metrics = measured(&"Prod_MySQL".parse().expect("a name"), came, decides);
+        let metrics = metrics(&"Prod_MySQL".parse().expect("a name"), came, decides);
         let value = |metric: &Metric| Some((metric.name(), metrics.get(*metric)?));
         Metric::ALL.iter().filter_map(value).collect()
     }

@@ -6,10 +6,7 @@
 //! told at [`pool::warm`](crate::pool::warm); what the next closure can see of the last one, at
 //! [`Sessions::with_session`]: nothing.
 
-mod place;
-mod setting;
-
-pub use setting::from_env;
+mod idle;
 
 use std::fmt;
 use tokio::time::timeout;
@@ -19,12 +16,12 @@ use crate::client::{
     within, work_ends,
 };
 use crate::pool::Class;
-use crate::pool::warm::{Filling, Wake, Warm};
+use crate::pool::warm::{FillLevel, Resume, Warm};
 use crate::secret::SecretCache;
 use crate::session::{LoginError, Session, SessionOptions, is_gone};
 use crate::time::{Deadline, Moment};
 use crate::wire::{Granted, RenewAnswer};
-use place::{Kept, Place};
+use idle::{IdleSession, IdleSlot};
 
 /// Sessions of one database, each under a slot. One of these belongs to an instance, made when it starts.
 pub struct Sessions<C: Counter + 'static> {
@@ -32,7 +29,7 @@ pub struct Sessions<C: Counter + 'static> {
     secret: SecretCache,
     options: SessionOptions,
     warm: Option<Warm>,
-    place: Place<C>,
+    idle: IdleSlot<C>,
 }
 
 /// What work begins with: a slot, and the session that was kept under it.
@@ -44,11 +41,11 @@ struct Ready<C: Counter + 'static> {
 }
 
 /// Why work does not go on with what was kept.
-enum Asleep {
+enum NotResumed {
     /// Its lease is known to be over.
-    Lost,
+    LeaseLost,
     /// It can't be used, or not in time.
-    Unfit,
+    Unusable,
 }
 
 impl<C: Counter + 'static> Ready<C> {
@@ -61,7 +58,7 @@ impl<C: Counter + 'static> Ready<C> {
 impl<C: Counter + 'static> Sessions<C> {
     /// Sessions of the database that `secret` leads to, as far as `admission` lets in. None is kept.
     pub fn new(admission: Admission<C>, secret: SecretCache, options: SessionOptions) -> Self {
-        Self { admission, secret, options, warm: None, place: Place::new() }
+        Self { admission, secret, options, warm: None, idle: IdleSlot::new() }
     }
 
     /// The same, with slots kept as `warm` says. Those of class priority, which are few, and those of a
@@ -104,46 +101,50 @@ impl<C: Counter + 'static> Sessions<C> {
         let Ready { taken, session, woken, lost } = Box::pin(self.ready(deadline)).await?;
         let mut holding = Holding::begins(wanted, &taken).kept_before(woken, lost);
 
-        let filling = taken.granted.filling;
-        let work = Box::pin(self.work(&taken.slot, filling, session, work));
+        let fill_level = taken.granted.fill_level;
+        let work = Box::pin(self.work(&taken.slot, fill_level, session, work));
         let ended = within(&taken.slot, work).await;
         holding.worked();
 
         let (ended, session) = parted(ended);
         let given_back = Box::pin(self.keep_or_give_back(taken, session)).await;
         let held = holding.ended(given_back);
-        self.place.answered();
+        self.idle.work_ended();
         ended.told(held)
     }
 
     async fn work<T>(
         &self,
         slot: &Slot,
-        filling: Option<Filling>,
+        fill_level: Option<FillLevel>,
         session: Option<Session>,
         work: impl AsyncFnOnce(&mut Session) -> T,
     ) -> Result<(T, Session), LoginError> {
         let mut session = match session {
             Some(session) => session,
-            None => self.log_in(slot, filling).await?,
+            None => self.log_in(slot, fill_level).await?,
         };
         let value = work(&mut session).await;
         Ok((value, session))
     }
 
-    async fn log_in(&self, slot: &Slot, filling: Option<Filling>) -> Result<Session, LoginError> {
+    async fn log_in(
+        &self,
+        slot: &Slot,
+        fill_level: Option<FillLevel>,
+    ) -> Result<Session, LoginError> {
         let mut session = Session::log_in(slot, &self.options, &self.secret).await?;
         // What it takes to be kept is not asked of a session that will not be.
-        if self.may_keep(filling) {
-            session.settle().await?;
+        if self.may_keep(fill_level) {
+            session.capture_baseline().await?;
         }
         Ok(session)
     }
 
-    /// Whether a slot may be kept that was granted, or last renewed, at this filling.
-    fn may_keep(&self, filling: Option<Filling>) -> bool {
-        let has_room = |warm: &Warm| filling.is_some_and(|filling| warm.may_keep(filling));
-        self.warm.as_ref().is_some_and(has_room) && self.place.is_often_used()
+    /// Whether a slot may be kept that was granted, or last renewed, at this fill level.
+    fn may_keep(&self, fill_level: Option<FillLevel>) -> bool {
+        let has_room = |warm: &Warm| fill_level.is_some_and(|fill_level| warm.may_keep(fill_level));
+        self.warm.as_ref().is_some_and(has_room) && self.idle.is_often_called()
     }
 
     /// Takes what was kept, or a slot.
@@ -151,12 +152,12 @@ impl<C: Counter + 'static> Sessions<C> {
         let Some(warm) = &self.warm else {
             return self.admission.take_for(deadline).await.map(Ready::afresh);
         };
-        self.place.called(warm);
-        let lost = match self.place.take() {
+        self.idle.work_begins(warm);
+        let lost = match self.idle.take() {
             None => false,
             Some(kept) => match self.wake(warm, kept, deadline).await {
                 Ok(ready) => return Ok(ready),
-                Err(asleep) => matches!(asleep, Asleep::Lost),
+                Err(asleep) => matches!(asleep, NotResumed::LeaseLost),
             },
         };
         let taken = self.admission.take(deadline, warm.lease_for(deadline.left())).await?;
@@ -167,14 +168,14 @@ impl<C: Counter + 'static> Sessions<C> {
     async fn wake(
         &self,
         warm: &Warm,
-        kept: Kept<C>,
+        kept: IdleSession<C>,
         deadline: Deadline,
-    ) -> Result<Ready<C>, Asleep> {
-        let Kept { session, mut taken, until, .. } = kept;
-        let renewed = match warm.wake(taken.slot.lease_left(), deadline.left()) {
-            Wake::Afresh => return Err(Asleep::Unfit),
-            Wake::GoOn => false,
-            Wake::Renew => {
+    ) -> Result<Ready<C>, NotResumed> {
+        let IdleSession { session, mut taken, until, .. } = kept;
+        let renewed = match warm.resume(taken.slot.lease_left(), deadline.left()) {
+            Resume::Discard => return Err(NotResumed::Unusable),
+            Resume::Reuse => false,
+            Resume::Renew => {
                 self.renew(warm, &mut taken, deadline).await?;
                 true
             }
@@ -185,7 +186,7 @@ impl<C: Counter + 'static> Sessions<C> {
         let session = self.revived(session, &taken.slot, until).await;
         let replaced = session.is_none();
         if replaced && !is_gone(&taken.slot).await {
-            return Err(Asleep::Unfit);
+            return Err(NotResumed::Unusable);
         }
         Ok(Ready { taken, session, woken: Some(Woken { renewed, replaced }), lost: false })
     }
@@ -195,16 +196,16 @@ impl<C: Counter + 'static> Sessions<C> {
         warm: &Warm,
         taken: &mut Taken<C>,
         deadline: Deadline,
-    ) -> Result<(), Asleep> {
+    ) -> Result<(), NotResumed> {
         let (asked, ttl) = (Moment::now(), warm.lease_for(deadline.left()));
         let Granted { lease, shard, .. } = taken.granted;
         let answer = self.admission.renew(lease, shard, ttl, deadline).await;
-        let RenewAnswer { renewed, filling, .. } = answer.ok_or(Asleep::Unfit)?;
+        let RenewAnswer { renewed, fill_level, .. } = answer.ok_or(NotResumed::Unusable)?;
         if !renewed {
-            return Err(Asleep::Lost);
+            return Err(NotResumed::LeaseLost);
         }
         taken.slot.renewed(asked, ttl);
-        taken.granted.filling = filling;
+        taken.granted.fill_level = fill_level;
         Ok(())
     }
 
@@ -231,7 +232,7 @@ impl<C: Counter + 'static> Sessions<C> {
         let Some(mut session) = session else { return taken.slot_back.now().await };
         let rested = timeout(slot.work_left(), self.rested(&taken, &mut session)).await;
         let (taken, session) = match rested {
-            Ok(Some(until)) => match self.place.put(Kept::new(session, taken, until)) {
+            Ok(Some(until)) => match self.idle.put(IdleSession::new(session, taken, until)) {
                 Ok(()) => return GivenBack::Kept,
                 Err(not_kept) => (not_kept.taken, not_kept.session),
             },
@@ -244,8 +245,8 @@ impl<C: Counter + 'static> Sessions<C> {
 
     async fn rested(&self, taken: &Taken<C>, session: &mut Session) -> Option<Deadline> {
         let warm = self.warm.as_ref()?;
-        let may_keep = self.may_keep(taken.granted.filling) && session.is_under(&taken.slot);
-        if may_keep { session.rest(warm).await } else { None }
+        let may_keep = self.may_keep(taken.granted.fill_level) && session.is_under(&taken.slot);
+        if may_keep { session.reset_for_reuse(warm).await } else { None }
     }
 }
 

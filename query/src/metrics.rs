@@ -19,7 +19,7 @@ pub(crate) enum Decided {
 }
 
 /// What a `count` measures under `pool`.
-pub(crate) fn measured(
+pub(crate) fn metrics(
     pool: &PoolName,
     count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
     decided: Decided,
@@ -91,7 +91,7 @@ mod tests {
     }
 
     fn of(count: &Count, decided: Decided) -> Vec<(&'static str, f64)> {
-        let metrics = measured(&"Prod_MySQL".parse().expect("a name"), count, decided);
+        let metrics = metrics(&"Prod_MySQL".parse().expect("a name"), count, decided);
         let value = |metric: &Metric| Some((metric.name(), metrics.get(*metric)?));
         Metric::ALL.iter().filter_map(value).collect()
     }
