@@ -3,7 +3,7 @@
 //! Two different questions are asked of time. The counter asks "which second is it?", compares the
 //! answer with expiries that other counters wrote, and needs a wall clock ([`Clock`]). A holder asks
 //! "how long ago did I ask for this lease?", and must not be fooled by a virtual machine that was
-//! paused in between ([`Moment`]).
+//! paused in between ([`FreezeAwareInstant`]).
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -145,12 +145,12 @@ impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
 /// it wakes; a wall clock may also be set back. Whichever clock has moved further is believed, so
 /// that a pause can only make a lease look older than it is.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub struct FreezeAwareInstant {
     monotonic: Instant,
     wall: SystemTime,
 }
 
-impl Moment {
+impl FreezeAwareInstant {
     /// This moment.
     #[must_use]
     pub fn now() -> Self {
@@ -168,7 +168,7 @@ impl Moment {
 /// When a holder must be done: for a Lambda, the end of its invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
-    from: Moment,
+    from: FreezeAwareInstant,
     left: Duration,
 }
 
@@ -176,12 +176,12 @@ impl Deadline {
     /// A deadline `left` from now.
     #[must_use]
     pub fn within(left: Duration) -> Self {
-        Self::after(Moment::now(), left)
+        Self::after(FreezeAwareInstant::now(), left)
     }
 
     /// The deadline `left` after `from`.
     #[must_use]
-    pub fn after(from: Moment, left: Duration) -> Self {
+    pub fn after(from: FreezeAwareInstant, left: Duration) -> Self {
         Self { from, left }
     }
 
@@ -261,11 +261,15 @@ mod tests {
 
     #[test]
     fn a_frozen_monotonic_clock_does_not_hide_a_pause() {
-        let paused =
-            Moment { monotonic: Instant::now(), wall: SystemTime::now() - Duration::from_secs(60) };
+        let paused = FreezeAwareInstant {
+            monotonic: Instant::now(),
+            wall: SystemTime::now() - Duration::from_secs(60),
+        };
         assert!(paused.elapsed() >= Duration::from_secs(60));
-        let set_back =
-            Moment { monotonic: Instant::now(), wall: SystemTime::now() + Duration::from_secs(60) };
+        let set_back = FreezeAwareInstant {
+            monotonic: Instant::now(),
+            wall: SystemTime::now() + Duration::from_secs(60),
+        };
         assert!(set_back.elapsed() < Duration::from_secs(60));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Counter, GivenBack, Taken};
 use crate::pool::LeaseId;
-use crate::time::Moment;
+use crate::time::FreezeAwareInstant;
 use crate::wire::Granted;
 
 /// How a slot was held: for the holder's log.
@@ -54,12 +54,15 @@ pub(crate) struct Holding {
     lost: bool,
     acquire: Duration,
     work: Duration,
-    since: Moment,
+    since: FreezeAwareInstant,
 }
 
 impl Holding {
     /// Work begins under a slot that was wanted at `wanted`.
-    pub(crate) fn begins<C: Counter + 'static>(wanted: Moment, taken: &Taken<C>) -> Self {
+    pub(crate) fn begins<C: Counter + 'static>(
+        wanted: FreezeAwareInstant,
+        taken: &Taken<C>,
+    ) -> Self {
         Self {
             granted: taken.granted.clone(),
             decision: taken.decision,
@@ -68,7 +71,7 @@ impl Holding {
             lost: false,
             acquire: wanted.elapsed(),
             work: Duration::ZERO,
-            since: Moment::now(),
+            since: FreezeAwareInstant::now(),
         }
     }
 
@@ -80,7 +83,7 @@ impl Holding {
     /// The work is over; now the slot is given back, or made ready to be kept.
     pub(crate) fn worked(&mut self) {
         self.work = self.since.elapsed();
-        self.since = Moment::now();
+        self.since = FreezeAwareInstant::now();
     }
 
     /// That was done, and this became of it.

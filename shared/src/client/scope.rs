@@ -14,7 +14,7 @@ use super::give_back::GiveBack;
 use super::slot::MARGIN;
 use super::{Counter, CounterError, Held, Holding, Slot};
 use crate::pool::{Class, GRACE, LeaseId, PoolName, frugal, lease_covering};
-use crate::time::{Deadline, Moment, Seconds};
+use crate::time::{Deadline, FreezeAwareInstant, Seconds};
 use crate::wire::{AcquireAnswer, Granted, Reason, Refused, RenewAnswer, Request};
 
 /// Admission to one pool.
@@ -172,7 +172,7 @@ impl<C: Counter + 'static> Admission<C> {
         deadline: Deadline,
         work: impl AsyncFnOnce(Slot) -> T,
     ) -> Result<Admitted<T>, AdmissionError> {
-        let wanted = Moment::now();
+        let wanted = FreezeAwareInstant::now();
         let taken = self.take_for(deadline).await?;
         let mut holding = Holding::begins(wanted, &taken);
         let ended = within(&taken.slot, work(taken.slot.clone())).await;
@@ -228,7 +228,7 @@ impl<C: Counter + 'static> Admission<C> {
     /// Asks once, under a lease of its own.
     async fn ask(&self, deadline: Deadline, ttl: Seconds) -> Result<Taken<C>, AdmissionError> {
         let lease = LeaseId::random(&mut rand::rng());
-        let asked = Moment::now();
+        let asked = FreezeAwareInstant::now();
         let mut slot_back =
             GiveBack::new(Arc::clone(&self.counter), self.pool.clone(), lease, deadline);
         let attempt = Some(NonZeroU32::MIN);

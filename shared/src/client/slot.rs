@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::pool::{GRACE, LeaseId};
-use crate::time::{Deadline, Moment, Seconds};
+use crate::time::{Deadline, FreezeAwareInstant, Seconds};
 
 /// What is kept of the holder's time for closing the connection and giving the slot back.
 pub(crate) const MARGIN: Duration = Duration::from_secs(1);
@@ -35,7 +35,7 @@ struct Ends {
 impl Ends {
     /// Of a lease that was asked for at `asked` for `ttl`. Its life is counted from then, on the holder's own
     /// clocks: the counter can only have granted it later.
-    fn of_lease(asked: Moment, ttl: Seconds, work: Deadline) -> Self {
+    fn of_lease(asked: FreezeAwareInstant, ttl: Seconds, work: Deadline) -> Self {
         let lease = Deadline::after(asked, ttl.into());
         Self { lease, last_word: lease.earlier_by(GRACE.into()), work }
     }
@@ -63,7 +63,12 @@ pub enum SlotError {
 impl Slot {
     /// The slot of `lease`, which was asked for at `asked` for `ttl`; work under it ends at
     /// `work_ends`.
-    pub(crate) fn new(lease: LeaseId, asked: Moment, ttl: Seconds, work_ends: Deadline) -> Self {
+    pub(crate) fn new(
+        lease: LeaseId,
+        asked: FreezeAwareInstant,
+        ttl: Seconds,
+        work_ends: Deadline,
+    ) -> Self {
         Self::with(lease, Ends::of_lease(asked, ttl, work_ends))
     }
 
@@ -82,7 +87,7 @@ impl Slot {
     }
 
     /// The lease was renewed, at `asked` for `ttl`.
-    pub(crate) fn renewed(&self, asked: Moment, ttl: Seconds) {
+    pub(crate) fn renewed(&self, asked: FreezeAwareInstant, ttl: Seconds) {
         let mut ends = self.ends_now();
         *ends = Ends::of_lease(asked, ttl, ends.work);
     }

@@ -10,7 +10,7 @@ use super::{Controller, Parts};
 use crate::pool::frugal::Sighting;
 use crate::pool::{Class, LeaseId, Shard};
 use crate::store::{Shards, StoreError};
-use crate::time::{Clock, Moment};
+use crate::time::{Clock, FreezeAwareInstant};
 
 /// A look that took longer tells of a pool that is no more: its process was frozen meanwhile.
 const STALE: Duration = Duration::from_secs(1);
@@ -68,7 +68,7 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
 
 impl<S: Shards, C: Clock> Parts<S, C> {
     async fn look_for_all(&self, memory: &Shared, shard: &Shard) {
-        let begun = Moment::now();
+        let begun = FreezeAwareInstant::now();
         let seen = self.store.look(shard).await;
         let stale = begun.elapsed() > STALE;
         let (now, number) = (self.now(), shard.number() as usize);

@@ -26,7 +26,7 @@ use rand::rngs::StdRng;
 
 use crate::pool::{ANONYMOUS_LEASE, LeaseId, PoolName, Shard};
 use crate::store::{Released, Renewed, Shards, StoreError, if_there};
-use crate::time::{Clock, Moment, Seconds};
+use crate::time::{Clock, FreezeAwareInstant, Seconds};
 use memory::Memories;
 
 /// Decides about the pools of a store.
@@ -42,7 +42,7 @@ struct Parts<S, C> {
     clock: C,
     memories: Memories,
     dice: Mutex<StdRng>,
-    begun: Moment,
+    begun: FreezeAwareInstant,
     anonymous_lease: Seconds,
 }
 
@@ -67,7 +67,7 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         dice: StdRng,
         anonymous_lease: Seconds,
     ) -> Self {
-        let (memories, begun) = (Memories::default(), Moment::now());
+        let (memories, begun) = (Memories::default(), FreezeAwareInstant::now());
         let dice = Mutex::new(dice);
         Self { parts: Arc::new(Parts { store, clock, memories, dice, begun, anonymous_lease }) }
     }

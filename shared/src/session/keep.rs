@@ -5,7 +5,7 @@ use mysql_async::Row;
 use super::{Limits, Session, SessionError};
 use crate::pool::GRACE;
 use crate::pool::warm::Warm;
-use crate::time::{Deadline, Moment};
+use crate::time::{Deadline, FreezeAwareInstant};
 
 /// Where a session is: what a reset does not undo, as the server tells it.
 #[derive(Debug, PartialEq)]
@@ -57,7 +57,7 @@ impl Session {
         if let Some(database) = database.map(enter) {
             self.say(&database).await.ok()?;
         }
-        let now = Moment::now();
+        let now = FreezeAwareInstant::now();
         let keep = warm.kept_for(self.slot.lease_left())?;
         self.say(&format!("SET SESSION wait_timeout = {}", keep.0)).await.ok()?;
         Some(Deadline::after(now, keep.into()))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::client::{Counter, Taken};
 use crate::pool::warm::Warm;
 use crate::session::Session;
-use crate::time::{Deadline, Moment};
+use crate::time::{Deadline, FreezeAwareInstant};
 
 /// An idle session is closed this long before the server would end it, or at half of its time if that is
 /// earlier.
@@ -37,7 +37,7 @@ pub(super) struct IdleSlot<C: Counter + 'static>(Arc<Mutex<State<C>>>);
 struct State<C: Counter + 'static> {
     idle: Option<IdleSession<C>>,
     reaper_runs: bool,
-    last_work_ended: Option<Moment>,
+    last_work_ended: Option<FreezeAwareInstant>,
     is_often_called: bool,
 }
 
@@ -55,7 +55,7 @@ impl<C: Counter + 'static> IdleSlot<C> {
     }
 
     pub(super) fn work_ended(&self) {
-        lock(&self.0).last_work_ended = Some(Moment::now());
+        lock(&self.0).last_work_ended = Some(FreezeAwareInstant::now());
     }
 
     /// Returns whether the latest work began soon enough after the work before for a session to be kept.

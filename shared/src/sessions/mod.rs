@@ -19,7 +19,7 @@ use crate::pool::Class;
 use crate::pool::warm::{FillLevel, Resume, Warm};
 use crate::secret::SecretCache;
 use crate::session::{LoginError, Session, SessionOptions, is_gone};
-use crate::time::{Deadline, Moment};
+use crate::time::{Deadline, FreezeAwareInstant};
 use crate::wire::{Granted, RenewAnswer};
 use idle::{IdleSession, IdleSlot};
 
@@ -96,7 +96,7 @@ impl<C: Counter + 'static> Sessions<C> {
         deadline: Deadline,
         work: impl AsyncFnOnce(&mut Session) -> T,
     ) -> Result<Admitted<Result<T, LoginError>>, AdmissionError> {
-        let wanted = Moment::now();
+        let wanted = FreezeAwareInstant::now();
         // Boxed, as its other parts are: the future would be as large as all of them together.
         let Ready { taken, session, woken, lost } = Box::pin(self.ready(deadline)).await?;
         let mut holding = Holding::begins(wanted, &taken).kept_before(woken, lost);
@@ -197,7 +197,7 @@ impl<C: Counter + 'static> Sessions<C> {
         taken: &mut Taken<C>,
         deadline: Deadline,
     ) -> Result<(), NotResumed> {
-        let (asked, ttl) = (Moment::now(), warm.lease_for(deadline.left()));
+        let (asked, ttl) = (FreezeAwareInstant::now(), warm.lease_for(deadline.left()));
         let Granted { lease, shard, .. } = taken.granted;
         let answer = self.admission.renew(lease, shard, ttl, deadline).await;
         let RenewAnswer { renewed, fill_level, .. } = answer.ok_or(NotResumed::Unusable)?;

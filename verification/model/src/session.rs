@@ -151,7 +151,7 @@ pub(crate) fn arrives(configuration: &Configuration, state: &State, at: usize, w
     }
 }
 
-/// What a holder believes the time to be: the true time, as `Moment` believes the clock that has
+/// What a holder believes the time to be: the true time, as `FreezeAwareInstant` believes the clock that has
 /// moved further; less what its clock stood still, without the wall clock.
 #[must_use]
 pub(crate) fn believed(holder: &Holder, now: Ticks) -> Ticks {

@@ -16,7 +16,7 @@
 //! callers are refused until it no longer does.
 //!
 //! Nothing here knows how many instances there are, and none hears of another. Rules only: the time is an
-//! argument, as the time since any fixed moment (since a [`Moment`](crate::time::Moment), which counts
+//! argument, as the time since any fixed moment (since a [`FreezeAwareInstant`](crate::time::FreezeAwareInstant), which counts
 //! while the process is frozen), and so are the dice.
 //!
 //! # Whoever asks
