@@ -1,7 +1,6 @@
 #!/bin/sh
-# Installs what the local stack needs and this machine lacks: MariaDB (by apt), and the Python tools of
-# local/requirements.txt (into .venv); with the argument "browser", Chromium too. Says nothing when
-# nothing is missing.
+# Installs what the local stack needs and this machine lacks: MariaDB (with apt) and the Python tools of
+# local/requirements.txt (into .venv); with the argument "browser" also Chromium. Prints nothing when nothing is missing.
 set -eu
 
 wanted=${1:-}
@@ -9,7 +8,7 @@ project=$(cd "$(dirname "$0")/.." && pwd)
 venv=$project/.venv
 requirements=$project/local/requirements.txt
 constraints=$project/local/constraints.txt
-# Holds the hash of what was installed last.
+# Has the hash of the requirements that were installed last.
 stamp=$venv/installed
 
 say() { echo "setup: $*" >&2; }
@@ -20,18 +19,18 @@ fail() {
 have() { command -v "$1" >/dev/null 2>&1; }
 
 check_rust() {
-    have cargo && have rustc || fail "no Rust here: install it from https://rustup.rs"
+    have cargo && have rustc || fail "Rust is missing: install it from https://rustup.rs"
     need=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$project/Cargo.toml")
-    # In the project's folder, where a toolchain may be pinned.
+    # In the project's folder, because a toolchain may be pinned there.
     found=$(cd "$project" && rustc --version | cut -d ' ' -f 2)
     oldest=$(printf '%s\n%s\n' "$need" "$found" | sort -V | head -n 1)
     [ "$oldest" = "$need" ] || fail "Rust $found is too old: $need is needed (rustup update)"
 }
 
-# Debian's packages that have what is missing here.
+# Prints the Debian packages of the missing programs.
 missing_packages() {
     have cc || echo gcc libc6-dev
-    # The server's programs without the service that the package mariadb-server would start.
+    # Not mariadb-server, which would start a service.
     { have mariadbd || [ -x /usr/sbin/mariadbd ]; } && have mariadb-install-db &&
         have my_print_defaults || echo mariadb-server-core mariadb-client-core
     have setpriv || echo util-linux
@@ -44,17 +43,17 @@ missing_packages() {
 install_packages() {
     packages=$(missing_packages | tr '\n' ' ')
     [ -n "$packages" ] || return 0
-    have apt-get || fail "missing here, by their names in Debian: $packages"
+    have apt-get || fail "missing Debian packages: $packages"
     if [ "$(id -u)" -eq 0 ]; then
         root=
     elif have sudo; then
         root=sudo
     else
-        fail "as root, do: apt-get install $packages"
+        fail "run as root: apt-get install $packages"
     fi
     say "installing $packages"
-    # The lists of packages may be old or missing: fetched only if they turn out to be.
-    # Both variables hold words to be split.
+    # Updates the package lists only when the installation fails with the present ones.
+    # Both variables are meant to be split into words.
     # shellcheck disable=SC2086
     apt_install() {
         $root env DEBIAN_FRONTEND=noninteractive \
@@ -64,8 +63,8 @@ install_packages() {
         fail "apt-get could not install $packages"
 }
 
-# Plugins of the server, such as the login by ed25519: a test needs them. They are in the package mariadb-server,
-# which is unpacked and not installed.
+# Unpacks the server's plugins, such as the ed25519 login, which a test needs. Their package mariadb-server is not
+# installed.
 unpack_plugins() {
     unpacked=$project/target/mariadb
     for folder in /usr/lib/mysql/plugin "$unpacked/usr/lib/mysql/plugin"; do
@@ -75,7 +74,7 @@ unpack_plugins() {
     say "unpacking MariaDB's plugins"
     rm -rf "$unpacked" && mkdir -p "$unpacked/part"
     version=$(dpkg-query --show --showformat '${Version}' mariadb-server-core 2>/dev/null || :)
-    # Without them, the one test that needs them says so.
+    # Without them, only the one test that needs them fails.
     (cd "$unpacked" && apt-get download -qq "mariadb-server${version:+=$version}" >/dev/null 2>&1) &&
         dpkg-deb --extract "$unpacked"/mariadb-server_*.deb "$unpacked/part" &&
         mv "$unpacked/part/usr" "$unpacked/usr" || say "MariaDB's plugins could not be fetched"

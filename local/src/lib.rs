@@ -34,7 +34,7 @@
 //!
 //! What is not there: IAM (nothing is refused), a VPC, TLS on the way to the database, API Gateway's
 //! throttling, and Secrets Manager's rotation: `rotate` is deployed, and whoever wants a rotation asks it
-//! for the four steps (`verification/e2e/rotation.py`).
+//! for the four steps (`verification/e2e/secrets_manager.py`).
 //!
 //! # The command
 //!

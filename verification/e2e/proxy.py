@@ -1,4 +1,4 @@
-"""Ways to the stack's AWS APIs on which something happens to what passes."""
+"""Proxies in front of the stack's AWS APIs that lose calls or act on them."""
 
 import contextlib
 import json
@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from stack import STACK
 
-# What belongs to one connection, or is told anew.
+# Headers of one connection, and those that each side sets itself.
 OWN_HEADERS = {"connection", "transfer-encoding", "content-length", "host", "expect"}
 
 
-class Passage(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
@@ -30,7 +30,7 @@ class Passage(BaseHTTPRequestHandler):
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
-            said = answer.read()
+            content = answer.read()
         if loses:
             self.close_connection = True
             return
@@ -38,24 +38,24 @@ class Passage(BaseHTTPRequestHandler):
         for name, value in answer.headers.items():
             if name.lower() not in OWN_HEADERS:
                 self.send_header(name, value)
-        self.send_header("content-length", str(len(said)))
+        self.send_header("content-length", str(len(content)))
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         pass
 
 
 class Proxy(ThreadingHTTPServer):
-    """Loses some calls, or their answers."""
+    """Loses the first `times` calls of an operation, or their answers."""
 
     def __init__(self, op: str, times: int, before: bool):
-        super().__init__(("127.0.0.1", 0), Passage)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.op, self.left, self.before = op, times, before
         self.lock = threading.Lock()
 
     def lose(self, body: bytes) -> tuple[bool, bool]:
-        """Whether this call is lost, and whether before it arrives."""
+        """Whether this call is lost, and whether that happens before it reaches the stack."""
         payload = json.loads(body or b"{}")
         with self.lock:
             loses = payload.get("op") == self.op and self.left > 0
@@ -64,10 +64,10 @@ class Proxy(ThreadingHTTPServer):
 
 
 class Before(ThreadingHTTPServer):
-    """Loses nothing; before a call whose payload has these fields arrives, something else is done."""
+    """Loses nothing; runs `act` before it forwards a call whose payload has these fields."""
 
     def __init__(self, fields: dict[str, str], act: Callable[[], None]):
-        super().__init__(("127.0.0.1", 0), Passage)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.fields, self.act = fields, act
         self.times = 0
 
@@ -80,7 +80,7 @@ class Before(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def serving(proxy: ThreadingHTTPServer) -> Iterator[str]:
-    """The address of a way, which is there as long as this lasts."""
+    """Runs a proxy; yields its address."""
     thread = threading.Thread(target=proxy.serve_forever)
     thread.start()
     try:
@@ -93,8 +93,8 @@ def serving(proxy: ThreadingHTTPServer) -> Iterator[str]:
 
 @contextlib.contextmanager
 def losing(op: str, times: int, before: bool = False) -> Iterator[str]:
-    """The address of a way that loses the answers to the first `times` calls `op`, or the calls."""
+    """Runs a proxy that loses the answers to the first `times` calls of `op`; the calls themselves if `before`."""
     proxy = Proxy(op, times, before)
-    with serving(proxy) as way:
-        yield way
+    with serving(proxy) as address:
+        yield address
         assert proxy.left == 0, f"{proxy.left} calls were not made"

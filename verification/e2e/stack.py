@@ -1,4 +1,4 @@
-"""The stack that is up, as an outside client sees it: stack.json, boto3, HTTP and SQL."""
+"""A client of the running stack: stack.json, boto3, HTTP and SQL."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
 
 class FunctionError(Exception):
-    """What Lambda calls a function error: its type and message."""
+    """A function error as Lambda reports it."""
 
     def __init__(self, payload: dict[str, Any]):
         super().__init__(payload)
@@ -42,7 +42,7 @@ class FunctionError(Exception):
 
 
 def client(service: str) -> Any:
-    # No retries: what an answer is about is seen once.
+    # No retries: a test sees every answer.
     config = Config(retries={"total_max_attempts": 1}, max_pool_connections=200)
     return boto3.client(
         service,
@@ -59,10 +59,10 @@ LAMBDA, TABLES, SECRETS = client("lambda"), client("dynamodb"), client("secretsm
 
 def invoke(function: str, payload: Any) -> Any:
     answer = LAMBDA.invoke(FunctionName=function, Payload=json.dumps(payload))
-    said = json.loads(answer["Payload"].read())
+    result = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
-        raise FunctionError(said)
-    return said
+        raise FunctionError(result)
+    return result
 
 
 def counter(**payload: Any) -> Any:
@@ -70,7 +70,7 @@ def counter(**payload: Any) -> Any:
 
 
 def acquire(lease: str, ttl: int, **more: Any) -> Any:
-    """Asks until it is decided: the counter throttles callers that ask as fast as these."""
+    """Acquires a slot; retries while the counter throttles the request."""
     while True:
         answer = counter(op="acquire", lease=lease, ttlSeconds=ttl, **more)
         if answer.get("reason") != "throttled":
@@ -88,7 +88,7 @@ def release(lease: str) -> Any:
 
 @contextlib.contextmanager
 def leases(count: int, ttl: int = 60):
-    """So many slots are out."""
+    """Holds `count` slots."""
     taken = [new_lease() for _ in range(count)]
     try:
         for lease in taken:
@@ -100,13 +100,13 @@ def leases(count: int, ttl: int = 60):
 
 
 def shard(number: int) -> dict[str, Any] | None:
-    """One of the pool's items, if there is such a one."""
+    """The pool's item with this number, or None."""
     key = {"RDBMSName": {"S": f"{POOL}#{number}" if number else POOL}}
     return TABLES.get_item(TableName=STACK["table"], Key=key, ConsistentRead=True).get("Item")
 
 
 def item() -> dict[str, Any]:
-    """The pool's item; of a split pool, the first."""
+    """The pool's item; the first one of a split pool."""
     first = shard(0)
     assert first, "there is no pool"
     return first
@@ -126,8 +126,8 @@ def get(path: str, method: str = "GET", **headers: str) -> Answer:
 
 
 def admitted(path: str = "/employees") -> Answer:
-    """Asks as a client does that comes back when it is told to: right after a slot came free, an instance
-    may still remember a full pool."""
+    """Sends a GET and honours Retry-After for up to 15 s: right after a slot is released, an instance may
+    still have a full pool cached."""
     deadline = time.monotonic() + 15
     while (answer := get(path)).status == 503 and time.monotonic() < deadline:
         time.sleep(min(float(answer.headers["retry-after"]), 1))
@@ -137,12 +137,12 @@ def admitted(path: str = "/employees") -> Answer:
 def until(happened: Callable[[], Any], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
-        assert time.monotonic() < deadline, "it does not happen"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.01)
 
 
 def switch(**variables: str) -> None:
-    """Sets variables of the query as somebody on call would, and waits until they are in force."""
+    """Sets variables of the query function and waits until they are in force."""
     function = STACK["queryFunction"]
     environment = LAMBDA.get_function_configuration(FunctionName=function)["Environment"]
     environment["Variables"] |= variables
@@ -151,19 +151,19 @@ def switch(**variables: str) -> None:
 
 
 def local(path: str, body: Any = None, method: str | None = None) -> Any:
-    """Asks the stack itself."""
+    """Calls the control API of the local stack."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"content-type": "application/json"}
     url = f"{STACK['awsEndpoint']}/_local/{path}"
     request = urllib.request.Request(url, data, headers, method=method)
     with urllib.request.urlopen(request, timeout=60) as answer:
-        said = answer.read()
-    return json.loads(said) if said else None
+        content = answer.read()
+    return json.loads(content) if content else None
 
 
 @contextlib.contextmanager
 def rule(**rule: Any):
-    """Calls meet this; yields a function that tells how often they have."""
+    """Adds a fault rule; yields a function that returns how many calls it has hit."""
     number = local("faults", rule)["id"]
 
     def hits() -> int:
@@ -176,7 +176,7 @@ def rule(**rule: Any):
 
 
 def instances(function: str, state: str) -> list[str]:
-    """The instances of a function that are in this state."""
+    """The instances of a function in this state."""
     return [
         instance["id"]
         for instance in local("instances")
@@ -185,7 +185,7 @@ def instances(function: str, state: str) -> list[str]:
 
 
 def forget(function: str) -> None:
-    """Ends the idle instances of a function, and with them what they remember."""
+    """Ends the idle instances of a function, and with them their caches."""
     idle = set(instances(function, "idle"))
     for instance in idle:
         local(f"instances/{instance}/kill", {})
@@ -201,12 +201,12 @@ def connect() -> pymysql.Connection:
         password=mysql["adminPassword"],
         database=mysql["database"],
         autocommit=True,
-        # The server's own is 5 s, which a busy machine may need between two statements.
+        # The server's default of 5 s is too short between two statements on a busy machine.
         init_command="SET SESSION wait_timeout = 600",
     )
 
 
-def ask(sql: str) -> Any:
+def query(sql: str) -> Any:
     with contextlib.closing(connect()) as connection, connection.cursor() as cursor:
         cursor.execute(sql)
         row = cursor.fetchone()
@@ -214,7 +214,7 @@ def ask(sql: str) -> Any:
 
 
 class QuietStack(unittest.TestCase):
-    """A test that finds the pool empty, and leaves it so."""
+    """A test that finds the pool empty and leaves it empty."""
 
     def setUp(self) -> None:
         self.assert_quiet()
@@ -226,8 +226,8 @@ class QuietStack(unittest.TestCase):
 
 
 class Rush(QuietStack):
-    """A test after which no instance of the counter remembers that the pool was full: one that does may
-    refuse the next test's first callers."""
+    """A test that fills the pool. Afterwards it ends the counter's instances: with a full pool cached, they
+    could reject the next test's first requests."""
 
     def setUp(self) -> None:
         super().setUp()

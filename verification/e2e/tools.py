@@ -1,4 +1,4 @@
-"""The programs that come with it, `slots` and `loadtest`, and what is watched while they run."""
+"""The commands `slots` and `loadtest`, and samples of the pool while they run."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from stack import POOL, STACK, item, local
 
 SLOTS_COMMAND = os.environ.get("SLOTS", "target/debug/slots")
 LOADTEST = os.environ.get("LOADTEST", "target/debug/loadtest")
-# How somebody on AWS is known; the stack takes anybody.
+# Credentials: the stack accepts any.
 AWS = {
     "AWS_ENDPOINT_URL": STACK["awsEndpoint"],
     "AWS_REGION": STACK["region"],
@@ -31,7 +31,7 @@ OF_SLOTS = {
 
 
 def slots(*arguments: str) -> tuple[int, dict[str, Any]]:
-    """The exit code and the answer, or why there is none."""
+    """Runs `slots`; returns its exit code and its JSON answer or error."""
     done = subprocess.run(
         [SLOTS_COMMAND, *arguments, "--pool", POOL, "--json"],
         env=os.environ | AWS | OF_SLOTS,
@@ -43,8 +43,8 @@ def slots(*arguments: str) -> tuple[int, dict[str, Any]]:
 
 @contextmanager
 def flood(users: int = 120):
-    """Twice as many users as there are slots, each of which is held for a second. Yields what will be the
-    load test's report of it."""
+    """Floods the service: by default twice as many users as slots, each slot held for a second. Yields a
+    dictionary that holds the load test's run afterwards."""
     run: dict[str, Any] = {}
     with TemporaryDirectory() as folder:
         process = subprocess.Popen(
@@ -59,29 +59,29 @@ def flood(users: int = 120):
         try:
             yield run
         finally:
-            # The load test puts back what it has switched, and judges.
+            # The load test restores the query function and judges.
             process.terminate()
             out, err = process.communicate(timeout=120)
-        # What it was refused was refused as the contract says: nothing else went wrong.
+        # It failed only because it was interrupted: every answer kept to the contract.
         assert "VERDICT: FAIL: the test was interrupted\n" in out, out + err
         run.update(json.loads((Path(folder) / "report.json").read_text())["runs"][0])
 
 
 def set_max_connections(value: int) -> None:
-    """What somebody does to the server who has not thought of the pool."""
+    """Changes the server's `max_connections`, not the pool."""
     local("database/max-connections", {"value": value})
 
 
 class Samples:
-    """The item, or what else there is to `look` at, read again and again."""
+    """The results of `read`, by default the pool's item, taken continuously."""
 
-    def __init__(self, look: Callable[[], Any] = item):
-        self.look = look
+    def __init__(self, read: Callable[[], Any] = item):
+        self.read = read
 
     def __enter__(self) -> "Samples":
         self.seen: list[Any] = []
         self.over = threading.Event()
-        self.reading = threading.Thread(target=self.read)
+        self.reading = threading.Thread(target=self.sample)
         self.reading.start()
         return self
 
@@ -89,16 +89,16 @@ class Samples:
         self.over.set()
         self.reading.join()
 
-    def read(self) -> None:
+    def sample(self) -> None:
         while not self.over.is_set():
-            self.seen.append(self.look())
+            self.seen.append(self.read())
 
     def next(self) -> int:
-        """The number of the first sample that will be begun from now on: one is under way."""
+        """The index of the first sample that starts from now on: one is in progress."""
         return len(self.seen) + 1
 
     def until(self, reached: Callable[[Any], Any]) -> None:
-        """Waits for a sample that is so, of those that are begun from now on."""
+        """Waits for a sample, started from now on, for which `reached` holds."""
         deadline = time.monotonic() + 60
         at = self.next()
         while not any(map(reached, self.seen[at:])):

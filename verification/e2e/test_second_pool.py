@@ -1,4 +1,4 @@
-"""One counter and one table serve many pools: docs/examples/second-pool, deployed beside the stack."""
+"""One counter and one table serve two pools: docs/examples/second-pool, deployed beside the stack."""
 
 import os
 import pathlib
@@ -31,8 +31,8 @@ NAME, SECOND = "second", "Orders_MySQL"
 
 
 def deploy(folder: pathlib.Path) -> None:
-    """Deploys the template as it is but for init's code, which the stack has built already, and the
-    way to the AWS APIs: the emulator runs this init itself, and tells it none."""
+    """Deploys the template with two changes: the code of init is the one the stack has built, and init gets
+    the address of the AWS APIs, because MiniStack runs it without one."""
     template = yaml_parse(TEMPLATE.read_text())
     init = template["Resources"]["InitFunction"]["Properties"]
     init["CodeUri"] = str(pathlib.Path(STACK["logs"]).parent / "sam/build/InitFunction")
@@ -91,12 +91,12 @@ class SecondPool(QuietStack):
 
         ours = [new_lease() for _ in range(8)]
         with leases(STANDARD) as taken:
-            # The first pool is full, and the second does not feel it.
+            # The first pool is full; the second is not affected.
             for lease in ours:
                 self.assertTrue(second(op="acquire", lease=lease, ttlSeconds=60)["granted"])
             refused = second(op="acquire", lease=new_lease(), ttlSeconds=60)
             self.assertEqual((refused["granted"], refused["reason"]), (False, "full"))
-            # A lease is one of its own pool only.
+            # A lease belongs to one pool.
             self.assertFalse(second(op="release", lease=taken[0])["released"])
             self.assertFalse(release(ours[0])["released"])
             self.assertEqual(item()["InUse"], {"N": str(STANDARD)})

@@ -1,4 +1,4 @@
-"""The load test against this stack: as a user of a local stack, and as one on AWS."""
+"""The load test, with the options for a local stack and with those for AWS."""
 
 import json
 import os
@@ -15,18 +15,18 @@ import jsonschema
 from stack import LAMBDA, POOL, STACK, STANDARD, Rush, switch
 from tools import AWS, LOADTEST, OF_SLOTS
 
-# More than any of these floods can make of anything.
+# More than any count in these floods.
 ALL = "1000000"
-# The utilisation that is asked for: of a short flood, in which many of the instances have yet to begin.
+# The least utilisation. Low, because in a short flood many instances are still starting.
 USED = 0.75
-# The query's variables that a report tells.
-TOLD = {
+# The query's variables in a report.
+REPORTED = {
     "ADMISSION", "ADMISSION_VIA", "HOLD_SECONDS", "SLOT_WAIT_MS", "WARM_SLOT_SECONDS", "WARM_BELOW",
 }
 
 
 def function() -> dict[str, Any]:
-    """The query, as Lambda knows it."""
+    """The query function's configuration."""
     return LAMBDA.get_function_configuration(FunctionName=STACK["queryFunction"])
 
 
@@ -65,28 +65,28 @@ class LoadTest(Rush):
 
     def test_without_admission_the_server_refuses_and_with_it_does_not(self):
         found = function()
-        code, said = self.run_to_its_end(
+        code, output = self.run_to_its_end(
             "--host", STACK["apiUrl"], "--query-function", STACK["queryFunction"],
             "--table", STACK["table"], "--pool", POOL, "--database-tls", "off",
             "--compare", "--users", "200", "--hold", "1", "--duration", "8",
             "--min-utilisation", str(USED),
             LOADTEST_DATABASE=OF_SLOTS["SLOTS_DATABASE"], **AWS,
         )
-        self.assertEqual(code, 0, said)
+        self.assertEqual(code, 0, output)
         report = self.report()
         deployment = report["deployment"]
         self.assertEqual(deployment["queryFunction"], STACK["queryFunction"])
         self.assertEqual(deployment["codeSha256"], found["CodeSha256"])
         self.assertEqual(deployment["lastModified"], found["LastModified"])
-        told = found["Environment"]["Variables"]
-        self.assertEqual(deployment["variables"], {name: told[name] for name in TOLD})
+        variables = found["Environment"]["Variables"]
+        self.assertEqual(deployment["variables"], {name: variables[name] for name in REPORTED})
         without, within = report["runs"]
         self.assertEqual((without["admission"], within["admission"]), ("bypassed", "on"))
         self.assertGreater(without["refused"], 0)
         self.assertEqual(without["refusedCallers"], without["broken"]["count"])
         self.assertEqual(without["slots"]["peak"], 0)
         self.assertEqual((within["refused"], within["broken"]["count"]), (0, 0))
-        # As good as full counts as full, and the last slots are free for a moment.
+        # A nearly full pool counts as full, and the last slots are free for a moment.
         self.assertTrue(50 <= within["slots"]["peak"] <= STANDARD, within["slots"]["peak"])
         self.assertEqual(within["slots"]["standard"], STANDARD)
         self.assertGreaterEqual(within["slots"]["utilisation"]["mean"], USED)
@@ -95,11 +95,11 @@ class LoadTest(Rush):
             self.assertTrue((self.folder / run["goose"]).is_file())
 
     def test_on_aws_the_pool_is_sampled_by_its_table(self):
-        code, said = self.run_to_its_end(
+        code, output = self.run_to_its_end(
             "--host", STACK["apiUrl"], "--table", STACK["table"], "--pool", POOL,
             "--users", "5", "--duration", "2", **AWS,
         )
-        self.assertEqual(code, 0, said)
+        self.assertEqual(code, 0, output)
         report = self.report()
         (run,) = report["runs"]
         self.assertEqual(run["admission"], "asDeployed")
@@ -109,7 +109,7 @@ class LoadTest(Rush):
         self.assertIsNone(report["settings"]["holdSeconds"])
         self.assertIsNone(report["deployment"])
 
-    def test_what_may_break_and_what_may_be_refused_is_for_who_asks_to_say(self):
+    def test_the_options_decide_how_many_broken_and_refused_requests_pass(self):
         before = environment()
         self.addCleanup(switch, ADMISSION=before["ADMISSION"], HOLD_SECONDS=before["HOLD_SECONDS"])
         switch(ADMISSION="bypass", HOLD_SECONDS="1")
@@ -119,10 +119,10 @@ class LoadTest(Rush):
             (["--max-broken", ALL], [r"the server refused \d+ connections"]),
             (["--max-refused", ALL, "--max-broken", ALL], []),
         ):
-            code, said = self.run_to_its_end(
+            code, output = self.run_to_its_end(
                 "--host", STACK["apiUrl"], "--users", "120", "--duration", "3", *options
             )
-            self.assertEqual(code, 1 if against else 0, said)
+            self.assertEqual(code, 1 if against else 0, output)
             reasons = self.report()["verdict"]["reasons"]
             self.assertEqual(len(reasons), len(against), reasons)
             for reason, words in zip(reasons, against):
@@ -130,12 +130,12 @@ class LoadTest(Rush):
 
     def test_in_a_storm_the_patient_are_served_and_the_pool_is_full(self):
         seconds = 10
-        code, said = self.run_to_its_end(
+        code, output = self.run_to_its_end(
             "--stack", os.environ["STACK_JSON"], "--shape", "storm",
             "--users", "160", "--hold", "1", "--duration", str(seconds),
             "--min-utilisation", str(USED),
         )
-        self.assertEqual(code, 0, said)
+        self.assertEqual(code, 0, output)
         (run,) = self.report()["runs"]
         self.assertEqual((run["refused"], run["broken"]["count"]), (0, 0))
         self.assertLessEqual(run["slots"]["peak"], STANDARD)
@@ -143,9 +143,9 @@ class LoadTest(Rush):
         self.assertEqual((patient["users"], impatient["users"]), (80, 80))
         for kind in ("admitted", "rejected"):
             self.assertEqual(patient[kind]["count"] + impatient[kind]["count"], run[kind]["count"])
-        # Who is rejected stays away for a second or longer.
+        # A rejected user waits for a second or longer.
         self.assertLessEqual(patient["rejected"]["count"], 80 * seconds)
-        # Impatience gains slots, but not all of them, at the price of more requests in vain.
+        # Impatient users get more slots, but not all, and more rejections.
         self.assertGreater(impatient["admitted"]["count"], patient["admitted"]["count"])
         self.assertGreater(impatient["rejected"]["count"], patient["rejected"]["count"])
         self.assertGreater(patient["admitted"]["count"], 0)
@@ -169,7 +169,7 @@ class LoadTest(Rush):
                 while some := screen.read(65_536):
                     drawn += some
             except OSError:
-                # So a terminal ends on Linux.
+                # The end of a pseudo-terminal on Linux.
                 pass
         self.assertEqual(process.wait(), 0, drawn)
         picture = drawn.decode()
@@ -177,18 +177,18 @@ class LoadTest(Rush):
         self.assertRegex(picture, r"answers a second +admitted [1-9]")
         self.assertRegex(picture, rf"slots in use .*[1-5] of {STANDARD}")
         self.assertRegex(picture, r"connections .*\d of 66")
-        # It is drawn over what was drawn before.
+        # Each picture is drawn over the one before.
         self.assertIn("\x1b[", picture)
         self.assertNotIn("as deployed:", picture)
 
-    def test_a_pool_that_is_not_there_is_said_before_the_flood(self):
-        code, said = self.run_to_its_end(
+    def test_a_missing_pool_is_reported_before_the_flood(self):
+        code, output = self.run_to_its_end(
             "--host", STACK["apiUrl"], "--table", STACK["table"], "--pool", "Another", **AWS
         )
-        self.assertEqual(code, 2, said)
-        self.assertRegex(said, "no pool .*Another.* in the table")
+        self.assertEqual(code, 2, output)
+        self.assertRegex(output, "no pool .*Another.* in the table")
 
-    def test_who_ends_it_early_finds_everything_switched_back(self):
+    def test_an_interrupted_test_restores_the_query_function(self):
         process = self.start(
             "--stack", os.environ["STACK_JSON"], "--compare",
             "--users", "5", "--hold", "0.5", "--duration", "600",

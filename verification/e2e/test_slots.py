@@ -1,4 +1,4 @@
-"""What the person on call does, on the deployed stack: `slots`."""
+"""The command `slots` on the deployed stack."""
 
 import unittest
 from contextlib import closing
@@ -39,13 +39,13 @@ class Operations(QuietStack):
             code, answer = slots("resize", "20", "--wait")
             self.assertEqual((code, answer["down"]), (0, True))
             self.assertEqual((answer["maxConnections"], answer["standardLimit"]), (20, 18))
-            # It is as good as full again, at its new size.
+            # Nearly full again, at its new size.
             down = samples.next()
             samples.until(lambda now: in_use(now) > 14)
             seen = list(samples.seen)
             code, answer = slots("resize", str(SLOTS))
             self.assertEqual((code, answer["standardLimit"]), (0, STANDARD))
-            # Up at once: there is somebody who takes them.
+            # The new slots are used at once.
             samples.until(lambda now: in_use(now) > 20)
         small = [sample for sample in seen if sample["MaxConnections"] == {"N": "20"}]
         self.assertGreater(max(map(in_use, small)), 20, "it had to come down")
@@ -71,7 +71,7 @@ class Operations(QuietStack):
         self.assertEqual(admitted().status, 200)
 
     def test_a_crashed_holder_keeps_no_drain_waiting(self):
-        # Nobody gives it back, and on a pool that drains nobody takes it over.
+        # It is not released, and a draining pool takes nothing over.
         acquire(new_lease(), 1)
         code, answer = slots("drain", "--wait")
         self.assertEqual((code, answer["inUse"]), (0, 0))
@@ -95,8 +95,8 @@ class Operations(QuietStack):
 
 
 class Doctor(QuietStack):
-    def assert_finds(self, *checks: str, told: tuple[str, ...] = ()) -> None:
-        code, answer = slots("doctor", *told)
+    def assert_finds(self, *checks: str, options: tuple[str, ...] = ()) -> None:
+        code, answer = slots("doctor", *options)
         problems = [found for found in answer["findings"] if found["severity"] == "problem"]
         self.assertEqual([found["check"] for found in problems], list(checks), answer)
         self.assertEqual((code, answer["healthy"]), (int(bool(checks)), not checks))
@@ -111,11 +111,11 @@ class Doctor(QuietStack):
         set_max_connections(50)
         self.assert_finds("sizing")
 
-    def test_a_pool_that_nobody_has_made_large_again_is_found_unless_it_is_meant(self):
+    def test_a_pool_that_was_left_small_is_found_unless_that_is_intended(self):
         self.addCleanup(slots, "resize", str(SLOTS))
         slots("resize", "40")
         self.assert_finds("sizing")
-        self.assert_finds(told=("--reserved", "26"))
+        self.assert_finds(options=("--reserved", "26"))
 
     def test_a_pool_that_keeps_nothing_for_rotation_is_found(self):
         self.addCleanup(slots, "resize", str(SLOTS), "--priority", str(SLOTS - STANDARD))
@@ -130,15 +130,15 @@ class Doctor(QuietStack):
 
     def test_a_pool_made_larger_than_the_server_is_found(self):
         self.addCleanup(slots, "resize", str(SLOTS))
-        # More than one item is meant for; but it is to be one again.
+        # More slots than one item is meant for, but it must stay one item.
         slots("resize", "70", "--shards", "1")
         self.assert_finds("sizing")
 
-    def test_somebody_who_connects_past_the_counter_is_found(self):
+    def test_a_connection_without_a_slot_is_found(self):
         with closing(connect()):
             self.assert_finds("connections")
 
-    def test_a_pool_that_nobody_has_resumed_is_found(self):
+    def test_a_pool_that_was_left_draining_is_found(self):
         self.addCleanup(slots, "resume")
         slots("drain")
         self.assert_finds("draining")

@@ -1,25 +1,23 @@
-"""The rotation of the database's password when its function crashes, and when the service is flooded."""
+"""The rotation of the database's password when its function crashes, and during a flood."""
 
 import os
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-import rotation
-from rotating import (
-    QUERY,
-    ROTATE,
+import secrets_manager
+from logs import QUERY, ROTATE, lines
+from rotation_case import (
     SENTENCE,
     Rotating,
     kill,
     lets_in,
-    log,
     observe,
     passwords_locked,
     refused_logins,
     rule,
 )
-from rotation import STEPS, rotate, step, value
+from secrets_manager import STEPS, rotate, step, value
 from stack import STANDARD, get, in_use, item, release, until
 from tools import flood
 
@@ -27,7 +25,7 @@ ROTATIONS = int(os.environ.get("ROTATIONS", "20"))
 
 
 class Crashes(Rotating):
-    """The function dies within a step; the next try of the rotation completes it."""
+    """The function crashes within a step; the next attempt completes the rotation."""
 
     def crash(self, name: str, kills: int = 1, **where: str) -> None:
         before = self.password()
@@ -39,9 +37,9 @@ class Crashes(Rotating):
         self.assert_completed(token, before)
 
     def assert_completed(self, token: str, before: str) -> None:
-        # The service goes on in whatever state the crash has left.
+        # The service works in whatever state the crash left.
         self.assertEqual(get("/employees").body, SENTENCE)
-        # A slot that was held comes back when its lease is over: not waited for here.
+        # A slot that was held is free when its lease expires; this test does not wait for that.
         for lease, expiry in item()["Leases"]["M"].items():
             self.assertLessEqual(int(expiry["N"]), time.time() + 36)
             self.assertTrue(release(lease)["released"])
@@ -64,8 +62,7 @@ class Crashes(Rotating):
         self.crash("setSecret", call="acquire", moment="granted")
 
     def crash_at_the_statement(self, carried_out: bool) -> None:
-        """It dies logged in, with the statement that changes the password waiting at the server; which
-        then carries it out for nobody, or does not."""
+        """The function crashes while its statement waits at the server, which then runs it or not."""
         before = self.password()
         token = self.begin("createSecret")
         pending = value("AWSPENDING")["password"]
@@ -148,14 +145,14 @@ class Crashes(Rotating):
 class Flood(Rotating):
     def test_rotations_in_a_row_break_no_request_and_lose_no_slot(self):
         versions, retried = set(), 0
-        # It judges what it was answered, and that nothing but this test has ended it.
+        # `flood` checks every answer, and that nothing else ended the load test.
         with flood() as run:
-            # As good as full: the last slots are free for a moment.
+            # Nearly full: the last slots are free for a moment.
             until(lambda: in_use(item()) >= STANDARD - 10)
-            refused, requests, begun = refused_logins(), len(log(QUERY)), time.monotonic()
+            refused, requests, begun = refused_logins(), len(lines(QUERY)), time.monotonic()
             for _ in range(ROTATIONS):
                 retried += len(rotate(tries=5))
-                versions.add(rotation.labelled("AWSCURRENT"))
+                versions.add(secrets_manager.labelled("AWSCURRENT"))
                 self.passwords.append(self.password())
             took = time.monotonic() - begun
             refused = refused_logins() - refused
@@ -166,16 +163,16 @@ class Flood(Rotating):
             f"{run['broken']['count']} broken"
         )
         self.assertEqual(len(versions), ROTATIONS)
-        # Each password that is refused is tried twice.
+        # Each refused password is tried twice.
         self.assertGreater(refused, 2 * ROTATIONS, "the queries have met the rotations")
         self.assertEqual(run["broken"]["count"], 0, run["broken"])
         self.assertGreater(run["admitted"]["count"], 0)
         self.assertGreater(run["rejected"]["count"], 0)
-        # Given back, not only over: a lease of the query lasts 25 seconds.
+        # Released, not expired: a lease of the query lasts 25 s.
         until(lambda: in_use(item()) == 0, 10)
         unreturned = [
             line
-            for line in log(QUERY)[requests:] + self.lines()
+            for line in lines(QUERY)[requests:] + self.lines()
             if line.get("lease") and line["given_back"] != "released"
         ]
         self.assertEqual(unreturned, [])

@@ -1,4 +1,4 @@
-"""The examples of docs/any-language.md, run as a reader would: each takes a slot, connects, gives back."""
+"""The examples of docs/any-language.md: each acquires a slot, connects and releases the slot."""
 
 import contextlib
 import functools
@@ -13,10 +13,10 @@ import tempfile
 import time
 import unittest
 
-import rotation
+import secrets_manager
 from proxy import Before, losing, serving
-from rotating import Rotating, refused_logins, set_password
-from stack import POOL, STACK, STANDARD, QuietStack, ask, connect, item, leases, release
+from rotation_case import Rotating, refused_logins, set_password
+from stack import POOL, STACK, STANDARD, QuietStack, connect, item, leases, query, release, until
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "docs/examples"
 NO_SLOT = 75
@@ -60,7 +60,7 @@ console.log(JSON.stringify(await handler({}, { getRemainingTimeInMillis: () => 2
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What the examples read, and what leads the AWS SDKs to the stack."""
+    """The environment of an example, with the AWS SDKs directed to the stack."""
     return {
         "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
         "AWS_ENDPOINT_URL": STACK["awsEndpoint"],
@@ -77,20 +77,13 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def connections() -> int:
-    """Connections that the server has ever been asked for, this one included."""
+    """The number of connections since the server started, this one included."""
     status = "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = "
-    return int(ask(f"{status}'Connections'"))
-
-
-def until(seconds: float, happened) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.05)
+    return int(query(f"{status}'Connections'"))
 
 
 class Holders:
-    """What is true of an example in every language."""
+    """The tests of an example in any language."""
 
     class Runs(QuietStack):
         folder: str
@@ -120,12 +113,12 @@ class Holders:
     class Cases(Runs):
         @contextlib.contextmanager
         def holding(self, seconds: int):
-            """The example holds its slot in a statement that ends when this does."""
+            """The example holds its slot in a statement that ends with this block."""
             with contextlib.closing(connect()) as ours, ours.cursor() as cursor:
                 cursor.execute("SET SESSION wait_timeout = 120")
                 cursor.execute("SELECT GET_LOCK('languages', 0)")
                 process = self.start("SELECT GET_LOCK('languages', 60)", seconds)
-                until(60, lambda: self.threads() == 1)
+                until(lambda: self.threads() == 1)
                 yield process
                 cursor.execute("SELECT RELEASE_LOCK('languages')")
 
@@ -134,7 +127,7 @@ class Holders:
             self.assertEqual((answer["statusCode"], json.loads(answer["body"])), (200, {"employees": 3}))
 
         def threads(self) -> int:
-            return ask(
+            return query(
                 "SELECT COUNT(*) FROM information_schema.PROCESSLIST "
                 "WHERE INFO = 'SELECT GET_LOCK(''languages'', 60)'"
             )
@@ -161,24 +154,24 @@ class Holders:
                 self.assertEqual(self.run_it("SELECT 1")[0], NO_SLOT)
                 self.assertEqual(connections(), before + 1)
 
-        def test_an_error_of_the_counter_is_a_no(self):
+        def test_an_error_of_the_counter_fails_without_a_connection(self):
             before = connections()
-            code, _, err = self.run_it("SELECT 1", POOL_NAME="nobody")
+            code, _, err = self.run_it("SELECT 1", POOL_NAME="unknown")
             self.assertNotIn(code, (0, NO_SLOT))
             self.assertIn("UnknownPool", err)
             self.assertEqual(connections(), before + 1)
 
         def test_a_grant_whose_answer_is_lost_is_given_back(self):
             before = connections()
-            # Both tries of the call: the second names the same lease, and is granted the same.
-            with losing("acquire", 2) as way:
-                self.assertNotIn(self.run_it("SELECT 1", AWS_ENDPOINT_URL=way)[0], (0, NO_SLOT))
+            # Both attempts: the second names the same lease and is granted the same slot.
+            with losing("acquire", 2) as address:
+                self.assertNotIn(self.run_it("SELECT 1", AWS_ENDPOINT_URL=address)[0], (0, NO_SLOT))
             self.assertEqual(connections(), before + 1)
             self.assertEqual(item()["InUse"], {"N": "0"})
 
         def test_a_release_that_fails_is_tried_again(self):
-            with losing("release", 3, before=True) as way:
-                self.assertEqual(self.run_it("SELECT 1", AWS_ENDPOINT_URL=way)[:2], (0, "1"))
+            with losing("release", 3, before=True) as address:
+                self.assertEqual(self.run_it("SELECT 1", AWS_ENDPOINT_URL=address)[:2], (0, "1"))
             self.assertEqual(item()["InUse"], {"N": "0"})
 
         def test_a_statement_that_fails_costs_no_slot(self):
@@ -196,7 +189,7 @@ class Holders:
                 os.killpg(process.pid, signal.SIGSTOP)
                 try:
                     ((lease, expiry),) = item()["Leases"]["M"].items()
-                    until(60, lambda: self.threads() == 0)
+                    until(lambda: self.threads() == 0)
                     self.assertLess(time.time(), int(expiry["N"]))
                     self.assertIn(lease, item()["Leases"]["M"])
                 finally:
@@ -204,10 +197,10 @@ class Holders:
                 self.assertTrue(release(lease)["released"])
 
     class Rotated(Runs, Rotating):
-        """What is true of one that reads the secret itself, while the password is changed."""
+        """The tests of an example that reads the secret itself, while the password changes."""
 
         def assert_let_in(self, refused: int, **more: str) -> None:
-            """It is, after so many logins that were refused."""
+            """It logs in, after this many refused logins."""
             before = refused_logins()
             self.assertEqual(self.run_it("SELECT 1", **more)[:2], (0, "1"))
             self.assertEqual(refused_logins() - before, refused)
@@ -215,23 +208,23 @@ class Holders:
         def test_the_pending_password_is_taken_as_soon_as_it_is_in_force(self):
             token = self.begin("createSecret")
             self.assert_let_in(refused=0)
-            rotation.step("setSecret", token)
+            secrets_manager.step("setSecret", token)
             self.assert_let_in(refused=1)
-            rotation.step("testSecret", token)
-            rotation.step("finishSecret", token)
+            secrets_manager.step("testSecret", token)
+            secrets_manager.step("finishSecret", token)
             self.assert_let_in(refused=0)
 
         def test_a_change_that_is_completed_in_between_is_followed(self):
             token = self.begin("createSecret", "setSecret")
 
             def complete() -> None:
-                rotation.step("testSecret", token)
-                rotation.step("finishSecret", token)
-                rotation.give_up()
+                secrets_manager.step("testSecret", token)
+                secrets_manager.step("finishSecret", token)
+                secrets_manager.give_up()
 
             proxy = Before({"VersionStage": "AWSPENDING"}, complete)
-            with serving(proxy) as way:
-                self.assert_let_in(refused=1, AWS_ENDPOINT_URL=way)
+            with serving(proxy) as address:
+                self.assert_let_in(refused=1, AWS_ENDPOINT_URL=address)
             self.assertEqual(proxy.times, 1)
 
         def test_a_password_that_the_secret_does_not_have_is_not_guessed_at(self):
@@ -263,7 +256,7 @@ class PythonRotated(InPython, Holders.Rotated):
 
 @functools.cache
 def node_package() -> str:
-    """A folder with the example and what it needs."""
+    """A folder with the example and its dependencies."""
     folder = unittest.enterModuleContext(tempfile.TemporaryDirectory())
     shutil.copytree(EXAMPLES / "node", folder, dirs_exist_ok=True)
     command = ["npm", "ci", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]
@@ -273,7 +266,7 @@ def node_package() -> str:
     return folder
 
 
-@unittest.skipUnless(shutil.which("npm"), "no Node.js on this machine: its example is not run")
+@unittest.skipUnless(shutil.which("npm"), "Node.js is not installed")
 class InNode:
     @classmethod
     def setUpClass(cls) -> None:

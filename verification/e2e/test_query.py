@@ -1,4 +1,4 @@
-"""The query behind the API, in good times and bad."""
+"""The query behind the API, with the database healthy and failing."""
 
 import contextlib
 import json
@@ -11,13 +11,13 @@ from stack import (
     STACK,
     STANDARD,
     QuietStack,
-    ask,
     connect,
     get,
     in_use,
     invoke,
     item,
     leases,
+    query,
     rule,
     until,
 )
@@ -90,9 +90,9 @@ class NoSlot(QuietStack):
 
 
 class LostGrant(QuietStack):
-    def test_a_grant_that_is_lost_and_asked_for_again_in_vain_comes_back(self):
+    def test_a_lost_grant_whose_retries_fail_is_released(self):
         grants = {"from": STACK["queryFunction"], "call": "acquire", "moment": "granted"}
-        # Of two rules that an answer meets, the later one says what becomes of it.
+        # When two rules hit the same answer, the later one decides.
         with (
             rule(**grants, action={"answer": "throttled"}) as throttled,
             rule(**grants, action={"answer": "unreachable"}, times=1) as lost,
@@ -100,12 +100,12 @@ class LostGrant(QuietStack):
             self.assertEqual(get("/employees").problem, "admission-unavailable")
             self.assertEqual(lost(), 1)
             self.assertGreater(throttled(), 1)
-        # Long before its lease is over.
+        # Long before its lease expires.
         until(lambda: in_use(item()) == 0, 10)
 
 
 class Trouble(QuietStack):
-    """Whatever the database does, the slot comes back and the answer says no secret."""
+    """Whatever the database does, the slot is released and the answer has no secret."""
 
     def assert_discreet(self, body: str) -> None:
         mysql = STACK["mysql"]
@@ -114,7 +114,7 @@ class Trouble(QuietStack):
 
     @contextlib.contextmanager
     def secret(self, **changed):
-        """The secret says something else for a while; the query learns it when it is refused."""
+        """Changes the secret for a while; the query reads it again after a refused login."""
         kept = SECRETS.get_secret_value(SecretId=STACK["secretArn"])["SecretString"]
         changed = json.dumps({**json.loads(kept), **changed})
         SECRETS.put_secret_value(SecretId=STACK["secretArn"], SecretString=changed)
@@ -140,12 +140,12 @@ class Trouble(QuietStack):
             STACK["mysql"]["adminPassword"] = original
         self.assertEqual(get("/employees").body, SENTENCE)
 
-    def test_a_secret_that_led_nowhere_is_followed_when_it_is_mended(self):
+    def test_a_wrong_port_in_the_secret_is_replaced_once_the_secret_is_corrected(self):
         original = STACK["mysql"]["adminPassword"]
         self.set_password("another")
         STACK["mysql"]["adminPassword"] = "another"
         try:
-            # Refused, the query reads the secret again.
+            # After a refused login the query reads the secret again.
             with self.secret(password="another", port=1):
                 answer = get("/employees")
             with self.secret(password="another"):
@@ -186,11 +186,11 @@ class Trouble(QuietStack):
         self.assert_discreet(answer.body)
 
     def test_a_table_that_is_gone_is_a_502(self):
-        ask("RENAME TABLE Employees TO Hidden")
+        query("RENAME TABLE Employees TO Hidden")
         try:
             answer = get("/employees")
         finally:
-            ask("RENAME TABLE Hidden TO Employees")
+            query("RENAME TABLE Hidden TO Employees")
         self.assertEqual((answer.status, answer.problem), (502, "database-failed"))
         self.assert_discreet(answer.body)
 

@@ -1,4 +1,4 @@
-"""Slots that instances of the query keep, and their connections."""
+"""Slots and connections that instances of the query keep between requests."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from logs import COUNTER, QUERY, lines
 from stack import (
     STACK,
     STANDARD,
@@ -26,32 +27,31 @@ from stack import (
     switch,
     until,
 )
-from test_3_metrics import COUNTER, QUERY, lines
 from tools import LOADTEST, Samples
 
 CALLERS, REQUESTS = 20, 2_000
 
 
 class Server:
-    """The server's own word, over one connection that it counts as well."""
+    """The server's counters, over one connection that counts itself."""
 
     def __init__(self) -> None:
         self.connection = connect()
 
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
         with self.connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall())
 
     def accepted(self) -> int:
         """Connections since its start."""
-        [(_, connections)] = self.ask("SHOW GLOBAL STATUS LIKE 'Connections'")
+        [(_, connections)] = self.query("SHOW GLOBAL STATUS LIKE 'Connections'")
         return int(connections)
 
     def connections(self) -> set[int]:
-        """Those of the service there are now, but for this one."""
+        """The open connections of the service, without this one."""
         user = STACK["mysql"]["adminUser"]
-        threads = self.ask(
+        threads = self.query(
             "SELECT id FROM information_schema.processlist"
             f" WHERE user IN ('{user}', 'unauthenticated user') AND id <> CONNECTION_ID()"
         )
@@ -59,7 +59,7 @@ class Server:
 
 
 class Flow(NamedTuple):
-    """What a steady flow of requests came to."""
+    """The result of a steady flow of requests."""
 
     median_ms: float
     answers: set[tuple[int, str]]
@@ -68,19 +68,19 @@ class Flow(NamedTuple):
 
 
 class Surge(NamedTuple):
-    """What a surge of users came to: requests admitted a second, the shares of the slots in use and of the
-    requests refused."""
+    """The result of a surge of users: requests admitted per second, the shares of the slots in use and of
+    the requests rejected."""
 
     admitted: float
     used: float
     refused: float
 
 
-def asked_of_the_table() -> int:
-    """How often the counter has asked the table for a decision about a slot."""
-    asked = {"acquire": lambda line: line.get("writes", 0) + line.get("looks", 0)}
-    asked |= dict.fromkeys(("release", "renew"), lambda _: 1)
-    return sum(asked[line["op"]](line) for line in lines(COUNTER) if line.get("op") in asked)
+def table_requests() -> int:
+    """The number of the counter's requests to the table."""
+    counts = {"acquire": lambda line: line.get("writes", 0) + line.get("looks", 0)}
+    counts |= dict.fromkeys(("release", "renew"), lambda _: 1)
+    return sum(counts[line["op"]](line) for line in lines(COUNTER) if line.get("op") in counts)
 
 
 def timed(_: int) -> tuple[float, int, str]:
@@ -90,13 +90,13 @@ def timed(_: int) -> tuple[float, int, str]:
 
 
 def flow(server: Server) -> Flow:
-    accepted, asked = server.accepted(), asked_of_the_table()
+    accepted, requests = server.accepted(), table_requests()
     with ThreadPoolExecutor(CALLERS) as callers:
         took = list(callers.map(timed, range(REQUESTS)))
     answers = {(status, body) for _, status, body in took}
     median = statistics.median(time for time, _, _ in took)
     return Flow(
-        median * 1_000, answers, server.accepted() - accepted, asked_of_the_table() - asked
+        median * 1_000, answers, server.accepted() - accepted, table_requests() - requests
     )
 
 
@@ -105,7 +105,7 @@ def freeze(instance: str, seconds: float) -> None:
 
 
 def all_at_once(callers: int) -> list[int]:
-    """The statuses of so many requests."""
+    """The statuses of this many concurrent requests."""
     with ThreadPoolExecutor(callers) as pool:
         return [answer.status for answer in pool.map(get, ["/employees"] * callers)]
 
@@ -114,7 +114,7 @@ class Warm(Rush):
     def setUp(self) -> None:
         super().setUp()
         self.addCleanup(switch, WARM_SLOT_SECONDS="0", WARM_BELOW="0.7", HOLD_SECONDS="0")
-        # What is kept comes back by itself, as long as the instances are left alone.
+        # Kept slots are released by themselves while the instances live.
         self.addCleanup(until, lambda: counter(op="sweep")["inUse"] == 0)
         self.server = Server()
         self.addCleanup(lambda: self.server.connection.open and self.server.connection.close())
@@ -139,21 +139,21 @@ class Warm(Rush):
 
     def test_an_instance_that_keeps_its_slot_says_so_and_gives_it_back(self):
         switch(WARM_SLOT_SECONDS="4")
-        # An instance that is called for the first time keeps nothing.
+        # An instance keeps nothing after its first request.
         self.assertEqual([get("/employees").status for _ in range(4)], [200] * 4)
         self.assertEqual(in_use(item()), 1)
         self.assertEqual(len(self.server.connections()), 1)
         until(lambda: in_use(item()) == 0, 10)
         self.assertEqual(self.server.connections(), set())
-        said = sorted(lines(QUERY), key=lambda line: line["timestamp"])[-3:]
-        self.assertEqual([line["warm"] for line in said], [False, True, True])
-        self.assertEqual({line["given_back"] for line in said}, {"kept"})
-        self.assertEqual(len({line["lease"] for line in said}), 1)
+        logged = lines(QUERY)[-3:]
+        self.assertEqual([line["warm"] for line in logged], [False, True, True])
+        self.assertEqual({line["given_back"] for line in logged}, {"kept"})
+        self.assertEqual(len({line["lease"] for line in logged}), 1)
 
     def test_instances_frozen_past_their_lease_use_no_old_connection(self):
         switch(WARM_SLOT_SECONDS="2", HOLD_SECONDS="2")
         lease = 20 + 5 + 2
-        # Twice: those who are called again keep their slots.
+        # Twice: instances keep their slots from the second request on.
         self.assertEqual(all_at_once(10) + all_at_once(10), [200] * 20)
         old, begun = self.server.connections(), time.monotonic()
         frozen = instances(QUERY, "idle")
@@ -161,27 +161,27 @@ class Warm(Rush):
             freeze(instance, lease + 6)
         self.assertEqual((len(old), len(frozen), in_use(item())), (10, 10, 10))
         with Samples(self.server.connections) as samples:
-            # The server ends what its holders can't.
+            # The server ends the connections of the frozen holders.
             samples.until(lambda connections: not connections & old)
             gone = samples.next()
             time.sleep(max(0.0, begun + lease + 3 - time.monotonic()))
-            # The others take what there is, and the frozen ones go on meanwhile.
+            # Others take the slots, and the frozen instances resume meanwhile.
             statuses: list[int] = []
             while time.monotonic() < begun + lease + 12:
                 statuses += all_at_once(2 * STANDARD)
         self.assertEqual(set(statuses), {200, 503})
         self.assertLessEqual(max(map(len, samples.seen)), STANDARD)
         self.assertFalse(any(connections & old for connections in samples.seen[gone:]))
-        woken = [self.said_by(instance)[2:3] for instance in frozen]
-        self.assertTrue(any(woken), "none was asked again")
+        woken = [self.log_of(instance)[2:3] for instance in frozen]
+        self.assertTrue(any(woken), "no frozen instance got another request")
         self.assertFalse(any(line["warm"] for lines in woken for line in lines if "warm" in line))
 
-    def said_by(self, instance: str) -> list[dict[str, Any]]:
+    def log_of(self, instance: str) -> list[dict[str, Any]]:
         log = Path(STACK["logs"]) / QUERY / f"{instance}.log"
         return [json.loads(line) for line in log.read_text().splitlines()]
 
     def surge(self) -> Surge:
-        """A load test of 15 users, then of 300; what it came to from ten seconds after the surge to its end."""
+        """Runs a load test of 15 users, then 300; measures from ten seconds after the surge to its end."""
         with TemporaryDirectory() as folder:
             command = [
                 LOADTEST, "--stack", os.environ["STACK_JSON"], "--out", folder,
@@ -202,7 +202,7 @@ class Warm(Rush):
         return Surge(admitted / 10, statistics.mean(window) / STANDARD, refused)
 
     def test_kept_slots_are_given_back_as_pressure_rises(self):
-        # It would be counted among the service's.
+        # It would count as a connection of the service.
         self.server.connection.close()
         switch(WARM_SLOT_SECONDS="0", HOLD_SECONDS="1")
         strict = self.surge()
@@ -215,8 +215,8 @@ class Warm(Rush):
             file=sys.stderr,
         )
         self.assertLess(strict.used - warm.used, 0.05)
-        # Simulated, slots that stand idle cost a small pool up to 16 % of its callers. The share that is
-        # refused tells nothing: how soon a refused user asks again is up to dice.
+        # In the simulation, idle slots cost a small pool up to 16 % of its requests. The rejected share is not
+        # compared: the pause before a retry is random.
         self.assertGreater(warm.admitted, 0.8 * strict.admitted)
 
 

@@ -1,18 +1,17 @@
-"""What the functions measure: the metrics in their log lines, the schedule, the dashboard, the alarms."""
+"""The metrics in the functions' log lines, the scheduled sweep, the dashboard, the alarms."""
 
 import contextlib
 import json
-import pathlib
 import time
 import unittest
 from collections import Counter
 from typing import Any
 
 import pymysql
+from logs import COUNTER, QUERY, Sums, lines, measured, values
 from stack import (
     POOL,
     SLOTS,
-    STACK,
     STANDARD,
     QuietStack,
     acquire,
@@ -31,76 +30,22 @@ from stack import (
 )
 from tools import slots
 
-NAME = STACK["counterFunction"].removesuffix("-counter")
-UNITS = {"Count", "Milliseconds", "Percent"}
-COUNTER, QUERY = STACK["counterFunction"], STACK["queryFunction"]
-
-
-def lines(function: str) -> list[dict[str, Any]]:
-    """All that the function has logged; every line of it is one JSON object."""
-    folder = pathlib.Path(STACK["logs"]) / function
-    texts = [line for path in folder.rglob("*.log") for line in path.read_text().splitlines()]
-    return [json.loads(line) for line in texts]
-
-
-def values(line: dict[str, Any]) -> dict[str, float]:
-    """What CloudWatch reads from a line; AssertionError where it would not.
-
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-    """
-    if "_aws" not in line:
-        return {}
-    assert line["_aws"].keys() == {"Timestamp", "CloudWatchMetrics"}, line
-    assert abs(line["_aws"]["Timestamp"] / 1000 - time.time()) < 24 * 3600, line
-    [directive] = line["_aws"]["CloudWatchMetrics"]
-    assert directive.keys() == {"Namespace", "Dimensions", "Metrics"}, line
-    assert directive["Namespace"] == "rds-admission", line
-    assert directive["Dimensions"] == [["Pool"]], line
-    assert isinstance(line["Pool"], str), line
-    assert 0 < len(directive["Metrics"]) <= 100, line
-    for metric in directive["Metrics"]:
-        assert metric.keys() == {"Name", "Unit"} and metric["Unit"] in UNITS, line
-        value = line[metric["Name"]]
-        assert isinstance(value, (int, float)) and not isinstance(value, bool), line
-    return {metric["Name"]: line[metric["Name"]] for metric in directive["Metrics"]}
-
-
-def measured(function: str) -> list[dict[str, float]]:
-    """What CloudWatch has read of the pool from the function's log."""
-    return [values(line) for line in lines(function) if line.get("Pool") == POOL]
-
-
-class Sums(Counter[str]):
-    """The sums of the metrics that count, and how often there was one of each that does not."""
-
-    GAUGES = ("DecisionLatency", "SlotsInUse", "PoolSize", "SlotUtilisation", "SlotHoldTime")
-
-    @classmethod
-    def now(cls) -> "Sums":
-        return cls.of(measured(COUNTER) + measured(QUERY))
-
-    @classmethod
-    def of(cls, measured: list[dict[str, float]]) -> "Sums":
-        sums = cls()
-        for line in measured:
-            for name, value in line.items():
-                sums[name] += 1 if name in cls.GAUGES else int(value)
-        return sums
+NAME = COUNTER.removesuffix("-counter")
 
 
 def counter_is_throttled(call: str):
-    """Whoever invokes the counter for this is throttled by Lambda: it is certain that nothing was decided."""
+    """Lambda throttles this call of the counter, so it certainly had no effect."""
     return rule(call=call, moment="before", action={"answer": "throttled"})
 
 
 class Metrics(QuietStack):
     @contextlib.contextmanager
     def adds(self, **expected: int):
-        """What happens inside adds so much to the metrics, but for the pool's gauges."""
+        """The block adds exactly this to the metrics, except the pool's gauges."""
         before = Sums.now()
         yield
         gained = Sums.now() - before
-        # The schedule measures these besides; and a throttled caller of these tests asks again.
+        # The scheduled sweep adds gauges, and a throttled caller of these tests retries.
         for other in ("SlotsInUse", "PoolSize", "SlotUtilisation", "RejectedThrottled"):
             del gained[other]
         self.assertEqual(gained, expected)
@@ -135,7 +80,7 @@ class Metrics(QuietStack):
             self.assertFalse(acquire(new_lease(), 60)["granted"])
             for _ in range(2):
                 self.assertEqual(get("/employees").problem, "no-slot")
-            # Other tests give it other sizes.
+            # Other tests resize the pool.
             of_this_size = (line for line in measured(COUNTER) if line.get("PoolSize") == SLOTS)
             fullest = max(of_this_size, key=lambda line: line["SlotUtilisation"])
             expected = 100 * fullest["SlotsInUse"] / SLOTS
@@ -147,7 +92,7 @@ class Metrics(QuietStack):
             with self.assertRaises(pymysql.err.OperationalError) as full:
                 while True:
                     other = others.enter_context(contextlib.closing(connect()))
-                    # Longer than the server's own, so that none is gone before all are there.
+                    # Longer than the server's default, so that none ends before all are open.
                     other.query("SET SESSION wait_timeout = 60")
             self.assertEqual(full.exception.args[0], 1040)
             with self.adds(
@@ -174,7 +119,7 @@ class Metrics(QuietStack):
         self.assertTrue(release(lease)["released"])
 
     def test_rejections_of_a_pool_that_drains_are_counted(self):
-        # The counter hears of it when it asks the table again.
+        # The counter sees the change at its next read of the table.
         self.addCleanup(lambda: self.assertEqual(admitted().status, 200))
         self.addCleanup(slots, "resume")
         slots("drain")
@@ -186,7 +131,7 @@ class Metrics(QuietStack):
         self.addCleanup(switch, WARM_SLOT_SECONDS="0")
         switch(WARM_SLOT_SECONDS="4")
         released = Sums.now()["SlotsReleased"]
-        # The first finds a new instance, which keeps nothing; the second keeps its slot for the others.
+        # A new instance keeps nothing after its first request; from the second on it keeps its slot.
         with self.adds(
             SlotsGranted=2, SlotsReleased=2, DecisionLatency=4, SlotHoldTime=4, WarmRequests=2
         ):
@@ -200,21 +145,21 @@ class Metrics(QuietStack):
         before = Sums.now()
         for _ in range(STANDARD):
             self.assertTrue(acquire(new_lease(), 1)["granted"])
-        # Their time, the skew allowance, and what is cut off of a second.
+        # The lease, the skew allowance, and up to a second of rounding.
         time.sleep(4)
         self.assertEqual(admitted().status, 200)
-        # By the query; or by the schedule, which may have come first.
+        # By the query, or by the scheduled sweep if that came first.
         self.assertEqual((Sums.now() - before)["LeasesTakenOver"], STANDARD)
 
     def test_a_name_that_is_no_pools_is_not_measured(self):
         with contextlib.suppress(Exception):
-            counter(op="status", RDBMSName="nobody")
-        self.assertIn("nobody", {line.get("pool") for line in lines(COUNTER)})
-        self.assertNotIn("nobody", {line.get("Pool") for line in lines(COUNTER)})
+            counter(op="status", RDBMSName="unknown")
+        self.assertIn("unknown", {line.get("pool") for line in lines(COUNTER)})
+        self.assertNotIn("unknown", {line.get("Pool") for line in lines(COUNTER)})
 
     def test_all_that_was_logged_adds_up(self):
         self.assertEqual(get("/employees").status, 200)
-        # In direct mode, the query counts its own.
+        # In direct mode the query counts its own decisions.
         sums = Sums.of(measured(COUNTER))
         decisions = Counter(line.get("outcome") for line in lines(COUNTER) if line.get("pool") == POOL)
         for outcome, metric in {
@@ -239,10 +184,10 @@ class Schedule(QuietStack):
     def test_it_measures_a_quiet_pool_and_takes_over_what_has_expired(self):
         before, sweeps = Sums.now(), len(self.sweeps())
         self.assertTrue(acquire(new_lease(), 1)["granted"])
-        # Every minute; and the second minute's finds what was not over in the first's.
+        # The sweep runs every minute; the second one finds a lease that had not expired at the first.
         deadline = time.monotonic() + 150
         while (Sums.now() - before)["LeasesTakenOver"] == 0:
-            self.assertLess(time.monotonic(), deadline, "the schedule invokes the counter")
+            self.assertLess(time.monotonic(), deadline, "the schedule does not invoke the counter")
             time.sleep(1)
         new = self.sweeps()[sweeps:]
         self.assertTrue(new)
@@ -253,12 +198,11 @@ class Schedule(QuietStack):
 
     def sweeps(self) -> list[dict[str, float]]:
         swept = [line for line in lines(COUNTER) if line.get("op") == "sweep"]
-        return [values(line) for line in sorted(swept, key=lambda line: line["timestamp"])]
+        return [values(line) for line in swept]
 
 
 class Watching(unittest.TestCase):
-    """The dashboard and the alarms as deployed; their metrics are checked against the code's by
-    shared/tests/template.rs."""
+    """The dashboard and the alarms as deployed. shared/tests/template.rs checks their metrics against the code."""
 
     def test_the_dashboard_names_this_pool_and_these_functions(self):
         body = client("cloudwatch").get_dashboard(DashboardName=NAME)["DashboardBody"]
@@ -283,7 +227,7 @@ class Watching(unittest.TestCase):
                 self.assertLessEqual(len(alarm["AlarmDescription"]), 1024)
                 [dimension] = alarm["Dimensions"]
                 self.assertIn(dimension["Value"], watched)
-                # Without a topic, nobody is told.
+                # Without a topic there is no notification.
                 self.assertEqual((alarm["AlarmActions"], alarm["OKActions"]), ([], []))
 
     def alarms(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What the tests of the rotation share: the password, seen and set past it, and faults on demand."""
+"""The base class of the rotation tests, and helpers that read and set the password without a rotation."""
 
 import contextlib
 import json
@@ -6,8 +6,9 @@ import pathlib
 from typing import Any, Callable, Iterator
 
 import pymysql
-import rotation
-from rotation import SECRET, begin, labels, step, value
+import secrets_manager
+from secrets_manager import SECRET, begin, labels, step, value
+from logs import QUERY, ROTATE, lines
 from stack import (
     LAMBDA,
     SECRETS,
@@ -21,7 +22,6 @@ from stack import (
     rule,
 )
 
-ROTATE, QUERY, COUNTER = STACK["rotateFunction"], STACK["queryFunction"], STACK["counterFunction"]
 SENTENCE = "Selected 3 items from RDS MySQL table"
 
 
@@ -30,14 +30,14 @@ def reads_of_the_query():
 
 
 def kill(function: str) -> None:
-    """Kills the instance of a function that is in an invocation."""
+    """Kills the busy instance of a function; there is exactly one."""
     (busy,) = instances(function, "busy")
     local(f"instances/{busy}/kill", {})
 
 
 @contextlib.contextmanager
 def observer() -> Iterator[pymysql.cursors.Cursor]:
-    """A session of the account that sees everything."""
+    """A session of the observer account, which sees everything."""
     account = STACK["observer"]
     with contextlib.closing(
         pymysql.connect(
@@ -48,7 +48,7 @@ def observer() -> Iterator[pymysql.cursors.Cursor]:
 
 
 def observe(sql: str, *values: Any) -> Any:
-    """The first row of what the account that sees everything is answered."""
+    """The first row of a query by the observer account."""
     with observer() as cursor:
         cursor.execute(sql, values)
         return cursor.fetchone()
@@ -56,8 +56,8 @@ def observe(sql: str, *values: Any) -> Any:
 
 @contextlib.contextmanager
 def passwords_locked() -> Iterator[Callable[[], int | None]]:
-    """A statement that changes a password waits at the server; everybody can log in. Yields a function
-    that tells the number of the session that waits."""
+    """Blocks statements that change a password; logins still work. Yields a function that returns the
+    session number of a blocked statement."""
 
     def waiting() -> int | None:
         row = observe(
@@ -68,14 +68,14 @@ def passwords_locked() -> Iterator[Callable[[], int | None]]:
         return row and row[0]
 
     with observer() as cursor:
-        # The server ends a session that says nothing for 5 s.
+        # The server ends a session that is idle for 5 s.
         cursor.execute("SET SESSION wait_timeout = 600")
         cursor.execute("LOCK TABLES mysql.global_priv WRITE")
         yield waiting
 
 
 def set_password(password: str) -> None:
-    """Sets the account's password past the rotation."""
+    """Sets the account's password without a rotation."""
     observe("ALTER USER %s@'%%' IDENTIFIED BY %s", STACK["mysql"]["adminUser"], password)
 
 
@@ -94,36 +94,29 @@ def lets_in(password: str) -> bool:
     return True
 
 
-def log(function: str) -> list[dict[str, Any]]:
-    folder = pathlib.Path(STACK["logs"]) / function
-    lines = [line for path in folder.rglob("*.log") for line in path.read_text().splitlines()]
-    # One file is one instance.
-    return sorted(map(json.loads, lines), key=lambda line: line["timestamp"])
-
-
 def set_variables(variables: dict[str, str]) -> None:
-    """Sets those of rotate, and no others, and waits until they are in force."""
+    """Replaces the variables of rotate and waits until they are in force."""
     LAMBDA.update_function_configuration(FunctionName=ROTATE, Environment={"Variables": variables})
     waiter = LAMBDA.get_waiter("function_updated_v2")
     waiter.wait(FunctionName=ROTATE, WaiterConfig={"Delay": 1})
 
 
 class Rotating(Rush):
-    """A test that finds and leaves the database and the secret as they were deployed."""
+    """A test that restores the database's password and the secret, and checks that no log has a password."""
 
     def setUp(self) -> None:
         super().setUp()
         self.original = SECRETS.get_secret_value(SecretId=SECRET)["SecretString"]
-        # Every password that there was: none may be in a log.
+        # Every password of the test: none may be in a log.
         self.passwords = [self.password()]
-        rotation.enable()
-        self.logged = len(log(ROTATE))
+        secrets_manager.enable()
+        self.logged = len(lines(ROTATE))
         self.addCleanup(self.restore)
 
     def restore(self) -> None:
         local("faults", method="DELETE")
         self.passwords.append(self.password())
-        rotation.give_up()
+        secrets_manager.give_up()
         set_password(json.loads(self.original)["password"])
         SECRETS.put_secret_value(SecretId=SECRET, SecretString=self.original)
         self.assertEqual(admitted().body, SENTENCE)
@@ -137,17 +130,17 @@ class Rotating(Rush):
         return value("AWSCURRENT")["password"]
 
     def configure(self, **variables: str) -> None:
-        """Sets variables of rotate, until the test ends."""
+        """Sets variables of rotate until the test ends."""
         environment = LAMBDA.get_function_configuration(FunctionName=ROTATE)["Environment"]
         self.addCleanup(set_variables, environment["Variables"])
         set_variables(environment["Variables"] | variables)
 
     def lines(self) -> list[dict[str, Any]]:
-        """What rotate has logged since the test began."""
-        return log(ROTATE)[self.logged :]
+        """The log lines of rotate since the test began."""
+        return lines(ROTATE)[self.logged :]
 
     def begin(self, *steps: str) -> str:
-        """A rotation that has come so far."""
+        """Starts a rotation and runs these steps."""
         token = begin()
         for name in steps:
             step(name, token)

@@ -1,8 +1,8 @@
-"""What Secrets Manager does to rotate a secret, for a stack whose Secrets Manager does not.
+"""Rotates a secret as Secrets Manager does, because MiniStack does not.
 
-MiniStack's RotateSecret invokes nothing, and makes a copy of the current version the current one; its
-PutSecretValue leaves AWSPENDING on the versions that have it, where AWS moves it. What a rotation function
-calls itself works: DescribeSecret, GetSecretValue by version and label, PutSecretValue with a token,
+MiniStack's RotateSecret invokes no function and makes a copy of the current version current. Its
+PutSecretValue leaves AWSPENDING on the versions that have it; AWS moves the label. The calls of a rotation
+function work: DescribeSecret, GetSecretValue by version and label, PutSecretValue with a token,
 UpdateSecretVersionStage, GetRandomPassword.
 
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
@@ -35,13 +35,13 @@ def value(label: str) -> dict[str, Any]:
 
 
 def enable() -> None:
-    """Turns rotation on, and leaves the secret's value as it was."""
+    """Turns rotation on; the secret's value stays."""
     if not SECRETS.describe_secret(SecretId=SECRET)["RotationEnabled"]:
         SECRETS.rotate_secret(SecretId=SECRET, ClientRequestToken=str(uuid.uuid4()))
 
 
 def give_up() -> None:
-    """Takes AWSPENDING away, as who gives a rotation up has to."""
+    """Removes AWSPENDING, which abandons a rotation."""
     pending = labelled("AWSPENDING")
     if pending is not None:
         SECRETS.update_secret_version_stage(
@@ -50,8 +50,7 @@ def give_up() -> None:
 
 
 def begin() -> str:
-    """The version to rotate to: the one of an earlier rotation that was not finished, else a new one
-    without a value."""
+    """The version to rotate to: that of an unfinished rotation, else a new one without a value."""
     pending = labelled("AWSPENDING")
     if pending is not None and "AWSCURRENT" not in labels()[pending]:
         return pending
@@ -69,8 +68,8 @@ def step(name: str, token: str) -> None:
 
 
 def rotate(tries: int = 1) -> list[FunctionError]:
-    """A whole rotation; returns what went wrong before it was done. A step that fails ends the try, and
-    the next one begins anew with the same version."""
+    """Runs all steps; returns the failures before they succeeded. After a failed step, the next attempt
+    starts from the first step with the same version."""
     failures: list[FunctionError] = []
     while True:
         token = begin()

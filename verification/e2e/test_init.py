@@ -1,4 +1,4 @@
-"""The custom resource: what it does to the database and the pool, and what it answers."""
+"""The custom resource: its effect on the database and the pool, and its answers."""
 
 import json
 import threading
@@ -10,7 +10,6 @@ from stack import (
     STACK,
     TABLES,
     QuietStack,
-    ask,
     client,
     counter,
     forget,
@@ -18,6 +17,7 @@ from stack import (
     item,
     leases,
     new_lease,
+    query,
     until,
 )
 
@@ -27,7 +27,7 @@ def item_of(key: str) -> dict | None:
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Stands where CloudFormation's presigned address would be."""
+    """Receives what init sends to CloudFormation's presigned URL."""
 
     def do_PUT(self) -> None:
         length = int(self.headers["content-length"])
@@ -49,12 +49,12 @@ class Init(QuietStack):
         self.addCleanup(self.server.server_close)
         self.addCleanup(serving.join)
         self.addCleanup(self.server.shutdown)
-        # The stack itself asks, unless a test says that another one does.
+        # Requests come from this stack unless a test sets another one.
         self.stack = item_of(f"{POOL}#owner")["OwnerStack"]["S"]
-        # Whatever a test does to the pool is undone before the stack must be quiet again.
-        self.addCleanup(self.ask_init, "Update", POOL)
+        # Undoes every change of the pool before the check that it is empty.
+        self.addCleanup(self.call_init, "Update", POOL)
 
-    def ask_init(self, request: str, physical: str | None = None, stack: str = "", **properties: str) -> dict:
+    def call_init(self, request: str, physical: str | None = None, stack: str = "", **properties: str) -> dict:
         properties = {
             "ServiceToken": "arn",
             "PoolName": POOL,
@@ -80,22 +80,22 @@ class Init(QuietStack):
         return self.server.answers.pop()
 
     def test_a_second_create_adds_no_rows(self):
-        answer = self.ask_init("Create")
+        answer = self.call_init("Create")
         self.assertEqual((answer["Status"], answer["PhysicalResourceId"]), ("SUCCESS", POOL))
         self.assertEqual(answer["Data"]["MaxConnections"], 62)
-        self.assertEqual(ask("SELECT COUNT(*) FROM Employees"), 3)
+        self.assertEqual(query("SELECT COUNT(*) FROM Employees"), 3)
 
     def test_a_create_fills_an_empty_table_and_an_update_does_not(self):
-        ask("DELETE FROM Employees")
-        self.ask_init("Update", POOL)
-        self.assertEqual(ask("SELECT COUNT(*) FROM Employees"), 0)
-        self.ask_init("Create")
-        names = ask("SELECT GROUP_CONCAT(CONCAT(FirstName, ' ', LastName) ORDER BY EmployeeID) FROM Employees")
+        query("DELETE FROM Employees")
+        self.call_init("Update", POOL)
+        self.assertEqual(query("SELECT COUNT(*) FROM Employees"), 0)
+        self.call_init("Create")
+        names = query("SELECT GROUP_CONCAT(CONCAT(FirstName, ' ', LastName) ORDER BY EmployeeID) FROM Employees")
         self.assertEqual(names, "John Smith,Jane Doe,Bob Rogers")
 
     def test_an_update_changes_the_size_and_leaves_the_leases_out(self):
         with leases(10) as out:
-            answer = self.ask_init("Update", POOL, ReservedConnections="16")
+            answer = self.call_init("Update", POOL, ReservedConnections="16")
             self.assertEqual(answer["Status"], "SUCCESS")
             now = item()
             self.assertEqual((now["MaxConnections"], now["StandardLimit"]), ({"N": "50"}, {"N": "48"}))
@@ -103,37 +103,37 @@ class Init(QuietStack):
 
     def test_a_pool_that_the_server_cannot_serve_is_refused(self):
         before = item()
-        answer = self.ask_init("Update", POOL, MaxConnections="67")
+        answer = self.call_init("Update", POOL, MaxConnections="67")
         self.assertEqual((answer["Status"], answer["PhysicalResourceId"]), ("FAILED", POOL))
         self.assertIn("66 connections", answer["Reason"])
         self.assertEqual(item(), before)
 
     def test_the_servers_own_number_is_taken_where_none_is_given(self):
-        answer = self.ask_init("Update", POOL, MaxConnections="0")
+        answer = self.call_init("Update", POOL, MaxConnections="0")
         self.assertEqual(answer["Data"]["MaxConnections"], 62)
 
     def test_properties_that_make_no_sense_are_answered_with_their_name(self):
-        answer = self.ask_init("Create", PrioritySlots="many")
+        answer = self.call_init("Create", PrioritySlots="many")
         self.assertEqual((answer["Status"], answer["PhysicalResourceId"]), ("FAILED", "not-created"))
         self.assertIn("PrioritySlots", answer["Reason"])
-        self.assertEqual(self.ask_init("Delete", "not-created")["Status"], "SUCCESS")
+        self.assertEqual(self.call_init("Delete", "not-created")["Status"], "SUCCESS")
 
     def test_another_stack_is_refused_by_name_and_its_end_removes_nothing(self):
         self.assertRegex(self.stack, r"^arn:aws:cloudformation:.*:stack/[^/]+/.+")
         before, name = item(), self.stack.split("/")[1]
         for request, physical in [("Create", None), ("Update", "Mine")]:
-            answer = self.ask_init(request, physical, stack="arn:other", ReservedConnections="16")
+            answer = self.call_init(request, physical, stack="arn:other", ReservedConnections="16")
             self.assertEqual((answer["Status"], answer["PhysicalResourceId"]), ("FAILED", physical or "not-created"))
             self.assertIn(f"belongs to stack {name} ({self.stack})", answer["Reason"])
-        answer = self.ask_init("Delete", POOL, stack="arn:other")
+        answer = self.call_init("Delete", POOL, stack="arn:other")
         self.assertEqual((answer["Status"], answer["Data"]), ("SUCCESS", {"Removed": False}))
         self.assertEqual(item(), before)
 
     def test_a_pool_of_another_name_grants_nothing_before_the_old_one_is_empty(self):
-        # An instance that has seen the pool drain may refuse the next test's first callers.
+        # With a draining pool cached, an instance could reject the next test's first requests.
         self.addCleanup(forget, STACK["counterFunction"])
         ours, answers = new_lease(), []
-        asking = threading.Thread(target=lambda: answers.append(self.ask_init("Update", POOL, PoolName="Other")))
+        asking = threading.Thread(target=lambda: answers.append(self.call_init("Update", POOL, PoolName="Other")))
         with leases(3):
             asking.start()
             until(lambda: "Drain" in item())
@@ -146,19 +146,19 @@ class Init(QuietStack):
         self.assertFalse(counter(op="acquire", lease=new_lease(), ttlSeconds=60)["granted"])
         counter(op="release", RDBMSName="Other", lease=ours)
         # What CloudFormation does when something else of the update fails.
-        self.assertEqual(self.ask_init("Update", "Other")["PhysicalResourceId"], POOL)
+        self.assertEqual(self.call_init("Update", "Other")["PhysicalResourceId"], POOL)
         self.assertNotIn("Drain", item())
-        self.assertTrue(self.ask_init("Delete", "Other", PoolName="Other")["Data"]["Removed"])
+        self.assertTrue(self.call_init("Delete", "Other", PoolName="Other")["Data"]["Removed"])
         self.assertIsNone(item_of("Other"))
         self.assertIsNone(item_of("Other#owner"))
 
     def test_a_delete_removes_an_unused_pool_and_keeps_a_used_one(self):
-        self.assertEqual(self.ask_init("Create", PoolName="Other")["PhysicalResourceId"], "Other")
+        self.assertEqual(self.call_init("Create", PoolName="Other")["PhysicalResourceId"], "Other")
         lease = "12345678"
         counter(op="acquire", RDBMSName="Other", lease=lease, ttlSeconds=60)
-        self.assertFalse(self.ask_init("Delete", "Other", PoolName="Other")["Data"]["Removed"])
+        self.assertFalse(self.call_init("Delete", "Other", PoolName="Other")["Data"]["Removed"])
         counter(op="release", RDBMSName="Other", lease=lease)
-        self.assertTrue(self.ask_init("Delete", "Other", PoolName="Other")["Data"]["Removed"])
+        self.assertTrue(self.call_init("Delete", "Other", PoolName="Other")["Data"]["Removed"])
         key = {"RDBMSName": {"S": "Other"}}
         self.assertNotIn("Item", client("dynamodb").get_item(TableName=STACK["table"], Key=key))
 

@@ -1,19 +1,14 @@
-"""The emergency switch of the query: past the controller, and back."""
+"""The emergency switch of the query: admission bypassed, then on again."""
 
-import json
-import pathlib
 import unittest
 from typing import Any
 
-from stack import STACK, STANDARD, QuietStack, admitted, get, item, leases, switch
-
-FUNCTION = STACK["queryFunction"]
+from logs import QUERY, lines
+from stack import STANDARD, QuietStack, admitted, get, item, leases, switch
 
 
 def warnings() -> list[dict[str, Any]]:
-    folder = pathlib.Path(STACK["logs"]) / FUNCTION
-    lines = [line for path in folder.rglob("*.log") for line in path.read_text().splitlines()]
-    return [entry for entry in map(json.loads, lines) if entry["level"] == "WARN"]
+    return [entry for entry in lines(QUERY) if entry["level"] == "WARN"]
 
 
 class Bypass(QuietStack):

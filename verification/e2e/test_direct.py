@@ -1,10 +1,11 @@
-"""Direct mode: the query decides by the table itself, beside callers who ask the counter."""
+"""Direct mode: the query writes to the table itself, beside callers of the counter."""
 
 import contextlib
 import json
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
+from logs import COUNTER, QUERY, Sums, lines, measured
 from stack import (
     SLOTS,
     STANDARD,
@@ -20,14 +21,13 @@ from stack import (
     release,
     switch,
 )
-from test_3_metrics import COUNTER, QUERY, Sums, lines, measured
 from tools import Samples
 
 SENTENCE = "Selected 3 items from RDS MySQL table"
 
 
-def asked_of_the_counter() -> int:
-    """Invokes of the counter by which a slot was taken or given back. The schedule's are others."""
+def counter_requests() -> int:
+    """The number of acquires and releases by the counter."""
     return sum(line.get("op") in ("acquire", "release") for line in lines(COUNTER))
 
 
@@ -39,12 +39,11 @@ class Direct(QuietStack):
 
     @contextlib.contextmanager
     def measures(self, **expected: int):
-        """What happens inside adds so much to what the query measures, and nothing to what the counter
-        does but for its schedule."""
-        before, asked = self.of_the_query(), asked_of_the_counter()
+        """The block adds exactly this to the query's metrics, and no request to the counter."""
+        before, asked = self.of_the_query(), counter_requests()
         yield
         self.assertEqual(self.of_the_query() - before, expected)
-        self.assertEqual(asked_of_the_counter(), asked)
+        self.assertEqual(counter_requests(), asked)
 
     def of_the_query(self) -> Sums:
         return Sums.of(measured(QUERY))
@@ -76,8 +75,8 @@ class Direct(QuietStack):
         self.assertEqual(admitted().body, SENTENCE)
 
     def test_all_ways_share_the_slots(self):
-        """Holders by both of the counter's protocols, a flood by the table, and callers of the counter in
-        the midst of it: 60 slots in all, and never more."""
+        """Holders by both protocols of the counter, a flood by the table, and callers of the counter at the
+        same time: never more than 60 slots in all."""
         switch(HOLD_SECONDS="1")
         asked = 150
 
@@ -86,7 +85,7 @@ class Direct(QuietStack):
 
         with leases(30), contextlib.ExitStack() as holders, Samples() as samples:
             for _ in range(10):
-                # A refusal may be the counter's own limit on decisions a second.
+                # The counter may reject by its rate limit.
                 while counter(incrementCounter=True) is not True:
                     self.assertLess(in_use(item()), 40)
                 holders.callback(counter, incrementCounter=False)

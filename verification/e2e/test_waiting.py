@@ -4,12 +4,12 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
+from logs import COUNTER, QUERY, lines
 from stack import STANDARD, QuietStack, get, leases, release, switch, until
-from test_3_metrics import COUNTER, QUERY, lines
 
 
 def refusals() -> int:
-    """How often the counter has refused somebody who asked for a slot."""
+    """The number of acquires that the counter rejected because the pool was full."""
     return sum(line.get("op") == "acquire" and line["outcome"] == "full" for line in lines(COUNTER))
 
 
@@ -18,8 +18,8 @@ class Waiting(QuietStack):
         super().setUp()
         self.addCleanup(switch, SLOT_WAIT_MS="0")
 
-    def test_who_waits_gets_the_slot_that_comes_free(self):
-        # Time for many asks: whoever comes at the right moment gets it.
+    def test_a_waiting_request_gets_a_slot_that_is_released(self):
+        # Long enough for several attempts.
         switch(SLOT_WAIT_MS="10000")
         with leases(STANDARD) as out, ThreadPoolExecutor() as client:
             before, begun = refusals(), time.monotonic()
@@ -33,7 +33,7 @@ class Waiting(QuietStack):
         self.assertGreaterEqual(request["refusals"], 2)
         self.assertGreaterEqual(request["acquire_ms"], 1_000)
 
-    def test_who_waits_in_vain_is_refused_when_the_time_is_over(self):
+    def test_a_wait_without_a_slot_ends_in_a_rejection_when_its_time_is_over(self):
         switch(SLOT_WAIT_MS="3000")
         with leases(STANDARD):
             before, begun = refusals(), time.monotonic()
@@ -41,7 +41,7 @@ class Waiting(QuietStack):
             waited = time.monotonic() - begun
             self.assertEqual((answer.status, answer.problem), (503, "no-slot"))
             self.assertIsNotNone(answer.headers["retry-after"])
-            # The next ask would have come too late: a pause is a second at the most.
+            # The next attempt would have been too late: a pause is at most a second.
             self.assertGreaterEqual(waited, 3 - 1)
             self.assertLess(waited, 3 + 10)
             self.assertGreater(refusals() - before, 1)

@@ -1,12 +1,13 @@
-"""The end of the stack; and what all that came before has left in the logs."""
+"""The last tests: the logs that all others left, and the deletion of the stack."""
 
 import json
 import pathlib
 import unittest
 
+from logs import QUERY, lines
 from stack import SECRETS, STACK, client
 
-# What an answer says that a test has asked the front door for.
+# The message of an answer that a fault rule of the front door gave.
 BY_A_RULE = "asked for by a rule of the front door"
 
 
@@ -23,16 +24,13 @@ class Logs(unittest.TestCase):
             self.assertNotIn(secret, text, path)
 
     def test_the_query_logs_one_line_an_invocation(self):
-        folder = pathlib.Path(STACK["logs"]) / STACK["queryFunction"]
-        lines = [line for path in folder.rglob("*.log") for line in path.read_text().splitlines()]
-        entries = [json.loads(line) for line in lines]
-        # The other kind of line is that of an instance which starts without admission.
-        requests = [entry for entry in entries if entry["message"] == "request"]
+        # An instance that starts without admission logs a warning besides.
+        requests = [entry for entry in lines(QUERY) if entry["message"] == "request"]
         ids = [request["request_id"] for request in requests]
         self.assertEqual(len(ids), len(set(ids)))
         counted = [request for request in requests if request["outcome"] == "counted"]
         self.assertTrue(counted)
-        # But for the one whose release a test has refused at the front door.
+        # Except the one whose release a test made fail.
         refused = [request for request in counted if BY_A_RULE in request.get("release_failure", "")]
         self.assertLessEqual(len(refused), 1)
         for request in counted:

@@ -1,4 +1,4 @@
-"""The counter, invoked as its callers do."""
+"""The counter, invoked by its callers' protocols."""
 
 import time
 import unittest
@@ -22,14 +22,14 @@ from stack import (
 
 
 class Article(QuietStack):
-    """The article's own payload, to the letter."""
+    """The payload of the article's sample, unchanged."""
 
     def test_it_takes_60_is_refused_the_61st_and_gives_them_back(self):
         take = {"incrementCounter": True, "RDBMSName": POOL}
         give_back = {"incrementCounter": False, "RDBMSName": POOL}
         taken = 0
         deadline = time.monotonic() + 60
-        # A refusal may be the counter's own limit on decisions a second: then it is asked again.
+        # The counter may reject by its rate limit: try again.
         while taken < STANDARD and time.monotonic() < deadline:
             taken += invoke(STACK["counterFunction"], take) is True
         self.assertEqual(taken, STANDARD)
@@ -63,19 +63,19 @@ class Leases(QuietStack):
     def test_twenty_holders_that_never_give_back_are_recovered_after_their_lease(self):
         with leases(STANDARD - 20):
             lost, again = [new_lease() for _ in range(20)], new_lease()
-            # Also where this fails: the next test finds the pool empty.
+            # Also when this test fails: the next one needs an empty pool.
             self.addCleanup(lambda: [release(lease) for lease in [*lost, again]])
             begun = time.monotonic()
             for lease in lost:
                 self.assertTrue(acquire(lease, 3)["granted"])
             last = time.monotonic()
             while not (answer := acquire(again, 60))["granted"]:
-                self.assertLess(time.monotonic(), last + 30, "the slots come back")
+                self.assertLess(time.monotonic(), last + 30, "the expired leases were not taken over")
                 time.sleep(answer["retryAfterMs"] / 1000)
-            # Not before the first of them was over, skew allowance included.
+            # Not before the first lease expired, skew allowance included.
             self.assertGreaterEqual(time.monotonic() - begun, 3 + 2)
             self.assertFalse(release(lost[0])["released"])
-            # The schedule may have swept some of them, or all.
+            # The scheduled sweep may have removed some or all of them.
             self.assertIn(answer.pop("takenOver", 0), range(21))
             self.assertEqual(acquire(again, 60), {**answer, "inUse": int(item()["InUse"]["N"])})
 
@@ -104,7 +104,7 @@ class Refusals(QuietStack):
             ("incrementCounter", {"incrementCounter": 1, "RDBMSName": POOL}),
             ("RDBMSName", {"incrementCounter": True}),
             ("RDBMSName", {"incrementCounter": True, "RDBMSName": "x" * 100_000}),
-            ("lease", {"op": "release", "RDBMSName": POOL, "lease": "~nobodys"}),
+            ("lease", {"op": "release", "RDBMSName": POOL, "lease": "~invalid"}),
         ] + [
             ("ttlSeconds", {"op": "acquire", "RDBMSName": POOL, "lease": lease, "ttlSeconds": ttl})
             for ttl in (0, -1, 961, 1e300, "30", None)
@@ -121,7 +121,7 @@ class Refusals(QuietStack):
     def test_an_unknown_pool_is_an_error(self):
         for payload in ({"incrementCounter": True}, {"op": "status"}):
             with self.assertRaises(FunctionError) as refused:
-                counter(**{**payload, "RDBMSName": "nobody"})
+                counter(**{**payload, "RDBMSName": "unknown"})
             self.assertEqual(refused.exception.type, "UnknownPool")
 
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Fetches a MySQL server for the tests that need one, and prints the path of a program that starts it. Debian has
-# MySQL in its unstable suite only: the packages are unpacked below target/mysql, with every library that they
-# need, and nothing is installed. Says nothing when it is there already.
+# Fetches a MySQL server for the tests that need one and prints the path of a program that starts it. Debian has
+# MySQL in its unstable suite only: the packages and all their libraries are unpacked below target/mysql, and nothing
+# is installed. Does nothing when they are there already.
 set -eu
 
 project=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,14 +13,14 @@ say() { echo "mysql: $*" >&2; }
 
 fetch() {
     [ -r "$keys" ] || {
-        say "Debian's keys are missing here ($keys): set MYSQLD to the path of a mysqld"
+        say "Debian's keys are missing ($keys): set MYSQLD to the path of a mysqld"
         exit 1
     }
     say "fetching MySQL from Debian unstable (60 MB)"
     rm -rf "$home"
     mkdir -p "$home/apt/lists/partial" "$home/apt/cache/archives/partial" "$home/part"
     echo "deb [signed-by=$keys] http://deb.debian.org/debian unstable main" >"$home/apt/sources"
-    # Of a machine that has no package yet.
+    # An empty status file, so that apt downloads every dependency.
     : >"$home/apt/status"
     apt() {
         apt-get -qq --yes --no-install-recommends \
@@ -34,11 +34,12 @@ fetch() {
         dpkg-deb --extract "$package" "$home/part"
     done
     rm -rf "$home/apt"
-    # Whole, or not there.
+    # Renamed at the end: the folder is complete or absent.
     mv "$home/part" "$home/root"
 }
 
-# With its own C library, which is newer than this machine's. What the caller says comes first: --no-defaults has to.
+# Runs with its own C library, which is newer than this machine's. The caller's arguments come first, as --no-defaults
+# must.
 write_program() {
     libraries=$(echo "$home"/root/usr/lib/*-linux-gnu)
     cat >"$program" <<END
@@ -53,7 +54,7 @@ END
 [ -x "$home/root/usr/sbin/mysqld" ] || fetch
 write_program
 "$program" --no-defaults --version >/dev/null || {
-    say "it does not start here: remove $home, or set MYSQLD to the path of a mysqld"
+    say "mysqld does not start: remove $home, or set MYSQLD to the path of a mysqld"
     exit 1
 }
 echo "$program"

@@ -1,20 +1,18 @@
-"""The rotation of the database's password, driven as Secrets Manager drives it."""
+"""The rotation of the database's password, step by step."""
 
 import json
 import unittest
 
-import rotation
-from rotating import (
-    COUNTER,
-    QUERY,
+import secrets_manager
+from logs import COUNTER, QUERY, lines, values
+from rotation_case import (
     SENTENCE,
     Rotating,
     lets_in,
-    log,
     reads_of_the_query,
     set_password,
 )
-from rotation import SECRET, STEPS, begin, labels, rotate, step, value
+from secrets_manager import SECRET, STEPS, begin, labels, rotate, step, value
 from stack import (
     SECRETS,
     SLOTS,
@@ -27,13 +25,12 @@ from stack import (
     new_lease,
     release,
 )
-from test_3_metrics import values
 
 
 class Steps(Rotating):
     def test_a_rotation_changes_the_password_and_nothing_else(self):
         before = value("AWSCURRENT")
-        old = rotation.labelled("AWSCURRENT")
+        old = secrets_manager.labelled("AWSCURRENT")
         token = self.begin(*STEPS)
         self.assert_rotated(token, before["password"])
         after = value("AWSCURRENT")
@@ -41,10 +38,10 @@ class Steps(Rotating):
         self.assertFalse(set(after["password"]) & set('"@/\\'))
         self.assertEqual({**after, "password": ""}, {**before, "password": ""})
         self.assertEqual(labels()[old], {"AWSPREVIOUS"})
-        lines = self.lines()
-        self.assertEqual([line["step"] for line in lines], list(STEPS))
-        self.assertEqual({line["outcome"] for line in lines}, {"done"})
-        given_back = [line.get("given_back") for line in lines]
+        logged = self.lines()
+        self.assertEqual([line["step"] for line in logged], list(STEPS))
+        self.assertEqual({line["outcome"] for line in logged}, {"done"})
+        given_back = [line.get("given_back") for line in logged]
         self.assertEqual(given_back, [None, "released", "released", None])
 
     def test_every_step_can_be_repeated(self):
@@ -88,24 +85,24 @@ class Steps(Rotating):
 
 
 class Slots(Rotating):
-    """Whoever decides about the slots of a rotation, the pool's metrics tell of them once."""
+    """The metrics count each slot of a rotation once, by the counter and by the table."""
 
     HELD = {"SlotHoldTime"}
     GAUGES = {"SlotsInUse", "PoolSize", "SlotUtilisation"}
     DECIDED = {"SlotsGranted", "SlotsReleased", "DecisionLatency"} | GAUGES
 
     def rotates(self) -> tuple[list[set[str]], list[str]]:
-        """Rotates; returns what each step measures, and what the counter was asked for meanwhile."""
-        before, asked = self.password(), len(log(COUNTER))
+        """Rotates; returns the metrics of each step, and the requests to the counter meanwhile."""
+        before, asked = self.password(), len(lines(COUNTER))
         self.assert_rotated(self.begin(*STEPS), before)
-        # The schedule's are others.
-        since = [line["op"] for line in log(COUNTER)[asked:] if line["op"] != "sweep"]
+        # The scheduled sweep is not part of the rotation.
+        since = [line["op"] for line in lines(COUNTER)[asked:] if line["op"] != "sweep"]
         return [set(values(line)) for line in self.lines()], since
 
     def test_by_the_counter(self):
         measured, asked = self.rotates()
         self.assertEqual(measured, [set(), self.HELD, self.HELD, set()])
-        # The last two are the query's, which is asked whether all is well.
+        # The last two are of the query that checks the result.
         self.assertEqual(asked, ["acquire", "release"] * 3)
 
     def test_by_the_table_without_the_counter(self):
@@ -122,7 +119,7 @@ class Discretion(Rotating):
         before = self.password()
         self.configure(LOG_LEVEL="trace")
         token = self.begin(*STEPS)
-        # What is searched for the passwords when this test ends has a lot to say.
+        # The logs are searched for passwords when this test ends: they must be verbose.
         self.assertGreater(sum(line["level"] == "TRACE" for line in self.lines()), 100)
         self.assert_rotated(token, before)
 
@@ -133,7 +130,7 @@ class Refusals(Rotating):
         for name in STEPS:
             self.assert_refused("NoSuchVersion", name, "0" * 32)
         token = self.begin("createSecret")
-        rotation.give_up()
+        secrets_manager.give_up()
         SECRETS.update_secret_version_stage(
             SecretId=SECRET, VersionStage="mine", MoveToVersionId=token
         )
@@ -160,7 +157,7 @@ class Refusals(Rotating):
             )
             self.assert_refused("AnotherAccount", "setSecret", token)
 
-    def test_a_password_that_nobody_knows_is_said_and_mended_by_hand(self):
+    def test_an_unknown_password_is_reported_and_can_be_corrected_by_hand(self):
         before = self.password()
         token = self.begin("createSecret")
         set_password("unknown")
@@ -188,17 +185,17 @@ class Refusals(Rotating):
 
 
 class Queries(Rotating):
-    """A warm instance of the query, while the password changes under it."""
+    """A warm instance of the query while the password changes."""
 
     def setUp(self) -> None:
         super().setUp()
-        # The next one has to read the secret.
+        # The next instance has to read the secret.
         forget(QUERY)
         self.counted(reads=1)
         self.counted(reads=0)
 
     def counted(self, reads: int) -> None:
-        """A request is answered, and the secret was read so often for it."""
+        """A request succeeds with this many reads of the secret."""
         with reads_of_the_query() as hits:
             answer = get("/employees")
             self.assertEqual((answer.status, answer.body, hits()), (200, SENTENCE, reads))
@@ -207,7 +204,7 @@ class Queries(Rotating):
         token = self.begin("createSecret")
         self.counted(reads=0)
         step("setSecret", token)
-        # The current one is the one that was refused; then the pending one.
+        # The current version still has the refused password; then the pending one is read.
         self.counted(reads=2)
         self.counted(reads=0)
         step("testSecret", token)
@@ -224,7 +221,7 @@ class Queries(Rotating):
         before = self.password()
         self.begin("createSecret", "setSecret")
         self.counted(reads=2)
-        rotation.give_up()
+        secrets_manager.give_up()
         set_password(before)
         self.counted(reads=1)
         self.counted(reads=0)

@@ -1,4 +1,4 @@
-"""A pool that is split over several items, through all that is done to it."""
+"""A pool that is split over several items."""
 
 import time
 import unittest
@@ -26,10 +26,10 @@ PRIORITY = str(SLOTS - STANDARD)
 
 
 def shards() -> list[dict[str, Any]]:
-    """All items of the pool, from the first on."""
+    """All items of the pool in order."""
     first = item()
     others = [shard(number) for number in range(1, int(first.get("Shards", {"N": "1"})["N"]))]
-    # One that is gone meanwhile is an empty pool's.
+    # An item is removed only when the pool is empty.
     return [first, *filter(None, others)]
 
 
@@ -46,7 +46,7 @@ def leases_of(shards: list[dict[str, Any]]) -> set[str]:
 
 
 def split(slots_of_all: int, count: int) -> None:
-    """Has the pool be of so many items, as somebody on call does."""
+    """Splits the pool over this many items with `slots`."""
     for arguments in (
         ("drain", "--wait"),
         ("resize", str(slots_of_all), "--priority", PRIORITY, "--shards", str(count)),
@@ -81,7 +81,7 @@ class Split(QuietStack):
             self.assertEqual((code, answer["down"], answer["shards"]), (0, True, 3))
             self.assertEqual((answer["maxConnections"], answer["standardLimit"]), (30, 28))
             down = samples.next()
-            # As good as full again at its new size, and so it stays.
+            # Nearly full again, at its new size.
             samples.until(lambda now: sum_in_use(now) > 20)
             small = list(samples.seen)
             code, answer = slots("resize", str(SLOTS))
@@ -89,7 +89,7 @@ class Split(QuietStack):
             samples.until(lambda now: sum_in_use(now) > 30)
         self.assertLessEqual(max(map(sum_in_use, samples.seen)), STANDARD)
         self.assertLessEqual(max(map(sum_in_use, small[down:])), 30)
-        # The load test sees the sum, and so does the server.
+        # The load test and the server see the sum.
         self.assertGreater(run["slots"]["peak"], max(map(limit, shards())))
         self.assertLessEqual(run["slots"]["peak"], STANDARD)
         self.assertLessEqual(run["server"]["peakService"], SLOTS)
@@ -106,16 +106,16 @@ class Split(QuietStack):
             self.assertEqual(counter(op="status")["inUse"], STANDARD)
             self.assertEqual(get("/employees").problem, "no-slot")
             for number, one in enumerate(where):
-                evicted, renewed, told, *_ = one["Leases"]["M"]
+                evicted, renewed, third, *_ = one["Leases"]["M"]
                 code, answer = slots("evict", evicted)
                 self.assertEqual((code, answer["evicted"]), (0, True))
                 self.assertNotIn(evicted, leases_of(shards()))
-                # Nobody needs to know in which item it is; who does may say so.
+                # A request may name the item, but need not.
                 renewal = {"op": "renew", "lease": renewed, "ttlSeconds": 60}
                 self.assertTrue(counter(**renewal)["renewed"])
                 self.assertTrue(counter(**renewal, shard=number)["renewed"])
                 self.assertTrue(release(renewed)["released"])
-                self.assertTrue(counter(op="release", lease=told, shard=number)["released"])
+                self.assertTrue(counter(op="release", lease=third, shard=number)["released"])
             self.assertEqual(sum_in_use(shards()), STANDARD - 9)
             self.assertEqual(admitted().status, 200)
 
@@ -136,14 +136,14 @@ class Split(QuietStack):
             self.assertTrue(acquire(lease, 1)["granted"])
         self.assertGreater(sum(in_use(one) > 0 for one in shards()), 1, "they are in several")
         self.addCleanup(slots, "resume")
-        # Waits for what has expired, and takes it away.
+        # Waits until the leases expire, and removes them.
         code, answer = slots("drain", "--wait")
         self.assertEqual((code, answer["inUse"]), (0, 0))
         self.assertEqual(sum_in_use(shards()), 0)
 
     def test_the_articles_callers_are_served_from_every_item(self):
         taken, deadline = 0, time.monotonic() + 60
-        # A refusal may be the counter's own limit on decisions a second, or come from what it remembers.
+        # The counter may reject by its rate limit or its cache.
         while taken < STANDARD and time.monotonic() < deadline:
             taken += counter(incrementCounter=True) is True
         self.assertEqual(taken, STANDARD)
@@ -174,15 +174,15 @@ class Change(QuietStack):
             self.assertGreater(answer["shards"], 1)
             count = answer["shards"]
             samples.until(lambda now: sum_in_use(now) > SLOTS)
-            # Every item of it has somebody.
+            # Every item has a lease.
             samples.until(lambda now: len(now) == count and all(map(in_use, now)))
         self.assertLessEqual(max(map(sum_in_use, samples.seen)), 130)
 
-    def test_who_remembers_more_items_than_there_are_finds_a_lease_all_the_same(self):
+    def test_an_instance_with_too_many_items_cached_still_finds_a_lease(self):
         split(SLOTS, 3)
         self.addCleanup(split, SLOTS, 1)
         lease = new_lease()
-        # One whose way begins at an item that will be gone; with room in all, that is where it is.
+        # A lease in an item that will be removed.
         while (granted := acquire(lease, 30)).get("shard", 0) == 0:
             self.assertTrue(granted["granted"])
             release(lease)
@@ -200,7 +200,7 @@ class Change(QuietStack):
                 counter(op="release", lease=new_lease(), shard=wrong)
             self.assertEqual(refused.exception.type, "InvalidRequest")
             self.assertTrue(refused.exception.message.startswith("shard: "), refused.exception)
-        # One that the pool does not have is looked for where it may be.
+        # With a shard that the pool does not have, the lease is looked up in the others.
         lease = new_lease()
         self.assertTrue(acquire(lease, 30)["granted"])
         self.assertTrue(counter(op="release", lease=lease, shard=9)["released"])
