@@ -68,7 +68,7 @@ class Inputs(unittest.TestCase):
     def test_extended_support_is_paid_for_mysql_8_0_alone(self):
         cost = costs.database("db.t2.micro", "8.0")
         self.assertEqual(costs.database("db.t4g.micro", "8.4").extended_support, 0)
-        # README: "six times its price".
+        # docs/parameters.md: "six times its price".
         self.assertEqual(round(cost.extended_support / cost.hours), 6)
 
     def test_the_metrics_are_as_many_as_the_list_has(self):

@@ -51,7 +51,7 @@ class Class(unittest.TestCase):
         reserved, priority = (int(parameters[name]["Default"]) for name in ("ReservedConnections", "PrioritySlots"))
         slots = 66 - reserved
         row = "| " + ", ".join(sorted(self.classes, reverse=True)) + f" | 66 | {slots} | {slots - priority} |"
-        self.assertTrue(row in (PROJECT / "README.md").read_text(), row)
+        self.assertTrue(row in (PROJECT / "docs/parameters.md").read_text(), row)
 
     def test_the_parameter_group_is_for_the_engines_version(self):
         resources = deployed(TEMPLATE)

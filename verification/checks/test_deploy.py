@@ -1,4 +1,4 @@
-"""The README's way to deploy: its commands exist, ask nothing, and give parameters that there are."""
+"""The commands that deploy: they exist, ask nothing, and give parameters of the template."""
 
 import logging
 import pathlib
@@ -16,7 +16,7 @@ from samtranslator.yaml_helper import yaml_parse
 logging.getLogger().setLevel(logging.WARNING)
 
 PROJECT = pathlib.Path(__file__).parents[2]
-README = (PROJECT / "README.md").read_text()
+DEPLOYING = tuple(PROJECT / page for page in ("README.md", "docs/deployment.md", "docs/operation.md"))
 COMMANDS = {"build": build, "deploy": deploy}
 LONGEST_FUNCTION_NAME = 64
 
@@ -30,7 +30,7 @@ def commands(text: str) -> list[list[str]]:
 
 
 class Commands(unittest.TestCase):
-    pages = {path: path.read_text() for path in (PROJECT / "README.md", PROJECT / "docs/several-databases.md")}
+    pages = {path: path.read_text() for path in (*DEPLOYING, PROJECT / "docs/several-databases.md")}
 
     def test_none_of_them_asks(self):
         for path, text in self.pages.items():
@@ -46,8 +46,8 @@ class Commands(unittest.TestCase):
 
     def test_the_parameters_that_they_give_are_the_templates(self):
         known = yaml_parse((PROJECT / "template.yaml").read_text())["Parameters"].keys()
-        deploys = README.split("## Deploy\n", 1)[1].split("### Parameters\n", 1)[0]
-        given = set(re.findall(r"\b([A-Z]\w+)=", deploys))
+        front = (PROJECT / "README.md").read_text().split("## Deploy\n", 1)[1].split("\n## ", 1)[0]
+        given = set(re.findall(r"\b([A-Z]\w+)=", front + (PROJECT / "docs/deployment.md").read_text()))
         self.assertGreater(len(given), 3)
         self.assertLessEqual(given, known)
 
@@ -78,7 +78,7 @@ class Configuration(unittest.TestCase):
 class Names(unittest.TestCase):
     def test_the_docs_have_the_longest_name_of_a_stack(self):
         for path, page in (
-            ("template.yaml", "README.md"),
+            ("template.yaml", "docs/deployment.md"),
             ("docs/examples/second-pool/template.yaml", "docs/several-databases.md"),
         ):
             endings = re.findall(r"FunctionName: !Sub \$\{AWS::StackName\}(\S+)", (PROJECT / path).read_text())

@@ -1,4 +1,4 @@
-"""The README's tables name what the template has, and tell what the kept report does."""
+"""docs/parameters.md names what the template has; the README's table has the numbers of the kept report."""
 
 import copy
 import json
@@ -16,12 +16,13 @@ sys.path.insert(0, str(PROJECT / "loadtest"))
 import readme  # noqa: E402
 
 TEMPLATE = PROJECT / "template.yaml"
+PARAMETERS = PROJECT / "docs/parameters.md"
 
 
 def named(heading: str) -> set[str]:
     """The names in the first column of the first table below a heading."""
-    below = (PROJECT / "README.md").read_text().split(f"### {heading}\n", 1)[1]
-    table = re.search(r"^\|.*?(?=\n\n)", below, re.MULTILINE | re.DOTALL).group(0)
+    below = PARAMETERS.read_text().split(f"## {heading}\n", 1)[1]
+    table = re.search(r"^\|.*?(?=\n\n|\Z)", below, re.MULTILINE | re.DOTALL).group(0)
     return {name for row in table.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
 
 
