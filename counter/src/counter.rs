@@ -1,10 +1,10 @@
 //! The counter, without Lambda.
 
-use rds_admission::controller::{Answered, Controller};
+use rds_admission::controller::{Controller, Decision};
 use rds_admission::pool::PoolName;
 use rds_admission::store::Shards;
 use rds_admission::time::Clock;
-use rds_admission::wire::Request;
+use rds_admission::wire::{Answer, Request};
 
 use crate::known::KnownPools;
 use crate::{CounterError, Limiter};
@@ -39,7 +39,7 @@ impl<S: Shards + 'static, C: Clock + 'static> Counter<S, C> {
     ///
     /// # Errors
     /// [`CounterError`]; no slot may then be presumed.
-    pub async fn answer(&self, request: &Request) -> Result<Answered, CounterError> {
+    pub async fn answer(&self, request: &Request) -> Result<Decision<Answer>, CounterError> {
         if let Some(pool) = wants_a_slot(request)
             && let Err(wait) = self.limiter.check(pool)
             && let Some(held_off) = self.controller.held_off(request, wait)

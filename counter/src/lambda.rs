@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use rds_admission::controller::{Answered, Spent};
+use rds_admission::controller::{Decision, RequestCounts};
 use rds_admission::store::Shards;
 use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::Clock;
@@ -61,18 +61,18 @@ pub async fn invocation<S: Shards + 'static, C: Clock + 'static>(
     match answer {
         Ok(answered) => {
             let metrics =
-                request.as_ref().ok().map(|r| metrics(r, &answered, took, counter.known()));
+                request.as_ref().ok().map(|r| metrics(r.pool(), &answered, took, counter.known()));
             let metrics = metrics.as_ref().map(tracing::field::display);
-            let Answered { answer, outcome, taken_over, in_use, max_connections, spent } = answered;
-            let Spent { writes, looks } = spent;
+            let Decision { answer, in_use, max_connections, requests } = answered;
+            let RequestCounts { writes, peeks } = requests;
             tracing::info!(
                 request_id,
                 pool,
                 op,
-                outcome = outcome.as_str(),
-                taken_over,
+                outcome = answer.outcome(),
+                taken_over = answer.taken_over(),
                 writes,
-                looks,
+                looks = peeks,
                 in_use,
                 max_connections,
                 micros,

@@ -2,104 +2,130 @@
 
 use std::time::Duration;
 
-use rds_admission::controller::{Answered, Outcome};
+use rds_admission::controller::Decision;
 use rds_admission::pool::PoolName;
 use rds_admission::telemetry::{Metric, Metrics};
-use rds_admission::wire::{Reason, Request};
+use rds_admission::wire::{AcquireAnswer, Answer, Reason, RenewAnswer};
 
 use crate::known::KnownPools;
 
-/// What `request` measures that was `answered` after `took`, of a pool that is `known` to exist. It is
-/// remembered as such when the table has told.
+/// Returns the metrics of a decision about `pool` that took `took`.
+///
+/// Metrics are billed by pool name, and callers choose the names. An acquire that is throttled is therefore only
+/// counted for a pool in `known`; any other decision shows that the table has the pool, and adds it.
 pub(crate) fn metrics(
-    request: &Request,
-    answered: &Answered,
+    pool: &PoolName,
+    decision: &Decision<Answer>,
     took: Duration,
     known: &KnownPools,
 ) -> Metrics {
-    let pool = request.pool();
     let metrics = Metrics::new(pool.clone());
-    if answered.outcome == Outcome::Refused(Reason::Throttled) {
-        return throttled(metrics, pool, known);
-    }
+    let answer = &decision.answer;
+    let metric = match answer {
+        Answer::LegacyAcquire(AcquireAnswer::Granted(_))
+        | Answer::Acquire(AcquireAnswer::Granted(_)) => Some(Metric::SlotsGranted),
+        Answer::LegacyAcquire(AcquireAnswer::Refused(refused))
+        | Answer::Acquire(AcquireAnswer::Refused(refused)) => {
+            if refused.reason == Reason::Throttled {
+                return metrics.count(Metric::RejectedThrottled, u32::from(known.contains(pool)));
+            }
+            Some(Metric::of_refusal(refused.reason))
+        }
+        Answer::LegacyRelease(release) | Answer::Release(release) => {
+            release.released.then_some(Metric::SlotsReleased)
+        }
+        Answer::Renew(RenewAnswer { renewed: true, .. }) => Some(Metric::LeasesRenewed),
+        Answer::Renew(RenewAnswer { renewed: false, .. }) => Some(Metric::LeasesLost),
+        Answer::Status(_) | Answer::Sweep(_) => None,
+    };
     known.remember(pool);
-    let metrics = metrics.count(Metric::LeasesTakenOver, answered.taken_over);
-    let metrics = match counted(answered.outcome) {
+    let metrics = metrics.count(Metric::LeasesTakenOver, answer.taken_over());
+    let metrics = match metric {
         Some(metric) => metrics.count(metric, 1),
         None => metrics,
     };
-    let metrics = match answered.outcome {
-        // Nobody waits for these.
-        Outcome::Status | Outcome::Swept => metrics,
+    let metrics = match answer {
+        // No caller waits for these.
+        Answer::Status(_) | Answer::Sweep(_) => metrics,
         _ => metrics.fraction(Metric::DecisionLatency, took.as_secs_f64() * 1_000.0),
     };
-    metrics.filled(answered.in_use, answered.max_connections)
-}
-
-fn throttled(metrics: Metrics, pool: &PoolName, known: &KnownPools) -> Metrics {
-    metrics.count(Metric::RejectedThrottled, u32::from(known.contains(pool)))
-}
-
-fn counted(outcome: Outcome) -> Option<Metric> {
-    match outcome {
-        Outcome::Granted => Some(Metric::SlotsGranted),
-        Outcome::Refused(reason) => Some(Metric::of_refusal(reason)),
-        Outcome::Released => Some(Metric::SlotsReleased),
-        Outcome::Renewed => Some(Metric::LeasesRenewed),
-        Outcome::Lost => Some(Metric::LeasesLost),
-        Outcome::AlreadyBack | Outcome::Status | Outcome::Swept => None,
-    }
+    metrics.filled(decision.in_use, decision.max_connections)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use rds_admission::controller::{Answer, Spent};
-    use rds_admission::pool::Class;
     use rds_admission::telemetry::Source;
-    use rds_admission::time::Seconds;
+    use rds_admission::time::UnixSeconds;
+    use rds_admission::wire::{Granted, Refused, ReleaseAnswer, StatusAnswer, SweepAnswer};
 
     use super::*;
 
     const TOOK: Duration = Duration::from_micros(4_250);
 
-    fn acquire() -> Request {
-        Request::Acquire {
-            pool: "Prod_MySQL".parse().expect("a name"),
+    fn decision(answer: Answer) -> Decision<Answer> {
+        Decision { answer, in_use: None, max_connections: None, requests: Default::default() }
+    }
+
+    /// The same with this many of 62 slots in use.
+    fn seen(in_use: u32, answer: Answer) -> Decision<Answer> {
+        Decision { in_use: Some(in_use), max_connections: Some(62), ..decision(answer) }
+    }
+
+    fn granted(taken_over: u32) -> Answer {
+        Answer::Acquire(AcquireAnswer::Granted(Granted {
             lease: "Zk3v9Qa1".parse().expect("an id"),
-            ttl: Seconds(30),
-            class: Class::Standard,
-            attempt: None,
-        }
+            expires_at: UnixSeconds(1_764_000_000),
+            shard: None,
+            in_use: 31,
+            max_connections: 62,
+            taken_over,
+            fill_level: None,
+        }))
     }
 
-    fn answered(outcome: Outcome) -> Answered {
-        Answered {
-            answer: Answer::Bare(true),
-            outcome,
-            taken_over: 0,
-            in_use: None,
-            max_connections: None,
-            spent: Spent::default(),
-        }
+    fn refused(reason: Reason) -> Answer {
+        let (in_use, max_connections) = (None, None);
+        let retry_after = Duration::from_millis(250);
+        Answer::Acquire(AcquireAnswer::Refused(Refused {
+            reason,
+            retry_after,
+            in_use,
+            max_connections,
+        }))
     }
 
-    /// What is measured of an acquire, by names.
-    fn of(answered: &Answered, known: &KnownPools) -> Vec<(&'static str, f64)> {
-        let metrics = metrics(&acquire(), answered, TOOK, known);
+    fn release(released: bool) -> Answer {
+        Answer::Release(ReleaseAnswer { released, in_use: 1 })
+    }
+
+    fn renewal(renewed: bool) -> Answer {
+        Answer::Renew(RenewAnswer { renewed, ..RenewAnswer::LOST })
+    }
+
+    fn status() -> Answer {
+        let (in_use, max_connections, standard_limit) = (1, 62, 60);
+        let (expired, draining) = (0, false);
+        Answer::Status(StatusAnswer { in_use, max_connections, standard_limit, expired, draining })
+    }
+
+    fn sweep(expired: u32) -> Answer {
+        let (in_use, max_connections, standard_limit, draining) = (0, 62, 60, false);
+        Answer::Sweep(SweepAnswer { expired, in_use, max_connections, standard_limit, draining })
+    }
+
+    /// The metrics of a decision, by names.
+    fn of(decision: &Decision<Answer>, known: &KnownPools) -> Vec<(&'static str, f64)> {
+        let pool = "Prod_MySQL".parse().expect("a name");
+        let metrics = metrics(&pool, decision, TOOK, known);
         let value = |metric: &Metric| Some((metric.name(), metrics.get(*metric)?));
         Metric::ALL.iter().filter_map(value).collect()
     }
 
     #[test]
     fn a_grant_is_counted_with_what_it_took_over_and_how_full_the_pool_is() {
-        let granted = Answered {
-            taken_over: 2,
-            in_use: Some(31),
-            max_connections: Some(62),
-            ..answered(Outcome::Granted)
-        };
+        let granted = seen(31, granted(2));
         let expected = [
             ("SlotsGranted", 1.0),
             ("LeasesTakenOver", 2.0),
@@ -113,12 +139,7 @@ mod tests {
 
     #[test]
     fn a_sweep_measures_the_pool_and_no_latency() {
-        let swept = Answered {
-            taken_over: 1,
-            in_use: Some(0),
-            max_connections: Some(62),
-            ..answered(Outcome::Swept)
-        };
+        let swept = seen(0, sweep(1));
         let expected = [
             ("LeasesTakenOver", 1.0),
             ("SlotsInUse", 0.0),
@@ -131,49 +152,46 @@ mod tests {
     #[test]
     fn every_outcome_but_a_look_has_a_metric_of_its_own() {
         let known = KnownPools::default();
-        let names = |outcome| of(&answered(outcome), &known);
+        let names = |answer| of(&decision(answer), &known);
         let latency = ("DecisionLatency", 4.25);
-        assert_eq!(names(Outcome::Released), [("SlotsReleased", 1.0), latency]);
-        assert_eq!(names(Outcome::AlreadyBack), [latency]);
-        assert_eq!(names(Outcome::Renewed), [("LeasesRenewed", 1.0), latency]);
-        assert_eq!(names(Outcome::Lost), [("LeasesLost", 1.0), latency]);
-        let refused = |reason| names(Outcome::Refused(reason));
+        assert_eq!(names(release(true)), [("SlotsReleased", 1.0), latency]);
+        assert_eq!(names(release(false)), [latency]);
+        assert_eq!(names(renewal(true)), [("LeasesRenewed", 1.0), latency]);
+        assert_eq!(names(renewal(false)), [("LeasesLost", 1.0), latency]);
+        let refused = |reason| names(refused(reason));
         assert_eq!(refused(Reason::Full), [("RejectedFull", 1.0), latency]);
         assert_eq!(refused(Reason::Draining), [("RejectedDraining", 1.0), latency]);
         assert_eq!(refused(Reason::Throttled), [("RejectedThrottled", 1.0)]);
-        assert_eq!(names(Outcome::Status), []);
+        assert_eq!(names(status()), []);
     }
 
     #[test]
-    fn a_pool_that_the_table_has_not_told_of_is_not_measured() {
+    fn a_pool_that_the_table_has_not_told_of_is_not_metrics() {
         let known = KnownPools::default();
-        let throttled = answered(Outcome::Refused(Reason::Throttled));
+        let throttled = decision(refused(Reason::Throttled));
         assert_eq!(of(&throttled, &known), []);
-        of(&answered(Outcome::Granted), &known);
+        of(&decision(granted(0)), &known);
         assert_eq!(of(&throttled, &known), [("RejectedThrottled", 1.0)]);
     }
 
     #[test]
     fn the_counter_measures_what_is_listed_as_the_counters() {
-        let outcomes = [
-            Outcome::Granted,
-            Outcome::Refused(Reason::Full),
-            Outcome::Refused(Reason::Throttled),
-            Outcome::Refused(Reason::Draining),
-            Outcome::Released,
-            Outcome::AlreadyBack,
-            Outcome::Renewed,
-            Outcome::Lost,
-            Outcome::Status,
-            Outcome::Swept,
+        let answers = [
+            granted(1),
+            refused(Reason::Full),
+            refused(Reason::Throttled),
+            refused(Reason::Draining),
+            release(true),
+            release(false),
+            renewal(true),
+            renewal(false),
+            status(),
+            sweep(1),
         ];
         let known = KnownPools::default();
-        let seen = |outcome| {
-            let (in_use, max_connections) = (Some(1), Some(62));
-            of(&Answered { taken_over: 1, in_use, max_connections, ..answered(outcome) }, &known)
-        };
+        let seen = |answer| of(&seen(1, answer), &known);
         let measured: BTreeSet<_> =
-            outcomes.into_iter().flat_map(seen).map(|(name, _)| name).collect();
+            answers.into_iter().flat_map(seen).map(|(name, _)| name).collect();
         let counters = Metric::ALL.iter().filter(|metric| metric.source() == Source::Counter);
         let listed: BTreeSet<_> = counters.map(|metric| metric.name()).collect();
         assert_eq!(measured, listed);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use counter::{Counter, CounterError, Limiter};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rds_admission::controller::{Answer, Answered, Controller};
+use rds_admission::controller::{Controller, Decision};
 use rds_admission::pool::{ANONYMOUS_LEASE, PoolSize};
 use rds_admission::store::{MemoryStore, Operations, Store};
 use rds_admission::time::{FakeClock, SKEW_ALLOWANCE, Seconds, UnixSeconds};
-use rds_admission::wire::Request;
+use rds_admission::wire::{Answer, Request};
 use serde_json::{Value, json};
 
 struct World {
@@ -35,7 +35,7 @@ impl World {
         Self::deciding(100_000).await
     }
 
-    async fn answer(&self, payload: Value) -> Result<Answered, CounterError> {
+    async fn answer(&self, payload: Value) -> Result<Decision<Answer>, CounterError> {
         self.counter.answer(&Request::parse(&payload)?).await
     }
 
@@ -87,7 +87,8 @@ async fn the_articles_callers_that_crash_are_recovered() {
     assert_eq!(world.says(increment(true)).await, json!(false));
     world.clock.advance(SKEW_ALLOWANCE);
     let taken = world.answer(increment(true)).await.expect("an answer");
-    assert_eq!((taken.answer, taken.taken_over), (Answer::Bare(true), 60));
+    assert_eq!(taken.answer.taken_over(), 60);
+    assert_eq!(serde_json::to_value(taken.answer).expect("JSON"), json!(true));
     assert_eq!(world.in_use().await, 1);
 }
 
@@ -140,7 +141,7 @@ async fn a_sweep_takes_what_has_expired_and_grants_nothing() {
         })
     };
     let first = world.answer(sweep.clone()).await.expect("an answer");
-    assert_eq!((first.outcome.as_str(), first.in_use), ("swept", Some(1)));
+    assert_eq!((first.answer.outcome(), first.in_use), ("swept", Some(1)));
     assert_eq!(serde_json::to_value(first.answer).expect("JSON"), swept(1));
     assert_eq!(world.says(sweep).await, swept(0));
     assert_eq!(world.says(release(2)).await["released"], true);

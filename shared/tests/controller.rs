@@ -13,11 +13,11 @@ use aws_sdk_dynamodb::error::BoxError;
 use futures::future::join_all;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rds_admission::controller::{Controller, Decision, Spent, Verdict};
+use rds_admission::controller::{Controller, Decision, RequestCounts};
 use rds_admission::pool::{Class, LeaseId};
 use rds_admission::store::{DynamoStore, Operations, Store};
 use rds_admission::time::{FakeClock, Seconds};
-use rds_admission::wire::{AcquireAnswer, Reason, Request};
+use rds_admission::wire::{AcquireAnswer, Granted, Reason, Request};
 use support::dynamo::{Dynamo, TABLE};
 use support::{lease, pool};
 
@@ -26,7 +26,7 @@ type TestController = Controller<DynamoStore<Arc<FakeClock>>, Arc<FakeClock>>;
 const TTL: Seconds = Seconds(35);
 
 /// What an instance costs that decides so many times.
-const NOTHING: Spent = Spent { writes: 0, looks: 0 };
+const NOTHING: RequestCounts = RequestCounts { writes: 0, peeks: 0 };
 
 async fn world() -> (Dynamo, Arc<FakeClock>, TestController) {
     let dynamo = Dynamo::start().await;
@@ -35,14 +35,18 @@ async fn world() -> (Dynamo, Arc<FakeClock>, TestController) {
     (dynamo, clock, controller)
 }
 
-async fn acquire(controller: &TestController, lease: LeaseId, new: bool) -> Decision {
+async fn acquire(
+    controller: &TestController,
+    lease: LeaseId,
+    new: bool,
+) -> Decision<AcquireAnswer> {
     controller.acquire(&pool(), lease, TTL, Class::Standard, new).await.expect("an answer")
 }
 
-fn refused(decision: &Decision) -> Option<Reason> {
-    match decision.verdict {
-        Verdict::Refused { reason, .. } => Some(reason),
-        Verdict::Granted { .. } => None,
+fn refused(decision: &Decision<AcquireAnswer>) -> Option<Reason> {
+    match &decision.answer {
+        AcquireAnswer::Refused(refused) => Some(refused.reason),
+        AcquireAnswer::Granted(_) => None,
     }
 }
 
@@ -57,7 +61,7 @@ async fn fill(controller: &TestController) -> Vec<LeaseId> {
 }
 
 /// Asks until there is a slot, which what is remembered allows within 10 s.
-async fn eventually(controller: &TestController) -> Decision {
+async fn eventually(controller: &TestController) -> Decision<AcquireAnswer> {
     let granted = async {
         loop {
             let asked = acquire(controller, lease(), true).await;
@@ -82,7 +86,10 @@ async fn a_quiet_pool_is_asked_directly() {
     let (_dynamo, _, controller) = world().await;
     for _ in 0..60 {
         let asked = acquire(&controller, lease(), true).await;
-        assert_eq!((refused(&asked), asked.spent), (None, Spent { writes: 1, looks: 0 }));
+        assert_eq!(
+            (refused(&asked), asked.requests),
+            (None, RequestCounts { writes: 1, peeks: 0 })
+        );
     }
 }
 
@@ -96,8 +103,8 @@ async fn in_a_rush_most_are_refused_for_nothing_and_the_others_for_a_look() {
         let asked = acquire(&controller, lease(), true).await;
         assert_eq!(refused(&asked), Some(Reason::Full));
         assert_eq!((asked.in_use, asked.max_connections), (Some(60), Some(62)));
-        assert_eq!(asked.spent.writes, 0);
-        looks += asked.spent.looks;
+        assert_eq!(asked.requests.writes, 0);
+        looks += asked.requests.peeks;
     }
     let (units, requests) = dynamo.capacity.take();
     assert_eq!((requests, units), (looks, vec![0.5; looks as usize]));
@@ -110,7 +117,7 @@ async fn callers_that_want_to_look_at_the_same_moment_share_a_look() {
     fill(&controller).await;
     dynamo.capacity.take();
     let all = join_all((0..50).map(|_| acquire(&controller, lease(), true))).await;
-    let looks: u32 = all.iter().map(|asked| asked.spent.looks).sum();
+    let looks: u32 = all.iter().map(|asked| asked.requests.peeks).sum();
     assert!(all.iter().all(|asked| refused(asked) == Some(Reason::Full)));
     // They were all there before the first answer.
     assert_eq!((looks, dynamo.capacity.take().1), (1, 1));
@@ -141,7 +148,10 @@ async fn a_repeated_acquire_is_not_refused_from_memory() {
     rush(&controller).await;
     for held in granted {
         let again = acquire(&controller, held, false).await;
-        assert_eq!((refused(&again), again.spent), (None, Spent { writes: 1, looks: 0 }));
+        assert_eq!(
+            (refused(&again), again.requests),
+            (None, RequestCounts { writes: 1, peeks: 0 })
+        );
     }
 }
 
@@ -162,7 +172,7 @@ async fn the_attempt_tells_a_repeated_acquire() {
         let answer = serde_json::to_value(answered.answer).expect("JSON");
         let answer: AcquireAnswer = serde_json::from_value(answer).expect("an answer");
         assert!(matches!(answer, AcquireAnswer::Granted(_)), "{attempt:?}");
-        assert_eq!(answered.spent, Spent { writes: 1, looks: 0 });
+        assert_eq!(answered.requests, RequestCounts { writes: 1, peeks: 0 });
     }
 }
 
@@ -195,7 +205,10 @@ async fn an_expired_lease_is_a_free_slot() {
     rush(&controller).await;
     clock.advance(Seconds(60));
     let granted = eventually(&controller).await;
-    assert!(matches!(granted.verdict, Verdict::Granted { taken_over: 60, .. }), "{granted:?}");
+    assert!(
+        matches!(granted.answer, AcquireAnswer::Granted(Granted { taken_over: 60, .. })),
+        "{granted:?}"
+    );
 }
 
 const THROTTLED: &str =
@@ -243,7 +256,7 @@ async fn what_the_table_throttles_is_refused_at_once_and_asked_for_less() {
     for _ in 0..400 {
         let asked = acquire(&controller, lease(), true).await;
         assert_eq!(refused(&asked), Some(Reason::Throttled));
-        for_nothing += u32::from(asked.spent == NOTHING);
+        for_nothing += u32::from(asked.requests == NOTHING);
     }
     let requests = dynamo.capacity.take().1;
     assert!(requests < 100, "{requests} requests for 400 callers, {for_nothing} for nothing");

@@ -22,11 +22,11 @@ use axum::routing::post;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::client::{Admission, AdmissionError, Counter, CounterError, LambdaCounter};
-use rds_admission::controller::{Controller, Verdict};
+use rds_admission::controller::Controller;
 use rds_admission::pool::{Class, Shard};
 use rds_admission::store::{DynamoStore, Shards, Store, StoreError};
 use rds_admission::time::{Deadline, FakeClock, Seconds};
-use rds_admission::wire::{Reason, Request};
+use rds_admission::wire::{AcquireAnswer, Reason, Refused, Request};
 use support::counter::InMemory;
 use support::dynamo::{Dynamo, TABLE};
 use support::{lease, pool};
@@ -165,9 +165,10 @@ async fn a_call_in_doubt_is_not_refused_and_one_that_is_certain_is() {
         let (_dynamo, fates, controller) = table().await;
         fates.are(&[Throttled]);
         let asked = controller.acquire(&pool(), lease(), TTL, class, true).await;
-        let verdict = asked.expect("a decision").verdict;
-        let throttled = matches!(verdict, Verdict::Refused { reason: Reason::Throttled, .. });
-        assert!(throttled, "{verdict:?}");
+        let answer = asked.expect("a decision").answer;
+        let throttled =
+            matches!(answer, AcquireAnswer::Refused(Refused { reason: Reason::Throttled, .. }));
+        assert!(throttled, "{answer:?}");
         assert_eq!(in_use(&controller).await, 0);
     }
 }
@@ -181,7 +182,7 @@ async fn a_repeated_call_that_is_throttled_is_not_refused() {
         let asked = controller.acquire(&pool(), held, TTL, Class::Standard, fate.is_empty()).await;
         match asked {
             Ok(decision) => assert!(
-                fate.is_empty() && matches!(decision.verdict, Verdict::Granted { .. }),
+                fate.is_empty() && matches!(decision.answer, AcquireAnswer::Granted(_)),
                 "{decision:?}"
             ),
             Err(error) => assert!(!fate.is_empty(), "{error:?}"),
@@ -189,7 +190,7 @@ async fn a_repeated_call_that_is_throttled_is_not_refused() {
     }
     // When the table serves again, it hears of its lease.
     let again = controller.acquire(&pool(), held, TTL, Class::Standard, false).await;
-    assert!(matches!(again.expect("a decision").verdict, Verdict::Granted { .. }));
+    assert!(matches!(again.expect("a decision").answer, AcquireAnswer::Granted(_)));
     assert_eq!(in_use(&controller).await, 1);
 }
 

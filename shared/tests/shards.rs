@@ -11,12 +11,13 @@ use futures::stream::{self, StreamExt};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rds_admission::controller::{Controller, Decision, Verdict};
+use rds_admission::controller::{Controller, Decision};
 use rds_admission::pool::frugal::Tour;
 use rds_admission::pool::split::InvalidSplit;
 use rds_admission::pool::{Class, LeaseId, PoolSize, Shard};
 use rds_admission::store::{Acquired, DynamoStore, Operations, Renewed, Shards, Store, StoreError};
 use rds_admission::time::{FakeClock, Seconds};
+use rds_admission::wire::{AcquireAnswer, Granted};
 use support::dynamo::{Dynamo, START, TABLE};
 use support::{lease, pool};
 
@@ -48,14 +49,14 @@ async fn split_pool(slots: u32, shards: u32) -> (Dynamo, Arc<FakeClock>, TestCon
 }
 
 /// Asks the table, whatever is remembered.
-async fn take(controller: &TestController, lease: LeaseId) -> Decision {
+async fn take(controller: &TestController, lease: LeaseId) -> Decision<AcquireAnswer> {
     controller.acquire(&pool(), lease, TTL, Class::Standard, false).await.expect("an answer")
 }
 
-fn shard_of(decision: &Decision) -> Option<u32> {
-    match decision.verdict {
-        Verdict::Granted { shard, .. } => Some(shard.expect("it is split")),
-        Verdict::Refused { .. } => None,
+fn shard_of(decision: &Decision<AcquireAnswer>) -> Option<u32> {
+    match &decision.answer {
+        AcquireAnswer::Granted(granted) => Some(granted.shard.expect("it is split")),
+        AcquireAnswer::Refused(_) => None,
     }
 }
 
@@ -159,7 +160,7 @@ async fn a_pool_grows_over_more_items_while_it_is_in_use() {
     operator.store().define(&pool(), size(62, 2)).await.expect("the pool");
     for _ in 0..60 {
         let asked = old.acquire(&pool(), lease(), TTL, Class::Standard, true).await;
-        assert!(matches!(asked.expect("an answer").verdict, Verdict::Granted { .. }));
+        assert!(matches!(asked.expect("an answer").answer, AcquireAnswer::Granted(_)));
     }
     let grown = operator.store().resize(&pool(), size(130, 2)).await.expect("the pool");
     assert_eq!((grown.shards, grown.size), (count(3), size(130, 2)));
@@ -194,9 +195,9 @@ async fn a_pool_is_split_otherwise_only_when_it_is_drained_and_empty() {
     store.resume(&pool()).await.expect("the pool");
     let newcomer = instance(&dynamo, &clock);
     for _ in 0..6 {
-        assert!(matches!(take(&newcomer, lease()).await.verdict, Verdict::Granted { .. }));
+        assert!(matches!(take(&newcomer, lease()).await.answer, AcquireAnswer::Granted(_)));
     }
-    assert!(matches!(take(&newcomer, lease()).await.verdict, Verdict::Refused { .. }));
+    assert!(matches!(take(&newcomer, lease()).await.answer, AcquireAnswer::Refused(_)));
 }
 
 /// A pool of three items is put together, and whoever does it ends after the first write.
@@ -255,7 +256,7 @@ async fn an_instance_that_knows_items_which_are_gone_finds_the_others() {
         std::iter::repeat_with(lease).find(|lease| Tour::first(*lease, 3) > 0).expect("one of them")
     };
     let asked = acquiring.acquire(&pool(), elsewhere(), TTL, Class::Standard, true).await;
-    assert!(matches!(asked.expect("an answer").verdict, Verdict::Granted { .. }));
+    assert!(matches!(asked.expect("an answer").answer, AcquireAnswer::Granted(_)));
     let stored = storing.store().acquire(&pool(), elsewhere(), TTL, Class::Standard).await;
     assert!(matches!(stored, Ok(Acquired::Granted { .. })), "{stored:?}");
     let held = elsewhere();
@@ -285,8 +286,9 @@ async fn a_repeated_call_to_a_pool_that_was_split_since_finds_its_lease() {
     take(&operator, held).await;
     operator.store().drain(&pool()).await.expect("the pool");
     let repeated = stale.acquire(&pool(), held, TTL, Class::Standard, false).await;
-    let verdict = repeated.expect("an answer").verdict;
-    assert!(matches!(verdict, Verdict::Granted { shard: Some(1), .. }), "{verdict:?}");
+    let answer = repeated.expect("an answer").answer;
+    let in_shard_1 = matches!(answer, AcquireAnswer::Granted(Granted { shard: Some(1), .. }));
+    assert!(in_shard_1, "{answer:?}");
 }
 
 #[tokio::test]
@@ -301,10 +303,10 @@ async fn an_item_that_somebody_has_deleted_keeps_nobody_waiting() {
     let newcomer = instance(&dynamo, &clock);
     for _ in 0..4 {
         let asked = newcomer.acquire(&pool(), lease(), TTL, Class::Priority, true).await;
-        assert!(matches!(asked.expect("an answer").verdict, Verdict::Granted { .. }));
+        assert!(matches!(asked.expect("an answer").answer, AcquireAnswer::Granted(_)));
     }
     let asked = newcomer.acquire(&pool(), lease(), TTL, Class::Priority, true).await;
-    assert!(matches!(asked.expect("an answer").verdict, Verdict::Refused { .. }));
+    assert!(matches!(asked.expect("an answer").answer, AcquireAnswer::Refused(_)));
 }
 
 #[tokio::test]
@@ -424,8 +426,8 @@ async fn a_change_that_stops_at_any_write_and_is_resumed_grants_no_slot_too_many
     }
 }
 
-fn shard_of_any(decision: &Decision) -> bool {
-    matches!(decision.verdict, Verdict::Granted { .. })
+fn shard_of_any(decision: &Decision<AcquireAnswer>) -> bool {
+    matches!(decision.answer, AcquireAnswer::Granted(_))
 }
 
 #[tokio::test]

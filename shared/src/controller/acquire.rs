@@ -1,63 +1,15 @@
 //! The way of a caller that wants a slot.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use super::looks::{Looked, Own};
 use super::memory::{Known, Shared};
-use super::{Controller, shards_of};
+use super::{Controller, Decision, RequestCounts, shards_of};
 use crate::pool::frugal::{Sighting, Step, Tour};
-use crate::pool::warm::FillLevel;
 use crate::pool::{Class, LeaseId, PoolName, Shard};
 use crate::store::{Answer, Asked, Shards, StoreError, if_there};
-use crate::time::{Clock, Seconds, UnixSeconds};
-use crate::wire::Reason;
-
-/// An acquire that was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decision {
-    /// How.
-    pub verdict: Verdict,
-    /// Leases out now; of a pool that is split, as far as was seen lately.
-    pub in_use: Option<u32>,
-    /// Slots of the pool; likewise.
-    pub max_connections: Option<u32>,
-    /// What it took.
-    pub spent: Spent,
-}
-
-/// How an acquire was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// The lease is out.
-    Granted {
-        /// When it expires, by the controller's clock.
-        expires_at: UnixSeconds,
-        /// Expired leases that were replaced to make room for it.
-        taken_over: u32,
-        /// The shard that it is in, where the pool is split.
-        shard: Option<u32>,
-        /// How full the pool is, or that shard of it.
-        fill_level: Option<FillLevel>,
-    },
-    /// No lease of this call is out.
-    Refused {
-        /// Why.
-        reason: Reason,
-        /// When another try makes sense.
-        retry_after: Duration,
-    },
-}
-
-/// Requests to the table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// Conditional writes, of one write unit each where the item is below a kilobyte.
-    pub writes: u32,
-    /// Eventually consistent reads, of half a read unit each. A look that several callers share is counted
-    /// for the first of them.
-    pub looks: u32,
-}
+use crate::time::{Clock, Seconds};
+use crate::wire::{AcquireAnswer, Granted, Reason, Refused};
 
 /// Who wants what.
 #[derive(Clone, Copy)]
@@ -70,7 +22,7 @@ struct Wanted<'a> {
 
 /// How far a caller has come with one shard.
 enum At {
-    Granted(Verdict),
+    Granted(AcquireAnswer),
     Full,
     Draining,
     /// The pool has no such shard any more.
@@ -94,16 +46,16 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         ttl: Seconds,
         class: Class,
         new: bool,
-    ) -> Result<Decision, StoreError> {
+    ) -> Result<Decision<AcquireAnswer>, StoreError> {
         let wanted = Wanted { pool, lease, ttl, class };
-        let mut spent = Spent::default();
+        let mut requests = RequestCounts::default();
         let decided = if new && class == Class::Standard {
-            self.by_memory(wanted, &mut spent).await
+            self.by_memory(wanted, &mut requests).await
         } else {
-            self.by_asking(wanted, new, &mut spent).await
+            self.by_asking(wanted, new, &mut requests).await
         };
-        let verdict = match decided {
-            Ok(verdict) => verdict,
+        let mut answer = match decided {
+            Ok(answer) => answer,
             Err(error @ (StoreError::Throttled { .. } | StoreError::InDoubt { .. })) => {
                 self.parts.memories.throttled(pool, self.parts.now());
                 match error {
@@ -123,15 +75,16 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         let known = self.memory(pool).lock().known();
         let (in_use, max_connections) =
             known.map(|Known { in_use, max_connections, .. }| (in_use, max_connections)).unzip();
-        Ok(Decision { verdict, in_use, max_connections, spent })
+        answer.set_usage(in_use, max_connections);
+        Ok(Decision { answer, in_use, max_connections, requests })
     }
 
     /// What is remembered decides whether the table is asked, and what.
     async fn by_memory(
         &self,
         wanted: Wanted<'_>,
-        spent: &mut Spent,
-    ) -> Result<Verdict, StoreError> {
+        requests: &mut RequestCounts,
+    ) -> Result<AcquireAnswer, StoreError> {
         let shards = self.shards(wanted.pool);
         let mut memory = self.memory(wanted.pool);
         let mut tour = self.sets_out(&memory, wanted.lease);
@@ -150,7 +103,7 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
                 Step::Look(number) => {
                     let shard = shard_of(wanted.pool, number);
                     let (looked, Own(own)) = self.look(&memory, &shard, wanted.lease).await;
-                    spent.looks += u32::from(own);
+                    requests.peeks += u32::from(own);
                     match looked {
                         Looked::Ask => number,
                         Looked::GoOn => continue,
@@ -160,8 +113,8 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
                     }
                 }
             };
-            match self.ask(wanted, &memory, number, spent).await? {
-                At::Granted(verdict) => return Ok(verdict),
+            match self.ask(wanted, &memory, number, requests).await? {
+                At::Granted(answer) => return Ok(answer),
                 At::Draining => return Ok(self.refused(wanted.pool, Reason::Draining)),
                 At::Full | At::Gone => {}
             }
@@ -180,17 +133,17 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         &self,
         wanted: Wanted<'_>,
         new: bool,
-        spent: &mut Spent,
-    ) -> Result<Verdict, StoreError> {
+        requests: &mut RequestCounts,
+    ) -> Result<AcquireAnswer, StoreError> {
         let store = &self.parts.store;
         // Where there is one shard only, its own condition tells a repeated call.
         let looks_first = !new && store.known_shards(wanted.pool) != Some(NonZeroU32::MIN);
-        if looks_first && let Some(verdict) = self.where_it_is(wanted, spent).await? {
-            return Ok(verdict);
+        if looks_first && let Some(answer) = self.where_it_is(wanted, requests).await? {
+            return Ok(answer);
         }
-        let decided = self.one_by_one(wanted, spent).await;
+        let decided = self.one_by_one(wanted, requests).await;
         let is_left_out = match decided {
-            Ok(Verdict::Refused { .. }) => self.shards(wanted.pool) > NonZeroU32::MIN,
+            Ok(AcquireAnswer::Refused(_)) => self.shards(wanted.pool) > NonZeroU32::MIN,
             Err(StoreError::Contended { .. }) => true,
             _ => false,
         };
@@ -198,9 +151,9 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         if is_left_out
             && !new
             && !looks_first
-            && let Some(verdict) = self.where_it_is(wanted, spent).await?
+            && let Some(answer) = self.where_it_is(wanted, requests).await?
         {
-            return Ok(verdict);
+            return Ok(answer);
         }
         decided
     }
@@ -209,14 +162,14 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
     async fn where_it_is(
         &self,
         wanted: Wanted<'_>,
-        spent: &mut Spent,
-    ) -> Result<Option<Verdict>, StoreError> {
+        requests: &mut RequestCounts,
+    ) -> Result<Option<AcquireAnswer>, StoreError> {
         let Some(found) = self.parts.store.find(wanted.pool, wanted.lease).await? else {
             return Ok(None);
         };
         let memory = self.memory(wanted.pool);
-        match self.ask(wanted, &memory, found.shard as usize, spent).await? {
-            At::Granted(verdict) => Ok(Some(verdict)),
+        match self.ask(wanted, &memory, found.shard as usize, requests).await? {
+            At::Granted(answer) => Ok(Some(answer)),
             At::Full | At::Draining | At::Gone => Ok(None),
         }
     }
@@ -225,8 +178,8 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
     async fn one_by_one(
         &self,
         wanted: Wanted<'_>,
-        spent: &mut Spent,
-    ) -> Result<Verdict, StoreError> {
+        requests: &mut RequestCounts,
+    ) -> Result<AcquireAnswer, StoreError> {
         let Wanted { pool, lease, .. } = wanted;
         let mut asked = Vec::new();
         loop {
@@ -237,8 +190,8 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
                 return Ok(self.refused(pool, Reason::Full));
             };
             asked.push(number);
-            match self.ask(wanted, &self.memory(pool), number, spent).await? {
-                At::Granted(verdict) => return Ok(verdict),
+            match self.ask(wanted, &self.memory(pool), number, requests).await? {
+                At::Granted(answer) => return Ok(answer),
                 At::Draining => return Ok(self.refused(pool, Reason::Draining)),
                 At::Full | At::Gone => {}
             }
@@ -251,16 +204,16 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         wanted: Wanted<'_>,
         memory: &Shared,
         number: usize,
-        spent: &mut Spent,
+        requests: &mut RequestCounts,
     ) -> Result<At, StoreError> {
         let Wanted { pool, lease, ttl, class } = wanted;
         let shard = shard_of(pool, number);
         let asked = self.parts.store.ask(&shard, lease, ttl, class).await;
         let Some(Asked { outcome, shard: seen, writes }) = if_there(&shard, asked)? else {
-            spent.writes += 1;
+            requests.writes += 1;
             return Ok(At::Gone);
         };
-        spent.writes += writes;
+        requests.writes += writes;
         let now = self.parts.now();
         let sighting = Sighting::of(&seen, Class::Standard, self.parts.clock.now());
         let mut memory = memory.lock();
@@ -270,7 +223,15 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
                 memory.frugal.granted(number, now, lease, &sighting);
                 let shard = (seen.shards > NonZeroU32::MIN).then_some(shard.number());
                 let fill_level = seen.fill_level();
-                At::Granted(Verdict::Granted { expires_at, taken_over, shard, fill_level })
+                At::Granted(AcquireAnswer::Granted(Granted {
+                    lease,
+                    expires_at,
+                    shard,
+                    in_use: 0,
+                    max_connections: 0,
+                    taken_over,
+                    fill_level,
+                }))
             }
             Answer::Full | Answer::Draining => {
                 memory.frugal.refused(number, now, lease, &sighting);
@@ -284,8 +245,9 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         memory.lock().frugal.arrives(now, lease, &mut *dice)
     }
 
-    fn refused(&self, pool: &PoolName, reason: Reason) -> Verdict {
-        Verdict::Refused { reason, retry_after: self.retry_after(pool) }
+    fn refused(&self, pool: &PoolName, reason: Reason) -> AcquireAnswer {
+        let retry_after = self.retry_after(pool);
+        AcquireAnswer::Refused(Refused { reason, retry_after, in_use: None, max_connections: None })
     }
 
     fn shards(&self, pool: &PoolName) -> NonZeroU32 {

@@ -12,11 +12,8 @@ mod acquire;
 mod answer;
 mod looks;
 mod memory;
-mod outcome;
 
-pub use acquire::{Decision, Spent, Verdict};
-pub use answer::{Answer, Answered};
-pub use outcome::Outcome;
+pub use answer::{Decision, RequestCounts};
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -2,11 +2,79 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::pool::LeaseId;
 use crate::pool::warm::FillLevel;
 use crate::time::UnixSeconds;
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To the article's `incrementCounter: true`; as JSON, whether the slot was granted.
+    LegacyAcquire(#[serde(serialize_with = "legacy_acquire")] AcquireAnswer),
+    /// To the article's `incrementCounter: false`; as JSON, whether a slot was released.
+    LegacyRelease(#[serde(serialize_with = "legacy_release")] ReleaseAnswer),
+    /// To an acquire.
+    Acquire(AcquireAnswer),
+    /// To a release.
+    Release(ReleaseAnswer),
+    /// To a renewal.
+    Renew(RenewAnswer),
+    /// To a status.
+    Status(StatusAnswer),
+    /// To a sweep.
+    Sweep(SweepAnswer),
+}
+
+impl Answer {
+    /// The outcome as it is logged; of a rejection, the reason.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            Self::LegacyAcquire(answer) | Self::Acquire(answer) => match answer {
+                AcquireAnswer::Granted(_) => "granted",
+                AcquireAnswer::Refused(refused) => refused.reason.as_str(),
+            },
+            Self::LegacyRelease(answer) | Self::Release(answer) => {
+                if answer.released {
+                    "released"
+                } else {
+                    "already_back"
+                }
+            }
+            Self::Renew(answer) => {
+                if answer.renewed {
+                    "renewed"
+                } else {
+                    "lost"
+                }
+            }
+            Self::Status(_) => "status",
+            Self::Sweep(_) => "swept",
+        }
+    }
+
+    /// Expired leases that a grant replaced, or that a sweep removed.
+    #[must_use]
+    pub fn taken_over(&self) -> u32 {
+        match self {
+            Self::LegacyAcquire(AcquireAnswer::Granted(granted))
+            | Self::Acquire(AcquireAnswer::Granted(granted)) => granted.taken_over,
+            Self::Sweep(answer) => answer.expired,
+            _ => 0,
+        }
+    }
+}
+
+fn legacy_acquire<S: Serializer>(answer: &AcquireAnswer, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_bool(matches!(answer, AcquireAnswer::Granted(_)))
+}
+
+fn legacy_release<S: Serializer>(answer: &ReleaseAnswer, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_bool(answer.released)
+}
 
 /// The answer to an acquire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +84,21 @@ pub enum AcquireAnswer {
     Granted(Granted),
     /// `"granted": false`.
     Refused(Refused),
+}
+
+impl AcquireAnswer {
+    /// Sets the pool's usage as last seen; a grant that saw none has zeros.
+    pub(crate) fn set_usage(&mut self, in_use: Option<u32>, max_connections: Option<u32>) {
+        match self {
+            Self::Granted(granted) => {
+                granted.in_use = in_use.unwrap_or_default();
+                granted.max_connections = max_connections.unwrap_or_default();
+            }
+            Self::Refused(refused) => {
+                (refused.in_use, refused.max_connections) = (in_use, max_connections);
+            }
+        }
+    }
 }
 
 /// A lease that is out.

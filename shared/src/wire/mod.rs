@@ -9,7 +9,8 @@ mod fields;
 mod request;
 
 pub use answer::{
-    AcquireAnswer, Granted, Reason, Refused, ReleaseAnswer, RenewAnswer, StatusAnswer, SweepAnswer,
+    AcquireAnswer, Answer, Granted, Reason, Refused, ReleaseAnswer, RenewAnswer, StatusAnswer,
+    SweepAnswer,
 };
 pub use request::{InvalidRequest, Request};
 

@@ -5,10 +5,11 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rds_admission::controller::{Controller, Verdict};
+use rds_admission::controller::Controller;
 use rds_admission::pool::{Class, LeaseId, PoolName};
 use rds_admission::store::{Acquired, DynamoStore, Store as _};
 use rds_admission::time::{Seconds, SystemClock};
+use rds_admission::wire::{AcquireAnswer, Granted};
 
 use crate::table::Table;
 
@@ -89,9 +90,9 @@ impl Decider for Controlled {
     ) -> BoxFuture<'a, Result<Option<Slot>>> {
         async move {
             let decision = self.0.acquire(pool, lease, TTL, Class::Standard, true).await?;
-            Ok(match decision.verdict {
-                Verdict::Granted { shard, .. } => Some(Slot { lease, shard }),
-                Verdict::Refused { .. } => None,
+            Ok(match decision.answer {
+                AcquireAnswer::Granted(Granted { shard, .. }) => Some(Slot { lease, shard }),
+                AcquireAnswer::Refused(_) => None,
             })
         }
         .boxed()
