@@ -59,8 +59,8 @@ class Bundle(unittest.TestCase):
         years = sorted(root.not_valid_after_utc.year for root in roots)
         readme = re.sub(r"\s+", " ", (FOLDER / "README.md").read_text())
         self.assertIn(f"The {len(roots)} left", readme)
-        self.assertIn(f"last until {years[0]} to {years[-1]}", readme)
-        self.assertIn(f"Which regions: {len(regions())}, and", readme)
+        self.assertIn(f"expire from {years[0]} to {years[-1]}", readme)
+        self.assertIn(f"**Regions.** {len(regions())}, and", readme)
         self.assertIn(hashlib.sha256(BUNDLE.read_bytes()).hexdigest(), readme)
 
     def test_the_templates_let_through_the_regions_that_are_in_it_and_no_others(self):
