@@ -1,7 +1,7 @@
 // A Lambda function that connects to MySQL only while it holds a slot.
 //
-// In its package: mysql2, and AWS's global-bundle.pem (or another file of roots).
-// In its environment: COUNTER_FUNCTION, POOL_NAME, SECRET_ARN, and DB_CA: the roots' path, or "off".
+// Package: mysql2, and AWS's global-bundle.pem (or another file of root certificates).
+// Environment: COUNTER_FUNCTION, POOL_NAME, SECRET_ARN, and DB_CA: the path of the root certificates, or "off".
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -17,21 +17,21 @@ import {
 } from "@aws-sdk/client-secrets-manager";
 import mysql from "mysql2";
 
-// All times are in milliseconds. The lease outlives its holder by GRACE, and in it nothing is said to
-// the server any more; the server ends a session that is silent for IDLE; MARGIN is kept of the
-// holder's time, for closing the connection and giving the slot back.
+// All times are in milliseconds. The lease outlives the work by GRACE, in which nothing is sent to the
+// server. The server ends a session after IDLE without a statement. MARGIN is reserved for closing the
+// connection and releasing the slot.
 const GRACE = 5_000;
 const IDLE = 2_000;
 const MARGIN = 1_000;
-// How a server refuses a password: 1045, and on MariaDB also 1698, where the account has a second way to log in.
+// Errors for a wrong password: 1045, and on MariaDB also 1698, for accounts with a second way to log in.
 const REFUSED = [1045, 1698];
 
-// The counter answers within 5 s or not at all. An invoke may be repeated: it names the same lease.
+// The counter answers within 5 s or times out. An invocation may be repeated: it has the same lease id.
 const aws = { maxAttempts: 2, requestHandler: { connectionTimeout: 2_000, requestTimeout: 6_000 } };
 const lambda = new LambdaClient(aws);
 const secrets = new SecretsManagerClient(aws);
 
-// The counter said no: nothing was connected. Come back after `retryAfter`.
+// The counter rejected the acquire; nothing was connected. Retry after `retryAfter`.
 export class NoSlot extends Error {
   constructor(reason, retryAfter) {
     super(reason);
@@ -39,7 +39,7 @@ export class NoSlot extends Error {
   }
 }
 
-// One invoke of the counter. An error is no answer: do not connect.
+// Invokes the counter once. On an error, do not connect.
 async function ask(request) {
   const payload = JSON.stringify({ RDBMSName: process.env.POOL_NAME, ...request });
   const invoke = new InvokeCommand({ FunctionName: process.env.COUNTER_FUNCTION, Payload: payload });
@@ -49,12 +49,12 @@ async function ask(request) {
   return said;
 }
 
-// A lease, and the time that it leaves.
+// A lease, and its remaining time.
 class Slot {
   lease = randomBytes(6).toString("base64url");
-  // No connection is open under it.
+  // True while no connection uses the slot.
   vacant = true;
-  // The lease's life is counted from the moment it is asked for, by whichever clock moves further: the
+  // The lease's time starts before the acquire, and is measured by the clock that moved further: the
   // monotonic one may stand still while the instance is frozen.
   #monotonic = performance.now();
   #wall = Date.now();
@@ -68,14 +68,14 @@ class Slot {
     return Math.max(performance.now() - this.#monotonic, Date.now() - this.#wall);
   }
 
-  // Time in which something may be said to the server.
+  // Returns the time in which statements may be sent to the server.
   workLeft() {
     const left = Math.floor(this.work - this.elapsed());
     if (left <= 0) throw new Error("no time left under this slot");
     return left;
   }
 
-  // Time that a statement may take, if the session is to end before the lease does.
+  // Returns the time that a statement may take so that the session ends before the lease.
   statementLimit() {
     const limit = Math.floor(Math.min(this.ttl - this.elapsed() - 2 * IDLE, this.workLeft() - 250));
     if (limit < 50) throw new Error("no time left under this slot");
@@ -83,14 +83,14 @@ class Slot {
   }
 }
 
-// Runs `work` with a slot in hand, for a holder that must be done in `time`.
+// Runs `work`, which ends within `time`, while holding a slot.
 export async function withSlot(time, work) {
   const slot = new Slot(time);
   let answer;
   try {
     answer = await ask({ op: "acquire", lease: slot.lease, ttlSeconds: slot.ttl / 1_000 });
   } catch (error) {
-    // The counter may have decided, and its answer be lost.
+    // The counter may have granted the slot, and its answer may be lost.
     await release(slot.lease);
     throw error;
   }
@@ -98,13 +98,13 @@ export async function withSlot(time, work) {
   try {
     return await work(slot);
   } finally {
-    // With a connection that may still be open, the slot is left to its lease, which the connection
-    // does not outlive.
+    // If the connection may still be open, the slot is not released: the lease expires, and the server
+    // ends the connection before that.
     if (slot.vacant) await release(slot.lease);
   }
 }
 
-// Gives the slot back. Tried for a while; after that, the lease ends by itself.
+// Releases the slot. After five failures the lease is left to expire.
 async function release(lease) {
   for (const pause of [50, 100, 200, 400, 0]) {
     try {
@@ -115,8 +115,8 @@ async function release(lease) {
   }
 }
 
-// The secret's versions whose password may be in force, each read when it is its turn. While the
-// password is being changed, that is the pending one, which may soon be the current one.
+// Yields the versions of the secret whose password may be valid, and reads each when it is needed.
+// During a rotation the pending password may be valid, and may become the current one in between.
 async function* versions() {
   const tried = new Set();
   for (const VersionStage of ["AWSCURRENT", "AWSPENDING", "AWSCURRENT"]) {
@@ -125,7 +125,7 @@ async function* versions() {
     try {
       answer = await secrets.send(read);
     } catch (error) {
-      // Nothing is being changed.
+      // No rotation is in progress.
       if (error instanceof ResourceNotFoundException && VersionStage === "AWSPENDING") continue;
       throw error;
     }
@@ -135,7 +135,7 @@ async function* versions() {
   }
 }
 
-// Runs `work` with a connection under a slot, by the first of the passwords that is not refused.
+// Runs `work` with a connection under a slot, with the first password that the server accepts.
 export async function withConnection(slot, work) {
   const connection = await logIn(slot);
   try {
@@ -155,7 +155,7 @@ async function logIn(slot) {
       return connection;
     } catch (error) {
       slot.vacant = await serverHasHungUp(connection);
-      // The next connection only when the server has closed this one.
+      // The next login starts only after the server has closed this connection.
       if (!REFUSED.includes(error.errno) || !slot.vacant) throw error;
       refused = error;
     }
@@ -182,20 +182,20 @@ async function open(slot, { host, port, username, password, dbname }) {
     ssl: roots === "off" ? undefined : { ca: readFileSync(roots), verifyIdentity: true },
     connectTimeout: Math.min(3_000, slot.workLeft()),
   });
-  // What breaks the connection is told to the statement that it breaks.
+  // The statement that fails reports the error. Without a listener Node.js would exit.
   connection.on("error", () => {});
   return connection;
 }
 
-// Whether no transaction is open any more: a server hangs up first, and counts the connection until it has rolled
-// back. A statement that was given up in the middle may take longer than this waits.
+// Returns whether no transaction is open. A server closes the connection before it rolls back, and counts
+// it until then. An abandoned statement may take longer than this waits.
 async function isRolledBack(connection) {
   const late = new Promise((resolve) => setTimeout(resolve, 1_000, false).unref());
   const done = connection.promise().query("ROLLBACK");
   return Promise.race([late, done.then(() => true, () => false)]);
 }
 
-// Says goodbye and waits for the server to close its side: only then is the slot free.
+// Ends the connection and waits until the server has closed it: only then is the slot free.
 async function serverHasHungUp(connection) {
   const { stream } = connection;
   if (stream.readableEnded) return true;
@@ -211,8 +211,8 @@ async function serverHasHungUp(connection) {
   );
 }
 
-// One statement, and before it the limits that make the server end the session in time. MariaDB alone
-// reads the comments that begin with M, MySQL alone the last.
+// Executes one statement, after setting the limits with which the server ends the session in time. Only
+// MariaDB executes the comments that begin with M, only MySQL the last one.
 export async function query(slot, connection, sql, values) {
   const limit = slot.statementLimit();
   const idle = IDLE / 1_000;

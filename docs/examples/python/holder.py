@@ -1,7 +1,7 @@
 """A Lambda function that connects to MySQL only while it holds a slot.
 
-In its package: PyMySQL, and AWS's global-bundle.pem (or another file of roots).
-In its environment: COUNTER_FUNCTION, POOL_NAME, SECRET_ARN, and DB_CA: the roots' path, or "off".
+Package: PyMySQL, and AWS's global-bundle.pem (or another file of root certificates).
+Environment: COUNTER_FUNCTION, POOL_NAME, SECRET_ARN, and DB_CA: the path of the root certificates, or "off".
 """
 
 import contextlib
@@ -17,23 +17,23 @@ import boto3
 import pymysql
 from botocore.config import Config
 
-# The lease outlives its holder by this, and in it nothing is said to the server any more.
+# Seconds by which the lease outlives the work. In this time nothing is sent to the server.
 GRACE = 5
-# The server ends a session that is silent for so long.
+# Seconds without a statement after which the server ends the session.
 IDLE = 2
-# How a server refuses a password: 1045, and on MariaDB also 1698, where the account has a second way to log in.
+# Errors for a wrong password: 1045, and on MariaDB also 1698, for accounts with a second way to log in.
 REFUSED = (1045, 1698)
-# Kept of the holder's time, for closing the connection and giving the slot back.
+# Seconds reserved for closing the connection and releasing the slot.
 MARGIN = 1
 
-# The counter answers within 5 s or not at all. An invoke may be repeated: it names the same lease.
+# The counter answers within 5 s or times out. An invocation may be repeated: it has the same lease id.
 AWS = Config(connect_timeout=2, read_timeout=6, retries={"total_max_attempts": 2})
 LAMBDA = boto3.client("lambda", config=AWS)
 SECRETS = boto3.client("secretsmanager", config=AWS)
 
 
 class NoSlot(Exception):
-    """The counter said no: nothing was connected. Come back after `retry_after` seconds."""
+    """The counter rejected the acquire; nothing was connected. Retry after `retry_after` seconds."""
 
     def __init__(self, reason, retry_after):
         super().__init__(reason)
@@ -41,11 +41,11 @@ class NoSlot(Exception):
 
 
 class CounterError(Exception):
-    """The counter gave no answer, but an error: do not connect."""
+    """The counter returned an error: do not connect."""
 
 
 def ask(**request):
-    """One invoke of the counter."""
+    """Invokes the counter once."""
     payload = {"RDBMSName": os.environ["POOL_NAME"], **request}
     answer = LAMBDA.invoke(FunctionName=os.environ["COUNTER_FUNCTION"], Payload=json.dumps(payload))
     said = json.load(answer["Payload"])
@@ -55,15 +55,15 @@ def ask(**request):
 
 
 class Slot:
-    """A lease, and the time that it leaves."""
+    """A lease, and its remaining time."""
 
     def __init__(self, seconds):
         self.lease = secrets.token_urlsafe(6)
         self.ttl = min(math.ceil(seconds) + GRACE, 960)
         self.work = min(seconds, self.ttl - GRACE) - MARGIN
-        # No connection is open under it.
+        # True while no connection uses the slot.
         self.vacant = True
-        # The lease's life is counted from the moment it is asked for, by whichever clock moves
+        # The lease's time starts before the acquire, and is measured by the clock that moved
         # further: the monotonic one may stand still while the instance is frozen.
         self.monotonic, self.wall = time.monotonic(), time.time()
 
@@ -71,14 +71,14 @@ class Slot:
         return max(time.monotonic() - self.monotonic, time.time() - self.wall)
 
     def work_left(self):
-        """Seconds in which something may be said to the server."""
+        """Returns the seconds in which statements may be sent to the server."""
         left = self.work - self.elapsed()
         if left <= 0:
             raise TimeoutError("no time left under this slot")
         return left
 
     def statement_limit(self):
-        """Seconds that a statement may take, if the session is to end before the lease does."""
+        """Returns the seconds that a statement may take so that the session ends before the lease."""
         limit = min(self.ttl - self.elapsed() - 2 * IDLE, self.work_left() - 0.25)
         if limit < 0.05:
             raise TimeoutError("no time left under this slot")
@@ -87,12 +87,12 @@ class Slot:
 
 @contextlib.contextmanager
 def slot(seconds):
-    """Holds a slot, for a holder that must be done in `seconds`."""
+    """Holds a slot for work that ends within `seconds`."""
     held = Slot(seconds)
     try:
         answer = ask(op="acquire", lease=held.lease, ttlSeconds=held.ttl)
     except Exception:
-        # The counter may have decided, and its answer be lost.
+        # The counter may have granted the slot, and its answer may be lost.
         release(held.lease)
         raise
     if answer.get("granted") is not True:
@@ -100,14 +100,14 @@ def slot(seconds):
     try:
         yield held
     finally:
-        # With a connection that may still be open, the slot is left to its lease, which the
-        # connection does not outlive.
+        # If the connection may still be open, the slot is not released: the lease expires, and the
+        # server ends the connection before that.
         if held.vacant:
             release(held.lease)
 
 
 def release(lease):
-    """Gives the slot back. Tried for a while; after that, the lease ends by itself."""
+    """Releases the slot. After five failures the lease is left to expire."""
     for pause in (0.05, 0.1, 0.2, 0.4, 0):
         try:
             return ask(op="release", lease=lease)
@@ -116,16 +116,16 @@ def release(lease):
 
 
 def versions():
-    """The secret's versions whose password may be in force, each read when it is its turn.
+    """Yields the versions of the secret whose password may be valid, and reads each when it is needed.
 
-    While the password is being changed, that is the pending one, which may soon be the current one.
+    During a rotation the pending password may be valid, and may become the current one in between.
     """
     tried = set()
     for stage in ("AWSCURRENT", "AWSPENDING", "AWSCURRENT"):
         try:
             answer = SECRETS.get_secret_value(SecretId=os.environ["SECRET_ARN"], VersionStage=stage)
         except SECRETS.exceptions.ResourceNotFoundException:
-            # Nothing is being changed.
+            # No rotation is in progress.
             if stage == "AWSPENDING":
                 continue
             raise
@@ -136,7 +136,7 @@ def versions():
 
 @contextlib.contextmanager
 def connection(held):
-    """A connection under a slot, by the first of the passwords that is not refused."""
+    """Opens a connection under a slot, with the first password that the server accepts."""
     with contextlib.ExitStack() as stack:
         yield log_in(held, stack)
 
@@ -146,7 +146,7 @@ def log_in(held, stack):
         try:
             return stack.enter_context(connection_as(secret, held))
         except pymysql.OperationalError as error:
-            # The next connection only when the server has closed this one.
+            # The next login starts only after the server has closed this connection.
             if error.args[0] not in REFUSED or not held.vacant:
                 raise
             refused = error
@@ -159,7 +159,7 @@ def connection_as(secret, held):
     address = (secret["host"], int(secret["port"]))
     wire = socket.create_connection(address, timeout=min(3, held.work_left()))
     held.vacant = False
-    # PyMySQL closes its own end and does not wait for the server's: this one sees it.
+    # PyMySQL closes its socket without waiting for the server. This duplicate sees the server close it.
     end = wire.dup()
     nothing_open = True
     try:
@@ -188,8 +188,10 @@ def connection_as(secret, held):
 
 
 def is_rolled_back(connection):
-    """Whether no transaction is open any more: a server hangs up first, and counts the connection until it has rolled
-    back. After a statement that was given up in the middle there is no way to ask.
+    """Returns whether no transaction is open.
+
+    A server closes the connection before it rolls back, and counts it until then. After an abandoned
+    statement the rollback cannot be confirmed.
     """
     try:
         connection.rollback()
@@ -199,7 +201,7 @@ def is_rolled_back(connection):
 
 
 def server_has_hung_up(end, patience=1):
-    """Waits for the server to close its side: only then is the slot free."""
+    """Waits until the server has closed the connection: only then is the slot free."""
     until = time.monotonic() + patience
     try:
         end.shutdown(socket.SHUT_WR)
@@ -215,9 +217,9 @@ def server_has_hung_up(end, patience=1):
 
 
 def query(held, connection, sql, values=None):
-    """One statement, and before it the limits that make the server end the session in time.
+    """Executes one statement, after setting the limits with which the server ends the session in time.
 
-    MariaDB alone reads the comments that begin with M, MySQL alone the last.
+    Only MariaDB executes the comments that begin with M, only MySQL the last one.
     """
     limit = held.statement_limit()
     with connection.cursor() as cursor:

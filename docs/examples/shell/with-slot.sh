@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs one SQL statement with a slot in hand.
+# Runs one SQL statement while holding a slot.
 # usage: with-slot.sh SECONDS STATEMENT
 #
-# SECONDS (6 to 955) is the time for all of it. Needs the AWS CLI (1 or 2), and the client of MySQL or
-# MariaDB, which reads server, account and TLS from ~/.my.cnf. In the environment: COUNTER_FUNCTION,
-# POOL_NAME. Exits with 75 when there is no slot: nothing was connected then.
+# SECONDS (6 to 955) is the total time. Needs the AWS CLI (1 or 2), and the client of MySQL or MariaDB,
+# which reads server, account and TLS from ~/.my.cnf. Environment: COUNTER_FUNCTION, POOL_NAME.
+# Exits with 75 if no slot is available; no connection was opened then.
 set -euo pipefail
 
 seconds=$1 statement=$2
@@ -12,19 +12,19 @@ seconds=$1 statement=$2
     echo "SECONDS must be a whole number from 6 to 955" >&2
     exit 64
 }
-# The limit that the server is told is right for one statement only.
+# The time limit is for one statement only.
 [[ $statement != *\;* ]] || {
     echo "one statement, without a semicolon" >&2
     exit 64
 }
 
-# The lease outlives the holder by 5 s; the server ends a session that is silent for 2 s.
+# The lease outlives the work by 5 s; the server ends a session after 2 s without a statement.
 grace=5 idle=2
 lease=$(head -c 6 /dev/urandom | base64 | tr '+/' '-_')
 out=maybe
 answer=$(mktemp)
 
-# Says a request to the counter and leaves its answer in $answer; fails if there is none.
+# Sends a request to the counter and writes its answer to $answer; fails without an answer.
 ask() {
     local error
     error=$(printf '{"RDBMSName": "%s", "lease": "%s", %s}' "$POOL_NAME" "$lease" "$1" |
@@ -37,7 +37,7 @@ ask() {
     }
 }
 
-# On every way out: a lease that may be out comes back. Tried for a while; after that, it ends by itself.
+# On every way out, releases a lease that may be held. After four failures the lease is left to expire.
 finish() {
     local pause
     if [[ $out == maybe ]]; then
@@ -53,20 +53,20 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# The lease's life is counted from the moment it is asked for.
+# The lease's time starts before the acquire.
 SECONDS=0
 ask "\"op\": \"acquire\", \"ttlSeconds\": $((seconds + grace))"
-# Whatever is not a grant is a no.
+# Anything but a grant is a rejection.
 if ! grep -Eq '"granted": ?true' "$answer"; then
     out=no
     cat "$answer" >&2
     exit 75
 fi
 
-# Of the time that is left, 3 s are kept for connecting and 1 s for giving back.
+# Of the remaining time, 3 s are reserved for connecting and 1 s for the release.
 limit=$((seconds - SECONDS - 4))
 ((limit > 0)) || exit 75
-# MariaDB alone reads the comments that begin with M, MySQL alone the last.
+# Only MariaDB executes the comments that begin with M, only MySQL the last one.
 limits="SET SESSION autocommit = 1, wait_timeout = $idle, net_read_timeout = $idle, net_write_timeout = $idle, \
 innodb_lock_wait_timeout = $limit, lock_wait_timeout = $limit \
 /*M!100101 , max_statement_time = $limit */ \
@@ -74,11 +74,11 @@ innodb_lock_wait_timeout = $limit, lock_wait_timeout = $limit \
 idle_write_transaction_timeout = $idle */ \
 /*!50708 , max_execution_time = $((limit * 1000)) */"
 
-# What a procedure leaves open is rolled back before the connection is closed: a server closes it first, and counts it
-# until it has rolled back. (One that fails with a transaction open is not waited for: call none that does.)
+# A transaction that a procedure leaves open is rolled back before the connection is closed: a server
+# closes it before it rolls back, and counts it until then. (After a procedure that fails with an open
+# transaction this does not happen: call none that does.)
 #
-# A client that is killed has not said goodbye: its connection ends by the limits, and its slot, a
-# little later, by its lease.
+# The limits end the connection of a killed client; its lease expires a little later.
 out=lapses
 status=0
 timeout --foreground --kill-after=1 $((limit + 3)) \
