@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line. Doc comments of arguments are the text of `--help`.
 
 use std::ffi::OsString;
 use std::num::NonZeroU32;
@@ -6,24 +6,20 @@ use std::num::NonZeroU32;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use rds_admission::pool::{InvalidName, LeaseId, PoolName};
+use rds_admission::pool::{LeaseId, PoolName};
 use rds_admission::session::Tls;
 use secrecy::SecretString;
 
-/// What `--help` says after the options.
-const AFTER_HELP: &str = include_str!("help.txt");
-
-/// See and steer a pool of connection slots
+/// Inspect and manage a pool of connection slots
 #[derive(Parser)]
-#[command(version, after_long_help = AFTER_HELP, disable_help_subcommand = true)]
-pub struct Args {
-    /// What to do.
+#[command(version, after_long_help = include_str!("help.txt"), disable_help_subcommand = true)]
+pub(crate) struct Args {
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 
     /// DynamoDB table of the pool: the stack's output `TableName`
     #[arg(long, value_name = "NAME", env = "SLOTS_TABLE", global = true)]
-    pub table: Option<String>,
+    pub(crate) table: Option<String>,
 
     /// The pool in the table: the stack's output `PoolName`
     #[arg(
@@ -33,150 +29,140 @@ pub struct Args {
         default_value = "Prod_MySQL",
         global = true
     )]
-    pub pool: PoolName,
+    pub(crate) pool: PoolName,
 
-    /// Speak JSON: the answer on standard output; on standard error, how far a wait is and what went wrong
+    /// Print JSON: the result on standard output; progress and errors on standard error
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 impl Args {
-    /// What the command line says, and variables where it says nothing.
-    ///
-    /// # Errors
-    /// When it can't be understood: what is to be told then.
-    pub fn read(
-        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    /// Parses the command line and the environment variables.
+    pub(crate) fn read(
+        args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let matches = Self::command().try_get_matches_from(line)?;
+        let matches = Self::command().try_get_matches_from(args)?;
         let mut args = Self::from_arg_matches(&matches)?;
         if let Command::Doctor(doctor) = &mut args.command
-            && let Some((_, said)) = matches.subcommand()
+            && let Some((_, matches)) = matches.subcommand()
         {
-            doctor.database.choose(said)?;
+            doctor.database.keep_one(matches)?;
         }
         Ok(args)
     }
 }
 
-/// What can be done.
 #[derive(Subcommand)]
-pub enum Command {
-    /// Show the pool: slots in use, its size, its leases
+pub(crate) enum Command {
+    /// Show the pool: slots in use, size, leases
     Status {
-        /// Show it again every second, until Ctrl-C
+        /// Repeat every second, until Ctrl-C
         ///
-        /// In place on a terminal; elsewhere a line each, with --json an object a line. When the table can't
-        /// be asked, it says so, and goes on.
+        /// In place on a terminal; elsewhere one line each time, with --json one object a line. Errors of the
+        /// table are shown and do not end it.
         #[arg(long)]
         watch: bool,
     },
 
-    /// Give the pool another number of slots
+    /// Change the number of slots
     ///
-    /// More slots are there at once. With fewer, no lease is taken from anybody: none is granted until
-    /// as many have ended as are too many. The next deployment that changes the pool's properties sets
-    /// its own size. Whether the server takes so many connections is not asked: see `slots doctor`.
+    /// Additional slots are available at once. With fewer slots, leases above the new size are not revoked: no
+    /// slot is granted until enough of them have ended. The next deployment that changes the pool's properties
+    /// sets its size again. Does not check whether the server accepts as many connections: see `slots doctor`.
     Resize {
-        /// Slots that may be out at once, of both classes
+        /// Number of slots, for both classes together
         #[arg(value_name = "N")]
         slots: NonZeroU32,
-        /// How many of them only class priority may take; as many as now when not given
+        /// How many of them are for class priority only; default: as now
         #[arg(long, value_name = "P")]
         priority: Option<u32>,
-        /// Items to split the pool over: one takes 1,000 writes a second, 500 slots taken and given back
+        /// Items to split the pool over: an item takes 1,000 writes per second, which is 500 slots acquired and
+        /// released
         ///
-        /// When it is not given, the pool keeps the items that it has, and gets more where it grows out of
-        /// them. Unless slots are added with the items, a pool is split otherwise only when it is drained
-        /// and empty. Fewer items than now takes dynamodb:DeleteItem.
+        /// By default the pool keeps its items, and gets more if it outgrows them. A pool is split otherwise
+        /// only while it is drained and empty, unless slots are added with the items. Fewer items than now takes
+        /// dynamodb:DeleteItem.
         #[arg(long, value_name = "ITEMS")]
         shards: Option<NonZeroU32>,
-        /// How long to wait for it.
         #[command(flatten)]
-        wait: Wait,
+        wait: WaitArgs,
     },
 
-    /// Grant nothing more, to either class; leases that are out end as ever
+    /// Stop granting slots, to both classes; held leases run to their end
     ///
-    /// Callers are refused with the reason `draining`, clients with 503 and Retry-After. `slots resume` ends
-    /// it. Rotation, which takes a slot as everybody does, is refused too: what is due of it meanwhile fails
-    /// (`NoSlot`) and rings its alarm, and Secrets Manager's next attempt completes it.
+    /// Callers are rejected with the reason `draining`, clients with 503 and Retry-After. `slots resume` ends
+    /// it. Rotation needs a slot too: its steps fail meanwhile (`NoSlot`) and set off its alarm; the next attempt
+    /// of Secrets Manager completes it.
     Drain {
-        /// How long to wait for it.
         #[command(flatten)]
-        wait: Wait,
+        wait: WaitArgs,
     },
 
-    /// Grant again after `slots drain`
+    /// Grant slots again after `slots drain`
     Resume,
 
-    /// Take a lease away, at once
+    /// Revoke a lease at once
     ///
-    /// Its holder is not told. If it is alive, it may still be connected, and until it is not, the
-    /// server has one connection more than slots are counted: evict what you know to be dead. What has
-    /// expired need not be evicted; whoever needs a slot takes it over.
+    /// Its holder is not notified. If it is alive, it may still be connected; until it disconnects, the server has
+    /// one connection more than slots are counted. Evict only leases whose holder is dead. Expired leases need no
+    /// eviction: the next acquire that needs a slot takes them over.
     Evict {
-        /// The lease's id, as `slots status` shows it
-        #[arg(value_name = "LEASE", allow_hyphen_values = true, value_parser = stored_lease)]
+        /// The lease's id, as shown by `slots status`
+        #[arg(value_name = "LEASE", allow_hyphen_values = true, value_parser = LeaseId::from_stored)]
         lease: LeaseId,
     },
 
-    /// Compare the pool with the server, and say what is wrong and what to do
+    /// Compare the pool with the server, and report problems and what to do
     ///
-    /// Opens one connection, which is one of those outside the pool. The account needs PROCESS to see
-    /// the threads of others. When the database can't be reached, that is found, and the table is looked
-    /// at all the same.
-    Doctor(Doctor),
+    /// Opens one connection, which is one of those outside the pool. The account needs PROCESS to see other
+    /// accounts' threads. An unreachable database is reported, and the table is checked all the same.
+    Doctor(DoctorArgs),
 }
 
-/// What the doctor has to know.
 #[derive(clap::Args)]
-pub struct Doctor {
-    /// Where the service's database is.
+pub(crate) struct DoctorArgs {
     #[command(flatten)]
-    pub database: Whereabouts,
+    pub(crate) database: DatabaseArgs,
     /// Connections that the pool is sized for: the template's `ExistingMaxConnections`; 0: all that the
-    /// server takes
+    /// server accepts
     #[arg(long, value_name = "N", env = "SLOTS_MAX_CONNECTIONS", default_value_t = 0)]
-    pub max_connections: u32,
+    pub(crate) max_connections: u32,
     /// Connections that are not slots: the template's `ReservedConnections`
     ///
-    /// A pool that is meant to be smaller is one for which more are reserved.
+    /// For a pool that is smaller on purpose, reserve more.
     #[arg(long, value_name = "N", env = "SLOTS_RESERVED", default_value_t = 4)]
-    pub reserved: u32,
-    /// Slots that only class priority may take: the template's `PrioritySlots`
+    pub(crate) reserved: u32,
+    /// Slots for class priority only: the template's `PrioritySlots`
     #[arg(long, value_name = "P", env = "SLOTS_PRIORITY_SLOTS", default_value_t = 2)]
-    pub priority_slots: u32,
-    /// `rds`: TLS, verified against RDS's roots; `off`; or the absolute path of a PEM file of roots
+    pub(crate) priority_slots: u32,
+    /// `rds`: TLS, verified with the RDS roots; `off`; or the absolute path of a PEM file of roots
     #[arg(long, value_name = "rds|off|FILE", env = "SLOTS_TLS", default_value = "rds")]
-    pub tls: Tls,
+    pub(crate) tls: Tls,
 }
 
-/// Where the service's database is: one of the two, as [`Args::read`] leaves it.
+/// The service's database. [`Args::read`] leaves one of the two.
 #[derive(clap::Args)]
 #[group(required = true, multiple = true)]
-pub struct Whereabouts {
-    /// Its secret, by ARN or name: the stack's output `SecretArn`
+pub(crate) struct DatabaseArgs {
+    /// The database's secret, by ARN or name: the stack's output `SecretArn`
     ///
-    /// Logs in as the functions do, also while the password is being changed. Takes
-    /// secretsmanager:GetSecretValue.
+    /// Logs in as the functions do, also during a rotation. Takes secretsmanager:GetSecretValue.
     #[arg(long, value_name = "ARN", env = "SLOTS_SECRET")]
-    pub secret: Option<String>,
-    /// Its address, mysql://user:password@host:port/database, in place of --secret
+    pub(crate) secret: Option<String>,
+    /// The database's address, mysql://user:password@host:port/database, instead of --secret
     ///
-    /// Of a variable for each, this one's counts; an option counts before a variable.
+    /// An option takes precedence over a variable, and SLOTS_DATABASE over SLOTS_SECRET.
     ///
     /// Prefer the variable to the option: other users of the machine can read a command line.
     #[arg(long, value_name = "ADDRESS", env = "SLOTS_DATABASE", hide_env_values = true)]
-    pub database: Option<SecretString>,
+    pub(crate) database: Option<SecretString>,
 }
 
-impl Whereabouts {
-    /// Leaves one of the two: what was `said` on the command line, before what a variable says; the address,
-    /// before the secret.
-    fn choose(&mut self, said: &ArgMatches) -> Result<(), clap::Error> {
-        let is_said = |id| said.value_source(id) == Some(ValueSource::CommandLine);
-        match (is_said("secret"), is_said("database")) {
+impl DatabaseArgs {
+    /// Keeps one of the two: options take precedence over variables, and the address over the secret.
+    fn keep_one(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let is_option = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        match (is_option("secret"), is_option("database")) {
             (true, true) => {
                 let both = "--secret and --database can't be given both";
                 return Err(Args::command().error(ErrorKind::ArgumentConflict, both));
@@ -189,22 +175,16 @@ impl Whereabouts {
     }
 }
 
-/// Whether to wait, and for how long.
 #[derive(Clone, Copy, clap::Args)]
-pub struct Wait {
+pub(crate) struct WaitArgs {
     /// Wait until enough leases have ended, and show how many are left
     ///
-    /// Ctrl-C ends the waiting only. Leases that expire meanwhile are taken away.
+    /// Ctrl-C ends only the wait. Expired leases are removed meanwhile.
     #[arg(long)]
-    pub wait: bool,
-    /// Wait for so many seconds at the most; the default is longer than any lease that is not renewed
+    pub(crate) wait: bool,
+    /// Wait at most this long; the default exceeds any lease that is not renewed
     #[arg(long, value_name = "SECONDS", default_value_t = 1_000, requires = "wait")]
-    pub timeout: u32,
-}
-
-/// An id as it stands in the table, where those of the article's callers occur too.
-fn stored_lease(id: &str) -> Result<LeaseId, InvalidName> {
-    LeaseId::from_stored(id)
+    pub(crate) timeout: u32,
 }
 
 #[cfg(test)]
@@ -214,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         Args::command().debug_assert();
     }
 
@@ -242,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_is_as_in_the_template() {
+    fn defaults_are_those_of_the_template() {
         let args = Args::command();
         let doctor = args.find_subcommand("doctor").expect("the doctor");
         for (command, option, parameter) in [
@@ -258,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_doctor_is_told_one_database() {
+    fn the_doctor_takes_one_database() {
         let parse = |more: &[&str]| Args::read(["slots", "doctor"].iter().chain(more)).map(|_| ());
         assert!(parse(&["--secret", "arn"]).is_ok());
         assert!(parse(&["--database", "mysql://h/db"]).is_ok());
@@ -267,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_to_wait_is_no_question_without_waiting() {
+    fn a_timeout_needs_wait() {
         assert!(Args::try_parse_from(["slots", "drain", "--timeout", "5"]).is_err());
         assert!(Args::try_parse_from(["slots", "drain", "--wait", "--timeout", "5"]).is_ok());
     }

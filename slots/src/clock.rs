@@ -8,24 +8,23 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use rds_admission::time::{Clock, SystemClock};
 
-/// What time it is where the table is, told by the header `Date` of its answers.
+/// The time at the table, from the `Date` header of its responses.
 ///
-/// Whether a lease has expired is a question to the clocks of AWS, which agree. This machine's may be
-/// minutes ahead, and would call live leases expired. A `Date` is a second late at the most, and never
-/// early, so a lease that this clock calls expired is.
+/// This machine's clock may be minutes ahead and would report live leases as expired. A `Date` is at most one second
+/// late and never early, so a lease that has expired by this clock has expired.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TableClock(Arc<Mutex<Option<Reading>>>);
 
-/// A `Date`, and when it came.
+/// A `Date`, and when it was received.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     date: Duration,
-    came: Instant,
+    received: Instant,
 }
 
 impl TableClock {
-    /// Whether an answer has told the time. Until then it is this machine's.
-    pub(crate) fn is_told(&self) -> bool {
+    /// Whether a response has been read. Until then this is the machine's clock.
+    pub(crate) fn is_known(&self) -> bool {
         self.reading().is_some()
     }
 
@@ -33,10 +32,10 @@ impl TableClock {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hear(&self, date: &str) {
+    fn set(&self, date: &str) {
         let date = httpdate::parse_http_date(date).ok();
         if let Some(date) = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok()) {
-            let reading = Reading { date, came: Instant::now() };
+            let reading = Reading { date, received: Instant::now() };
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
         }
     }
@@ -44,8 +43,8 @@ impl TableClock {
 
 impl Clock for TableClock {
     fn since_epoch(&self) -> Duration {
-        let told = self.reading().map(|told| told.date + told.came.elapsed());
-        told.unwrap_or_else(|| SystemClock.since_epoch())
+        let now = self.reading().map(|reading| reading.date + reading.received.elapsed());
+        now.unwrap_or_else(|| SystemClock.since_epoch())
     }
 }
 
@@ -61,7 +60,7 @@ impl Intercept for TableClock {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(date) = context.response().headers().get("date") {
-            self.hear(date);
+            self.set(date);
         }
         Ok(())
     }
@@ -76,11 +75,11 @@ mod tests {
     #[test]
     fn the_tables_time_goes_before_this_machines() {
         let clock = TableClock::default();
-        assert!(!clock.is_told());
-        clock.hear("yesterday");
-        assert!(!clock.is_told());
-        clock.hear("Sun, 06 Nov 1994 08:49:37 GMT");
-        assert!(clock.is_told());
+        assert!(!clock.is_known());
+        clock.set("yesterday");
+        assert!(!clock.is_known());
+        clock.set("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert!(clock.is_known());
         let now = clock.now();
         assert!((UnixSeconds(784_111_777)..UnixSeconds(784_111_877)).contains(&now), "{now}");
     }

@@ -1,35 +1,37 @@
-//! `slots`: what the person on call does with a pool.
+//! `slots`: the command-line tool of the person on call.
 //!
-//! It works on the table itself, with the AWS credentials of whoever runs it, and so works when the
-//! counter does not; what it may do is what these credentials may do to the table. Every change is one
-//! conditional write, as the counter's are ([`Operations`](rds_admission::store::Operations)).
+//! It works on the DynamoDB table with the AWS credentials of its user, so it works when the counter does not. Every
+//! change is one conditional write, like the counter's ([`Operations`](rds_admission::store::Operations)).
 
 mod args;
 mod clock;
 mod commands;
 mod doctor;
 mod error;
+mod output;
 mod status;
 mod table;
-mod voice;
 mod wait;
-mod words;
+mod watch;
 
-pub use args::{Args, Command};
-pub use commands::run;
-pub use error::Error;
-pub use voice::Voice;
+use std::ffi::OsString;
+use std::process::ExitCode;
 
-/// How a command ended that was carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// As was asked for.
-    Good,
-    /// Something was found, or what was waited for did not come.
-    Bad,
+use rds_admission::telemetry::report_panics;
+
+use args::Args;
+use output::{EXIT_ERROR, Output};
+
+/// Runs the command line `args` and returns its exit code.
+pub async fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    // Panics of background tasks only: a panic of the command itself is its error.
+    report_panics(|panicked| Output::from_command_line().print_message(&panicked.to_string()));
+    let args = match Args::read(args) {
+        Ok(args) => args,
+        Err(error) => return Output::from_command_line().print_usage_error(&error),
+    };
+    commands::run(&args).await.unwrap_or_else(|error| {
+        Output::new(&args).print_error(&error);
+        EXIT_ERROR.into()
+    })
 }
-
-/// The exit code of [`Ending::Bad`].
-pub const FOUND: u8 = 1;
-/// The exit code when nothing could be done, or said: bad arguments, table or database out of reach.
-pub const COULD_NOT: u8 = 2;

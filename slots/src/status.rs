@@ -1,4 +1,4 @@
-//! How a pool stands, to be shown.
+//! The state of a pool, as shown to the user.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -7,52 +7,42 @@ use rds_admission::pool::{Class, LeaseId, Pool, PoolName};
 use rds_admission::time::UnixSeconds;
 use serde::Serialize;
 
-/// How a pool stands.
+/// The state of a pool at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Status {
-    /// Its name.
     pub(crate) pool: PoolName,
-    /// Whether it drains.
     pub(crate) draining: bool,
-    /// Leases out, expired ones included.
+    /// Leases held, expired ones included.
     pub(crate) in_use: u32,
-    /// Its slots.
     pub(crate) max_connections: u32,
-    /// Those that class standard may take.
     pub(crate) standard_limit: u32,
-    /// Those kept for class priority.
     pub(crate) reserved_for_priority: u32,
-    /// Leases out that have expired.
     pub(crate) expired: u32,
     /// Items that the pool is split over.
     pub(crate) shards: NonZeroU32,
-    /// The leases, the one that is over first before the others.
+    /// Sorted by expiry, earliest first.
     pub(crate) leases: Vec<Lease>,
 }
 
-/// A lease that is out.
+/// A lease that is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Lease {
-    /// Its id.
     #[serde(rename = "lease")]
     pub(crate) id: String,
-    /// When it is over, in seconds since the epoch.
     pub(crate) expires_at: UnixSeconds,
-    /// How long it lasts from now; negative when it is over.
+    /// Negative after the end.
     pub(crate) seconds_left: i64,
-    /// Whether it has expired: the next who needs a slot takes it over.
     pub(crate) expired: bool,
-    /// Whether its holder knows no lease: a caller of the article's protocol.
+    /// Whether the holder uses the article's protocol, which has no lease ids.
     pub(crate) anonymous: bool,
 }
 
 impl Status {
-    /// How `pool` stands at `now`.
-    pub(crate) fn of(name: &PoolName, pool: &Pool, now: UnixSeconds) -> Self {
-        let mut leases: Vec<_> =
-            pool.leases.iter().map(|(id, expiry)| Lease::of(*id, *expiry, now)).collect();
+    pub(crate) fn new(name: &PoolName, pool: &Pool, now: UnixSeconds) -> Self {
+        let leases = pool.leases.iter().map(|(id, expiry)| Lease::new(*id, *expiry, now));
+        let mut leases: Vec<_> = leases.collect();
         leases.sort_by_key(|lease| lease.expires_at);
         let size = pool.size;
         Self {
@@ -68,7 +58,7 @@ impl Status {
         }
     }
 
-    /// In one line.
+    /// Returns the state in one line.
     pub(crate) fn line(&self) -> String {
         let Self { pool, in_use, max_connections, standard_limit, expired, .. } = self;
         let draining = if self.draining { ", DRAINING" } else { "" };
@@ -78,24 +68,10 @@ impl Status {
         )
     }
 
-    /// In full, but for the leases after the first `lines`.
-    pub(crate) fn shortened(&self, lines: usize) -> String {
-        let mut said = self.head();
-        if !self.leases.is_empty() {
-            said.push("leases, by the time left".to_owned());
-        }
-        said.extend(self.leases.iter().take(lines).map(|lease| format!("  {lease}")));
-        let hidden = self.leases.len().saturating_sub(lines);
-        if hidden > 0 {
-            said.push(format!("  and {hidden} more"));
-        }
-        said.join("\n")
-    }
-
-    /// All but the leases, a line each.
-    fn head(&self) -> Vec<String> {
-        let Self { pool, in_use, max_connections, standard_limit, expired, .. } = self;
-        let mut said = vec![
+    /// Returns the state with the first `max_leases` leases.
+    pub(crate) fn text(&self, max_leases: usize) -> String {
+        let Self { pool, in_use, max_connections, standard_limit, expired, leases, .. } = self;
+        let mut lines = vec![
             pool.to_string(),
             format!("  in use     {in_use} of {max_connections} slots"),
             format!("  standard   {standard_limit}"),
@@ -103,28 +79,36 @@ impl Status {
             format!("  expired    {expired}"),
         ];
         if self.shards > NonZeroU32::MIN {
-            said.push(format!("  items      {}", self.shards));
+            lines.push(format!("  items      {}", self.shards));
         }
         if self.draining {
-            let rest = if *in_use == 0 { "nothing is out" } else { "what is out ends as ever" };
-            said.push(format!("  DRAINING   nothing is granted; {rest}"));
+            let held = if *in_use == 0 { "none is held" } else { "held leases run to their end" };
+            lines.push(format!("  DRAINING   no lease is granted; {held}"));
         }
         if in_use > max_connections {
             let above = in_use - max_connections;
-            said.push(format!("  TOO MANY   {above} must end before another is granted"));
+            lines.push(format!("  TOO MANY   {above} must end before another is granted"));
         }
-        said
+        if !leases.is_empty() {
+            lines.push("leases, by time left".to_owned());
+        }
+        lines.extend(leases.iter().take(max_leases).map(|lease| format!("  {lease}")));
+        let hidden = leases.len().saturating_sub(max_leases);
+        if hidden > 0 {
+            lines.push(format!("  and {hidden} more"));
+        }
+        lines.join("\n")
     }
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shortened(usize::MAX))
+        f.write_str(&self.text(usize::MAX))
     }
 }
 
 impl Lease {
-    fn of(id: LeaseId, expires_at: UnixSeconds, now: UnixSeconds) -> Self {
+    fn new(id: LeaseId, expires_at: UnixSeconds, now: UnixSeconds) -> Self {
         let seconds = |at: UnixSeconds| i64::try_from(at.0).unwrap_or(i64::MAX);
         Self {
             id: id.to_string(),
@@ -162,7 +146,7 @@ mod tests {
         let leases =
             leases.map(|(id, at)| (LeaseId::from_stored(id).expect("an id"), UnixSeconds(at)));
         let pool = Pool { leases: leases.into(), ..Pool::new(size) };
-        Status::of(&"Prod_MySQL".parse().expect("a name"), &pool, UnixSeconds(1_000))
+        Status::new(&"Prod_MySQL".parse().expect("a name"), &pool, UnixSeconds(1_000))
     }
 
     #[test]
@@ -174,11 +158,11 @@ mod tests {
             lines[6..],
             ["~k3v9Qa1   -10 s  expired  incrementCounter", "abcdefgh    -1 s", "Zk3v9Qa1    12 s"]
         );
-        assert!(status().shortened(1).ends_with("and 2 more"));
+        assert!(status().text(1).ends_with("and 2 more"));
     }
 
     #[test]
-    fn a_pool_that_drains_or_has_too_many_out_says_so() {
+    fn draining_and_too_many_leases_are_shown() {
         let draining = Status { draining: true, ..status() };
         assert!(draining.to_string().contains("DRAINING"));
         assert!(draining.line().ends_with("DRAINING"));
@@ -187,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_words_of_the_protocol() {
+    fn json_uses_the_names_of_the_wire_protocol() {
         let shown = serde_json::to_value(status()).expect("JSON");
         assert_eq!(shown["pool"], "Prod_MySQL");
         assert_eq!(shown["inUse"], 3);

@@ -1,4 +1,4 @@
-//! Waiting until a pool has come down.
+//! Waiting until enough leases of a pool have ended.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -11,123 +11,119 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use crate::error::Error;
+use crate::output::{Output, plural};
 use crate::table::Table;
-use crate::words::counted;
-use crate::{Error, Voice};
 
-/// Time between two looks at the pool.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Time between two reads of the pool.
+const INTERVAL: Duration = Duration::from_millis(500);
 
-/// What is waited for.
+/// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Goal {
-    /// So many leases are out, at the most.
+    /// The wait ends when at most this many leases are held.
     pub(crate) in_use: u32,
-    /// Whether the pool is to drain meanwhile.
+    /// The wait stops when `draining` or `slots` of the pool differ from these.
     pub(crate) draining: bool,
-    /// How many slots the pool is to have meanwhile.
     pub(crate) slots: u32,
 }
 
-/// How a wait ended.
+/// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Waited {
-    /// The pool came down.
-    Down,
-    /// It did not in the time.
-    TimeOver,
-    /// Somebody has given it another size, or has had it go on.
-    Overruled,
+pub(crate) enum WaitResult {
+    Reached,
+    TimedOut,
+    /// The pool was resized or resumed meanwhile.
+    PoolChanged,
 }
 
 impl Goal {
-    /// How it stands; nothing while there is yet to wait.
-    fn judge(self, pool: &Pool) -> Option<Waited> {
+    /// Returns the result, or `None` to keep waiting.
+    fn check(self, pool: &Pool) -> Option<WaitResult> {
         if pool.draining != self.draining || pool.size.max_connections() != self.slots {
-            Some(Waited::Overruled)
+            Some(WaitResult::PoolChanged)
         } else if pool.in_use() <= self.in_use {
-            Some(Waited::Down)
+            Some(WaitResult::Reached)
         } else {
             None
         }
     }
 }
 
-/// Waits until the pool has come down to `goal`; takes away what expires meanwhile, since on a pool that
-/// grants nothing nobody else does. Shows on standard error how far it is.
-pub(crate) async fn until(
+/// Waits for `goal` and shows the progress on standard error. Removes expired leases meanwhile, because a pool that
+/// grants none takes none over.
+pub(crate) async fn wait_for(
     table: &Table,
-    voice: Voice,
+    output: Output,
     goal: Goal,
-    patience: Duration,
-) -> Result<(Pool, Waited), Error> {
-    let end = Instant::now() + patience;
-    let mut progress = Progress::by(voice);
+    timeout: Duration,
+) -> Result<(Pool, WaitResult), Error> {
+    let end = Instant::now() + timeout;
+    let mut progress = Progress::new(output);
     loop {
         let pool = table.sweep().await?;
-        if let Some(waited) = goal.judge(&pool) {
-            progress.clear();
-            return Ok((pool, waited));
+        let mut result = goal.check(&pool);
+        if result.is_none() {
+            progress.show(Remaining::new(&pool, goal, table.now()));
+            result = (Instant::now() >= end).then_some(WaitResult::TimedOut);
         }
-        progress.show(Rest::of(&pool, goal, table.now()));
-        if Instant::now() >= end {
+        if let Some(result) = result {
             progress.clear();
-            return Ok((pool, Waited::TimeOver));
+            return Ok((pool, result));
         }
-        sleep(PAUSE.min(end - Instant::now())).await;
+        sleep(INTERVAL.min(end - Instant::now())).await;
     }
 }
 
-/// What there is yet to wait for.
+/// What is left to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Rest {
-    /// Leases out.
+struct Remaining {
     in_use: u32,
-    /// Leases of them that must end.
+    /// Leases that must end.
     to_go: u32,
-    /// How long the last of all lasts, if it is not renewed.
+    /// Until the last lease expires, unless it is renewed.
     last_seconds_left: u64,
 }
 
-impl Rest {
-    fn of(pool: &Pool, goal: Goal, now: UnixSeconds) -> Self {
+impl Remaining {
+    fn new(pool: &Pool, goal: Goal, now: UnixSeconds) -> Self {
         let in_use = pool.in_use();
         let last = pool.leases.values().max().map_or(0, |last| last.0.saturating_sub(now.0));
         Self { in_use, to_go: in_use - goal.in_use, last_seconds_left: last }
     }
 }
 
-impl fmt::Display for Rest {
+impl fmt::Display for Remaining {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { in_use, to_go, last_seconds_left } = *self;
-        let leases = counted(in_use, "lease", "leases");
+        let leases = plural(in_use, "lease", "leases");
         write!(
             f,
-            "{leases} out, {to_go} to go; the last is over in {last_seconds_left} s, unless it is renewed"
+            "{leases} held, {to_go} must end; the last expires in {last_seconds_left} s unless renewed"
         )
     }
 }
 
-/// One line that changes, for a person at a terminal; else a line whenever another number is out.
+/// On a terminal one line that is overwritten; elsewhere a line each time the number of leases changes.
 struct Progress {
-    voice: Voice,
+    output: Output,
     term: Option<Term>,
-    said: Option<u32>,
+    shown: Option<u32>,
 }
 
 impl Progress {
-    fn by(voice: Voice) -> Self {
-        let person = !voice.is_json() && std::io::stderr().is_terminal();
-        Self { voice, term: person.then(Term::stderr), said: None }
+    fn new(output: Output) -> Self {
+        let is_terminal = !output.json && std::io::stderr().is_terminal();
+        Self { output, term: is_terminal.then(Term::stderr), shown: None }
     }
 
-    fn show(&mut self, rest: Rest) {
-        // What is shown meanwhile is not the answer: a terminal that fails fails nothing.
+    fn show(&mut self, remaining: Remaining) {
+        // Ignores failures: progress is not the result.
         if let Some(term) = &self.term {
-            let _ = term.clear_line().and_then(|()| term.write_str(&rest.to_string()));
-        } else if self.said.replace(rest.in_use) != Some(rest.in_use) {
-            self.voice.meanwhile(rest, &json!({"waiting": rest}));
+            let _ = term.clear_line().and_then(|()| term.write_str(&remaining.to_string()));
+        } else if self.shown.replace(remaining.in_use) != Some(remaining.in_use) {
+            self.output.print_progress(remaining, &json!({"waiting": remaining}));
         }
     }
 
@@ -155,33 +151,33 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_is_down_when_so_many_are_out_at_the_most() {
+    fn the_goal_is_reached_when_few_enough_leases_are_held() {
         let goal = Goal { in_use: 1, draining: true, slots: 2 };
-        assert_eq!(goal.judge(&pool(3)), None);
-        assert_eq!(goal.judge(&pool(1)), Some(Waited::Down));
-        assert_eq!(goal.judge(&pool(0)), Some(Waited::Down));
+        assert_eq!(goal.check(&pool(3)), None);
+        assert_eq!(goal.check(&pool(1)), Some(WaitResult::Reached));
+        assert_eq!(goal.check(&pool(0)), Some(WaitResult::Reached));
     }
 
     #[test]
-    fn what_somebody_else_has_decided_ends_the_waiting() {
+    fn a_change_of_the_pool_ends_the_wait() {
         let goal = Goal { in_use: 0, draining: true, slots: 2 };
         let resumed = Pool { draining: false, ..pool(1) };
-        assert_eq!(goal.judge(&resumed), Some(Waited::Overruled));
+        assert_eq!(goal.check(&resumed), Some(WaitResult::PoolChanged));
         let resized = Goal { slots: 3, ..goal };
-        assert_eq!(resized.judge(&pool(1)), Some(Waited::Overruled));
+        assert_eq!(resized.check(&pool(1)), Some(WaitResult::PoolChanged));
     }
 
     #[test]
-    fn how_far_it_is_stands_in_a_line() {
+    fn progress_is_one_line() {
         let left = |leases, in_use| {
             let goal = Goal { in_use, draining: true, slots: 2 };
-            Rest::of(&pool(leases), goal, UnixSeconds(990))
+            Remaining::new(&pool(leases), goal, UnixSeconds(990))
         };
         assert_eq!(
             left(3, 1).to_string(),
-            "3 leases out, 2 to go; the last is over in 12 s, unless it is renewed"
+            "3 leases held, 2 must end; the last expires in 12 s unless renewed"
         );
-        assert!(left(1, 0).to_string().starts_with("1 lease out, 1 to go"));
+        assert!(left(1, 0).to_string().starts_with("1 lease held, 1 must end"));
         let json = serde_json::to_value(left(3, 1)).expect("JSON");
         assert_eq!(json, json!({"inUse": 3, "toGo": 2, "lastSecondsLeft": 12}));
     }

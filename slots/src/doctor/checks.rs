@@ -1,4 +1,4 @@
-//! The checks: functions of what was seen.
+//! The checks: pure functions of what was read.
 
 use std::collections::BTreeMap;
 
@@ -8,81 +8,79 @@ use rds_admission::telemetry::chain;
 use rds_admission::time::{SKEW_ALLOWANCE, Seconds, UnixSeconds};
 
 use super::report::Finding;
-use super::settings::{settings, unseen_because};
+use super::server::{Server, Thread};
+use super::settings::{server_error, settings};
 use super::sizing::{Plan, sizing};
-use super::{Observed, Thread, Unseen};
-use crate::words::counted;
+use crate::error::Error;
+use crate::output::plural;
 
-/// How long an expired lease may stay before something is wrong: the counter is asked every minute to
-/// sweep, where the template has set that up.
+/// Age at which an expired lease is a problem. The template's schedule sweeps every minute.
 const SWEPT_WITHIN: Seconds = Seconds(180);
 
-/// What was seen.
-pub(crate) struct Seen {
-    /// The pool, or what is wrong with its item.
-    pub(crate) pool: Result<Pool, StoreError>,
+/// What the checks compare.
+pub(super) struct Inputs {
+    /// The pool, or why its item is malformed.
+    pub(super) pool: Result<Pool, StoreError>,
     /// The time at the table.
-    pub(crate) now: UnixSeconds,
-    /// The server, and the connections that were open when the pool was read.
-    pub(crate) observed: Result<Observed, Unseen>,
-    /// How the pool is meant to be.
-    pub(crate) plan: Plan,
+    pub(super) now: UnixSeconds,
+    /// The server, with the threads that were connected when the pool was read.
+    pub(super) server: Result<Server, Error>,
+    pub(super) plan: Plan,
 }
 
-/// Everything that is to be said.
-pub(crate) fn all(seen: &Seen) -> Vec<Finding> {
+/// Runs all checks.
+pub(super) fn all(inputs: &Inputs) -> Vec<Finding> {
+    let Inputs { pool, now, server, plan } = inputs;
     let mut found = Vec::new();
-    match &seen.observed {
-        Ok(Observed { server, .. }) => found.extend(settings(server)),
-        Err(unseen) => found.push(unseen_because(unseen)),
+    match server {
+        Ok(server) => found.extend(settings(&server.settings)),
+        Err(error) => found.push(server_error(error)),
     }
-    match &seen.pool {
+    match pool {
         Ok(pool) => {
             found.extend(draining(pool));
-            found.extend(leases(pool, seen.now));
+            found.extend(leases(pool, *now));
             found.extend(full(pool));
-            if let Ok(observed) = &seen.observed {
-                found.extend(sizing(pool.size, observed.server.max_connections, seen.plan));
-                found.extend(connections(pool, seen.now, observed));
+            if let Ok(server) = server {
+                found.extend(sizing(pool.size, server.settings.max_connections, *plan));
+                found.extend(connections(pool, *now, server));
             }
         }
-        Err(error) => found.push(damaged(error)),
+        Err(error) => found.push(malformed(error)),
     }
-    if let Ok(observed) = &seen.observed {
-        found.extend(others(observed, seen.plan.reserved));
+    if let Ok(server) = server {
+        found.extend(others(server, plan.reserved));
     }
     found
 }
 
 fn draining(pool: &Pool) -> Option<Finding> {
     pool.draining.then(|| {
-        let out = counted(pool.in_use(), "lease is", "leases are");
-        Finding::problem(
-            "draining",
-            format!("The pool drains: every caller is refused. {out} out."),
-            "slots resume, when the maintenance is over.",
-        )
+        let held = plural(pool.in_use(), "lease is", "leases are");
+        let message = format!("The pool is draining: every caller is rejected. {held} held.");
+        Finding::problem("draining", message, "slots resume, when the maintenance is over.")
     })
 }
 
-/// What leases say of their holders.
+/// Leases that show a crashed holder or a wrong clock.
 fn leases(pool: &Pool, now: UnixSeconds) -> Vec<Finding> {
     let mut found = Vec::new();
     let expired: BTreeMap<LeaseId, UnixSeconds> = pool.expired(now).collect();
     if let Some(first) = expired.values().min() {
         let (count, age) = (expired.len(), now.0.saturating_sub(first.0));
-        let says = match count {
-            1 => format!("1 lease has expired, {age} s ago: its holder crashed, or was cut off."),
+        let message = match count {
+            1 => format!("1 lease expired {age} s ago: its holder crashed or was cut off."),
             _ => format!(
-                "{count} leases have expired, the first {age} s ago: their holders crashed, or were cut off."
+                "{count} leases have expired, the first {age} s ago: their holders crashed or were cut off."
             ),
         };
         found.push(if age > u64::from(SWEPT_WITHIN.0) {
-            let advice = "see whether the counter is still asked every minute to sweep (its schedule, its \
-                          errors). Whoever needs a slot takes over what has expired all the same.";
-            Finding::problem("expired", says, advice)
+            let advice = "check that the counter is still invoked every minute to sweep (its schedule, its \
+                          errors). An acquire that needs a slot takes expired leases over all the same.";
+            Finding::problem("expired", message, advice)
         } else {
-            Finding::note("expired", says + " Whoever needs a slot takes over what has expired.")
+            let message = message + " An acquire that needs a slot takes expired leases over.";
+            Finding::note("expired", message)
         });
     }
     let longest = now.plus(MAX_LEASE).plus(SKEW_ALLOWANCE).plus(Seconds(1));
@@ -90,8 +88,8 @@ fn leases(pool: &Pool, now: UnixSeconds) -> Vec<Finding> {
         found.push(Finding::problem(
             "lease-length",
             format!(
-                "Lease {lease} lasts {} s more, and none is granted for more than {MAX_LEASE}: a \
-                 counter's clock was ahead, or somebody has edited the item.",
+                "Lease {lease} lasts another {} s, but the maximum is {MAX_LEASE}: a counter's clock was ahead, \
+                 or the item was edited.",
                 until.0 - now.0
             ),
             format!("slots evict {lease}, if its holder is gone."),
@@ -101,54 +99,51 @@ fn leases(pool: &Pool, now: UnixSeconds) -> Vec<Finding> {
 }
 
 fn full(pool: &Pool) -> Option<Finding> {
-    let (out, slots) = (pool.in_use(), pool.size.max_connections());
-    if out > slots {
-        let above = counted(out - slots, "more lease is", "more leases are");
-        let says = format!("{above} out than there are slots: a smaller pool is coming down.");
-        return Some(Finding::note("full", says));
+    let (in_use, slots) = (pool.in_use(), pool.size.max_connections());
+    if in_use > slots {
+        let above = plural(in_use - slots, "more lease is", "more leases are");
+        let message = format!("{above} held than there are slots: the pool was made smaller.");
+        return Some(Finding::note("full", message));
     }
-    (out >= pool.size.standard_limit()).then(|| {
-        let standard = counted(pool.size.standard_limit(), "slot", "slots");
-        let says = format!("{standard} of class standard, and all are out: callers are refused.");
-        Finding::note("full", says)
+    (in_use >= pool.size.standard_limit()).then(|| {
+        let standard = plural(pool.size.standard_limit(), "slot", "slots");
+        let message =
+            format!("{standard} of class standard, and all are in use: callers are rejected.");
+        Finding::note("full", message)
     })
 }
 
-/// Connections to the service's database against leases. Every one of them was open when the pool was
-/// read, so each has a lease in it, unless it was opened past the counter.
-fn connections(pool: &Pool, now: UnixSeconds, observed: &Observed) -> Option<Finding> {
-    let connections = observed.service().count();
+/// Connections to the service's database without a lease. All of them were open when the pool was read.
+fn connections(pool: &Pool, now: UnixSeconds, server: &Server) -> Option<Finding> {
+    let connections = server.service().count();
     let live = pool.leases.len() - pool.expired(now).count();
     let without = connections.checked_sub(live).filter(|more| *more > 0)?;
-    let users = users(observed.service());
-    let open = counted(connections, "connection", "connections");
-    let live = counted(live, "lease is", "leases are");
-    let without = counted(without, "is", "are");
+    let users = users(server.service());
+    let open = plural(connections, "connection", "connections");
+    let live = plural(live, "lease is", "leases are");
+    let without = plural(without, "has", "have");
     Some(Finding::problem(
         "connections",
-        format!(
-            "{open} to {:?}, and {live} live: {without} not counted ({users}).",
-            observed.database
-        ),
-        "find who connects past the counter: a person, a job, a query with ADMISSION=bypass, the holder of \
-         an evicted lease. Have it take a slot, or reserve connections for it.",
+        format!("{open} to {:?}, but {live} live: {without} no lease ({users}).", server.database),
+        "find the clients that connect without a slot: a person, a job, a query with ADMISSION=bypass, the holder \
+         of an evicted lease. Give them slots, or reserve connections for them.",
     ))
 }
 
-/// Connections to anything else against those that are reserved.
-fn others(observed: &Observed, reserved: u32) -> Option<Finding> {
-    // The doctor's own is one of them.
-    let count = observed.others().count() + 1;
+/// Connections to other databases, against the reserved ones.
+fn others(server: &Server, reserved: u32) -> Option<Finding> {
+    // Includes the doctor's own.
+    let count = server.others().count() + 1;
     (count > reserved as usize).then(|| {
-        let others = counted(count, "connection is", "connections are");
-        let reserved = counted(reserved, "is", "are");
-        let users = users(observed.others());
+        let others = plural(count, "connection is", "connections are");
+        let reserved = plural(reserved, "is", "are");
+        let users = users(server.others());
         Finding::problem(
             "reserved",
             format!(
-                "{others} not the service's, this one included ({users}), and {reserved} reserved."
+                "{others} not the service's, this one included ({users}), but only {reserved} reserved."
             ),
-            "end those that are not needed, or make the pool smaller by as many (slots resize).",
+            "close those that are not needed, or make the pool smaller by as many (slots resize).",
         )
     })
 }
@@ -162,36 +157,35 @@ fn users<'t>(threads: impl Iterator<Item = &'t Thread>) -> String {
     each.join(", ")
 }
 
-fn damaged(error: &StoreError) -> Finding {
+fn malformed(error: &StoreError) -> Finding {
     if let StoreError::Malformed { source: MalformedItem::Count { in_use, leases }, .. } = error {
         return Finding::problem(
             "count",
             format!(
-                "InUse is {in_use}, but {} out: no write of this project changes one without the other, so \
-                 somebody has edited the item.",
-                counted(*leases, "lease is", "leases are")
+                "InUse is {in_use}, but {} held: this project changes both in one write, so the item was edited.",
+                plural(*leases, "lease is", "leases are")
             ),
             format!(
-                "set InUse to the number of leases, on the condition that it is still {in_use} (aws \
-                 dynamodb update-item), and look who writes to the table."
+                "set InUse to the number of leases, on the condition that it is still {in_use} (aws dynamodb \
+                 update-item), and find what else writes to the table."
             ),
         );
     }
-    let advice = "look at the item (aws dynamodb get-item) and at who writes to the table.";
+    let advice = "inspect the item (aws dynamodb get-item) and find what else writes to the table.";
     Finding::problem("item", format!("The pool can't be read: {}.", chain(error)), advice)
 }
 
 #[cfg(test)]
 mod tests {
+    use mysql_async::ServerError;
     use rds_admission::pool::PoolSize;
     use rds_admission::secret::SecretError;
-    use rds_admission::session::MIN_CONNECT_ERRORS;
+    use rds_admission::session::{MIN_CONNECT_ERRORS, SessionError};
     use serde_json::{Value, json};
 
-    use super::super::Server;
     use super::super::report::{Report, Severity};
+    use super::super::server::Settings;
     use super::*;
-    use crate::Error;
 
     const NOW: UnixSeconds = UnixSeconds(1_764_000_000);
     const PLAN: Plan = Plan { sized_for: None, reserved: 4, priority: 2 };
@@ -204,10 +198,10 @@ mod tests {
         Pool { leases, ..Pool::new(size) }
     }
 
-    fn server() -> Server {
+    fn settings() -> Settings {
         let (wait_timeout, connect_timeout) = (Seconds(5), Seconds(5));
         let version = "8.0".to_owned();
-        Server {
+        Settings {
             version,
             max_connections: 66,
             wait_timeout,
@@ -223,44 +217,44 @@ mod tests {
         (0..count).map(thread).collect()
     }
 
-    fn observed(server: Server, threads: Vec<Thread>) -> Observed {
-        Observed { server, threads, database: "demodb2".to_owned() }
+    fn server(threads: Vec<Thread>) -> Server {
+        Server { settings: settings(), threads, database: "demodb2".to_owned() }
     }
 
-    fn seen(pool: Pool) -> Seen {
+    fn inputs(pool: Pool) -> Inputs {
         let threads = threads(Some("demodb2"), pool.leases.len() as u64);
-        Seen { pool: Ok(pool), now: NOW, observed: Ok(observed(server(), threads)), plan: PLAN }
+        Inputs { pool: Ok(pool), now: NOW, server: Ok(server(threads)), plan: PLAN }
     }
 
-    fn problems(seen: &Seen) -> Vec<&'static str> {
-        let found = all(seen);
+    fn problems(inputs: &Inputs) -> Vec<&'static str> {
+        let found = all(inputs);
         let problems = found.iter().filter(|finding| finding.severity == Severity::Problem);
         problems.map(|finding| finding.check).collect()
     }
 
-    fn notes(seen: &Seen) -> Vec<&'static str> {
-        let found = all(seen);
+    fn notes(inputs: &Inputs) -> Vec<&'static str> {
+        let found = all(inputs);
         let notes = found.iter().filter(|finding| finding.severity == Severity::Note);
         notes.map(|finding| finding.check).collect()
     }
 
     #[test]
-    fn a_pool_and_a_server_that_fit_are_found_so() {
-        assert_eq!(all(&seen(pool(&[1_010; 20]))), []);
+    fn a_healthy_pool_has_no_findings() {
+        assert_eq!(all(&inputs(pool(&[1_010; 20]))), []);
     }
 
     #[test]
     fn a_pool_of_another_size_is_found() {
         let larger = PoolSize::divide(67, 4, 2).expect("a size");
-        assert_eq!(problems(&seen(Pool::new(larger))), ["sizing"]);
+        assert_eq!(problems(&inputs(Pool::new(larger))), ["sizing"]);
     }
 
     #[test]
     fn connections_without_a_lease_are_found() {
         let connected = |count| {
-            let observed = observed(server(), threads(Some("demodb2"), count));
-            // The third has expired: it is no excuse for a connection.
-            Seen { observed: Ok(observed), ..seen(pool(&[1_010, 1_010, 900])) }
+            let server = server(threads(Some("demodb2"), count));
+            // The third has expired: it allows no connection.
+            Inputs { server: Ok(server), ..inputs(pool(&[1_010, 1_010, 900])) }
         };
         assert_eq!(problems(&connected(2)), Vec::<&str>::new());
         assert_eq!(problems(&connected(3)), ["connections"]);
@@ -270,18 +264,18 @@ mod tests {
     fn more_connections_of_others_than_are_reserved_are_found() {
         // The doctor's own is the fourth.
         let others = |count| {
-            let observed = observed(server(), threads(None, count));
-            Seen { observed: Ok(observed), ..seen(pool(&[])) }
+            let server = server(threads(None, count));
+            Inputs { server: Ok(server), ..inputs(pool(&[])) }
         };
         assert_eq!(problems(&others(3)), Vec::<&str>::new());
         assert_eq!(problems(&others(4)), ["reserved"]);
     }
 
     #[test]
-    fn expired_leases_are_a_problem_once_nobody_sweeps() {
-        let expired = |seconds: u64| {
-            let observed = observed(server(), Vec::new());
-            Seen { observed: Ok(observed), ..seen(pool(&[1_000 - seconds])) }
+    fn expired_leases_are_a_problem_when_they_are_not_swept() {
+        let expired = |seconds: u64| Inputs {
+            server: Ok(server(Vec::new())),
+            ..inputs(pool(&[1_000 - seconds]))
         };
         assert_eq!(all(&expired(1)), []);
         assert_eq!((problems(&expired(60)), notes(&expired(60))), (vec![], vec!["expired"]));
@@ -289,49 +283,51 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_nobody_could_be_granted_is_found() {
-        assert_eq!(all(&seen(pool(&[1_960]))), []);
-        assert_eq!(problems(&seen(pool(&[5_000]))), ["lease-length"]);
+    fn a_lease_longer_than_the_maximum_is_found() {
+        assert_eq!(all(&inputs(pool(&[1_960]))), []);
+        assert_eq!(problems(&inputs(pool(&[5_000]))), ["lease-length"]);
     }
 
     #[test]
-    fn a_pool_that_drains_or_is_full_says_so() {
+    fn a_draining_or_full_pool_is_found() {
         let draining = Pool { draining: true, ..pool(&[1_010]) };
-        assert_eq!(problems(&seen(draining)), ["draining"]);
-        assert_eq!(notes(&seen(pool(&[1_010; 60]))), ["full"]);
-        assert_eq!(notes(&seen(pool(&[1_010; 63]))), ["full"]);
+        assert_eq!(problems(&inputs(draining)), ["draining"]);
+        assert_eq!(notes(&inputs(pool(&[1_010; 60]))), ["full"]);
+        assert_eq!(notes(&inputs(pool(&[1_010; 63]))), ["full"]);
     }
 
     #[test]
-    fn an_item_that_does_not_count_and_a_server_that_is_full_are_found() {
+    fn a_wrong_count_and_a_full_server_are_found() {
         let pool_name = "Prod_MySQL".parse().expect("a name");
         let source = MalformedItem::Count { in_use: 5, leases: 4 };
         let damaged = Err(StoreError::Malformed { pool: pool_name, source });
-        let seen = Seen { pool: damaged, observed: Err(Unseen::Full), ..seen(pool(&[])) };
-        assert_eq!(problems(&seen), ["server", "count"]);
+        let full = ServerError { code: 1040, message: String::new(), state: "08004".to_owned() };
+        let source = SessionError::Connect { source: full.into() };
+        let server = Err(Error::Database { host: "db".to_owned(), port: 3306, source });
+        let inputs = Inputs { pool: damaged, server, ..inputs(pool(&[])) };
+        assert_eq!(problems(&inputs), ["server", "count"]);
     }
 
     #[test]
-    fn what_was_not_asked_is_found_and_the_pool_is_checked_all_the_same() {
+    fn an_unreadable_server_is_found_and_the_pool_is_checked() {
         let draining = Pool { draining: true, ..pool(&[1_010]) };
-        let observed = Err(Unseen::Unasked(Error::NoSettings));
-        let unasked = Seen { observed, ..seen(draining) };
-        assert_eq!(problems(&unasked), ["server", "draining"]);
+        let unread = Inputs { server: Err(Error::NoSettings), ..inputs(draining) };
+        assert_eq!(problems(&unread), ["server", "draining"]);
         let secret =
             Error::Secret { id: "arn".to_owned(), source: SecretError::Shape { field: "host" } };
-        let unread = Seen { observed: Err(Unseen::Unasked(secret)), ..seen(pool(&[])) };
+        let unread = Inputs { server: Err(secret), ..inputs(pool(&[])) };
         let found = all(&unread);
         assert_eq!(problems(&unread), ["secret"]);
-        assert!(found[0].says.contains("not an object with host"), "{found:?}");
-        // No connection was counted, which is not none.
-        let report = serde_json::to_value(Report::new(found, None, &unread));
+        assert!(found[0].message.contains("not an object with host"), "{found:?}");
+        // The number of connections is unknown, not zero.
+        let report = serde_json::to_value(Report::new(found, None, None));
         let report = report.expect("JSON");
         assert_eq!(
             (&report["serviceConnections"], &report["healthy"]),
             (&Value::Null, &json!(false))
         );
-        let well = seen(pool(&[]));
-        let report = Report::new(all(&well), None, &well);
+        let healthy = inputs(pool(&[]));
+        let report = Report::new(all(&healthy), None, healthy.server.as_ref().ok());
         assert_eq!(serde_json::to_value(report).expect("JSON")["serviceConnections"], 0);
     }
 }

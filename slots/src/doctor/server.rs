@@ -1,4 +1,4 @@
-//! The database's server, and who is connected to it.
+//! The database's server: its settings and its threads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +9,17 @@ use mysql_async::{Opts, Row};
 use rds_admission::aws::secret_client;
 use rds_admission::client::Slot;
 use rds_admission::secret::{Credentials, SecretCache, SecretError, parse_host};
-use rds_admission::session::{LoginError, Refusal, Session, SessionError, SessionOptions, Tls};
+use rds_admission::session::{LoginError, Session, SessionError, SessionOptions, Tls};
 use rds_admission::time::{Deadline, Seconds};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-use crate::Error;
+use crate::args::DatabaseArgs;
+use crate::error::Error;
 
-/// How long all that is asked of the server may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long the session may idle: the table is read in between.
+/// Limit of the whole probe.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Idle limit of the session. The table is read in between.
 const IDLE: Seconds = Seconds(10);
 
 const SETTINGS: &str = "SELECT VERSION(), CAST(@@GLOBAL.max_connections AS UNSIGNED), \
@@ -27,165 +28,141 @@ const SETTINGS: &str = "SELECT VERSION(), CAST(@@GLOBAL.max_connections AS UNSIG
     EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'PROCESS' \
     AND GRANTEE = CONCAT('''', SUBSTRING_INDEX(CURRENT_USER(), '@', 1), '''@''', \
     SUBSTRING_INDEX(CURRENT_USER(), '@', -1), ''''))";
-/// Understood by every version of both servers, which the tables behind it are not.
+/// Every version of MySQL and MariaDB has it, unlike the tables behind it.
 const THREADS: &str = "SHOW PROCESSLIST";
 const OWN_ID: &str = "SELECT CONNECTION_ID()";
 
-/// Threads of the server that are not connections, or not yet anybody's.
-const NOBODYS: [&str; 3] = ["system user", "event_scheduler", "unauthenticated user"];
+/// Users of threads that are no connections, or not logged in yet.
+const SYSTEM_USERS: [&str; 3] = ["system user", "event_scheduler", "unauthenticated user"];
 
-/// The way into the service's database.
-pub(crate) enum Door {
-    /// An account, and where it is.
-    Address(Arc<Credentials>),
-    /// The secret that holds both.
-    Secret {
-        /// Its ARN or name.
-        id: String,
-        /// What it holds.
-        secret: Box<SecretCache>,
-    },
+/// Where the service's database is.
+pub(super) enum Database {
+    Url(Arc<Credentials>),
+    Secret { id: String, secret: Box<SecretCache> },
 }
 
-/// A session, what it has found by now, and where.
-pub(crate) struct Visit {
-    session: Session,
-    credentials: Arc<Credentials>,
-    observed: Observed,
+impl Database {
+    pub(super) fn new(args: &DatabaseArgs, aws: &SdkConfig) -> Result<Self, Error> {
+        match (&args.secret, &args.database) {
+            (Some(id), _) => {
+                let secret = Box::new(SecretCache::new(secret_client(aws), id));
+                Ok(Self::Secret { id: id.clone(), secret })
+            }
+            (None, Some(url)) => parse(url).map(|credentials| Self::Url(Arc::new(credentials))),
+            // The arguments have one of the two.
+            (None, None) => Err(Error::Url(None)),
+        }
+    }
 }
 
-/// What was seen of the server.
+/// Parses `mysql://user:password@host:port/database`.
+fn parse(url: &SecretString) -> Result<Credentials, Error> {
+    let opts = Opts::from_url(url.expose_secret()).map_err(|error| Error::Url(Some(error)))?;
+    let database = opts.db_name().filter(|name| !name.is_empty()).ok_or(Error::Url(None))?;
+    Ok(Credentials {
+        username: opts.user().unwrap_or_default().to_owned(),
+        password: opts.pass().unwrap_or_default().into(),
+        host: parse_host(opts.ip_or_hostname()).map_err(Error::Host)?,
+        port: opts.tcp_port(),
+        database: Some(database.to_owned()),
+    })
+}
+
+/// What was read from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Observed {
-    /// How it is set.
-    pub(crate) server: Server,
-    /// The connections of others.
-    pub(crate) threads: Vec<Thread>,
+pub(super) struct Server {
+    pub(super) settings: Settings,
+    /// The threads of other connections.
+    pub(super) threads: Vec<Thread>,
     /// The service's database.
-    pub(crate) database: String,
+    pub(super) database: String,
 }
 
-/// Why nothing was seen of the server.
-#[derive(Debug)]
-pub(crate) enum Unseen {
-    /// It has no connection left.
-    Full,
-    /// It has no connection left for the account.
-    AccountFull,
-    /// It has blocked the host of whoever asks.
-    Blocked,
-    /// It could not be asked.
-    Unasked(Error),
-}
-
-/// How the server is set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Server {
-    /// Its version.
-    pub(crate) version: String,
-    /// The connections that it takes.
-    pub(crate) max_connections: u32,
-    /// How long it lets a session idle that has no limit of its own, in seconds.
-    pub(crate) wait_timeout: Seconds,
-    /// How long it waits for the next word of a login, in seconds.
-    pub(crate) connect_timeout: Seconds,
-    /// The logins in a row that may be broken off before it blocks their host.
-    pub(crate) max_connect_errors: u64,
-    /// Whether the account sees the threads of others: it has PROCESS itself, not by a role.
-    pub(crate) sees_all_threads: bool,
+pub(super) struct Settings {
+    pub(super) version: String,
+    pub(super) max_connections: u32,
+    pub(super) wait_timeout: Seconds,
+    pub(super) connect_timeout: Seconds,
+    pub(super) max_connect_errors: u64,
+    /// Whether the account has PROCESS itself, not by a role.
+    pub(super) sees_all_threads: bool,
 }
 
 /// A connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Thread {
-    /// Its id.
-    pub(crate) id: u64,
-    /// Its account's name.
-    pub(crate) user: String,
-    /// The database that it has selected.
-    pub(crate) database: Option<String>,
+pub(super) struct Thread {
+    pub(super) id: u64,
+    pub(super) user: String,
+    pub(super) database: Option<String>,
 }
 
-impl Door {
-    /// By `mysql://user:password@host:port/database`.
-    pub(crate) fn at(address: &SecretString) -> Result<Self, Error> {
-        let opts = Opts::from_url(address.expose_secret());
-        let opts = opts.map_err(|error| Error::Address(Some(error)))?;
-        let database = opts.db_name().filter(|name| !name.is_empty());
-        let database = database.ok_or(Error::Address(None))?.to_owned();
-        Ok(Self::Address(Arc::new(Credentials {
-            username: opts.user().unwrap_or_default().to_owned(),
-            password: opts.pass().unwrap_or_default().into(),
-            host: parse_host(opts.ip_or_hostname()).map_err(Error::Host)?,
-            port: opts.tcp_port(),
-            database: Some(database),
-        })))
-    }
+/// A session on the server, with what was read at its start.
+pub(super) struct Probe {
+    session: Session,
+    credentials: Arc<Credentials>,
+    server: Server,
+}
 
-    /// By what the secret of this ARN or name holds.
-    pub(crate) fn of(id: &str, aws: &SdkConfig) -> Self {
-        let secret = Box::new(SecretCache::new(secret_client(aws), id));
-        Self::Secret { id: id.to_owned(), secret }
-    }
-
-    /// Connects, and looks around.
-    pub(crate) async fn visit(&self, tls: &Tls) -> Result<Visit, Unseen> {
-        let slot = Slot::outside_the_pool(Deadline::within(PATIENCE));
+impl Probe {
+    /// Connects and reads settings and threads.
+    pub(super) async fn start(database: &Database, tls: &Tls) -> Result<Self, Error> {
+        let slot = Slot::outside_the_pool(Deadline::within(TIMEOUT));
         let options = SessionOptions { tls: tls.clone(), idle: IDLE, ..SessionOptions::default() };
-        let (credentials, session) = match self {
-            Self::Address(credentials) => {
-                let opened = Session::open(&slot, &options, credentials).await;
-                (Arc::clone(credentials), opened.map_err(LoginError::from))
+        let (credentials, mut session) = match database {
+            Database::Url(credentials) => {
+                let session = Session::open(&slot, &options, credentials).await;
+                (Arc::clone(credentials), session.map_err(|error| failed(credentials, error))?)
             }
-            Self::Secret { secret, .. } => {
-                let credentials = secret.get().await.map_err(|error| self.unread(error))?;
-                (credentials, Session::log_in(&slot, &options, secret).await)
+            Database::Secret { id, secret } => {
+                let unusable = |source| Error::Secret { id: id.clone(), source };
+                let credentials = secret.get().await.map_err(unusable)?;
+                let session = Session::log_in(&slot, &options, secret).await;
+                let session = session.map_err(|error| match error {
+                    LoginError::Session(error) => failed(&credentials, error),
+                    LoginError::Secret(error) => unusable(error),
+                })?;
+                if credentials.database.is_none() {
+                    return Err(unusable(SecretError::Shape { field: "dbname" }));
+                }
+                (credentials, session)
             }
         };
-        let mut session = session.map_err(|error| match error {
-            LoginError::Session(error) => match error.refusal() {
-                Some(Refusal::ServerFull) => Unseen::Full,
-                Some(Refusal::AccountFull) => Unseen::AccountFull,
-                Some(Refusal::HostBlocked) => Unseen::Blocked,
-                Some(Refusal::Credentials | Refusal::Other) | None => failed(&credentials, error),
-            },
-            LoginError::Secret(error) => self.unread(error),
-        })?;
-        let database = credentials.database.clone();
-        let database =
-            database.ok_or_else(|| self.unread(SecretError::Shape { field: "dbname" }))?;
-        let server = Server::ask(&mut session, &credentials).await?;
+        let settings = session.query_first(SETTINGS).await;
+        let settings: Option<(String, u32, u32, u32, u64, bool)> =
+            settings.map_err(|error| failed(&credentials, error))?;
+        let (version, max_connections, wait, connect, max_connect_errors, sees_all_threads) =
+            settings.ok_or(Error::NoSettings)?;
+        let settings = Settings {
+            version,
+            max_connections,
+            wait_timeout: Seconds(wait),
+            connect_timeout: Seconds(connect),
+            max_connect_errors,
+            sees_all_threads,
+        };
         let threads = threads(&mut session, &credentials).await?;
-        Ok(Visit { session, credentials, observed: Observed { server, threads, database } })
+        let database = credentials.database.clone().unwrap_or_default();
+        Ok(Self { session, credentials, server: Server { settings, threads, database } })
     }
 
-    /// Only of a secret can there be nothing to read.
-    fn unread(&self, source: SecretError) -> Unseen {
-        let id = if let Self::Secret { id, .. } = self { id.clone() } else { String::new() };
-        Unseen::Unasked(Error::Secret { id, source })
-    }
-}
-
-impl Visit {
-    /// Looks once more, and leaves: what was connected at both looks was so all the time between.
-    pub(crate) async fn end(mut self) -> Result<Observed, Unseen> {
+    /// Keeps the threads that are still there: they were connected all the time between. Closes the session.
+    pub(super) async fn finish(mut self) -> Result<Server, Error> {
         let later = threads(&mut self.session, &self.credentials).await?;
         self.session.close().await;
-        let mut observed = self.observed;
-        observed.threads.retain(|thread| later.iter().any(|still| still.id == thread.id));
-        Ok(observed)
+        self.server.threads.retain(|thread| later.iter().any(|still| still.id == thread.id));
+        Ok(self.server)
     }
 }
 
-impl Observed {
+impl Server {
     /// The connections to the service's database.
-    pub(crate) fn service(&self) -> impl Iterator<Item = &Thread> {
+    pub(super) fn service(&self) -> impl Iterator<Item = &Thread> {
         self.threads.iter().filter(|thread| self.is_service(thread))
     }
 
-    /// The connections to anything else.
-    pub(crate) fn others(&self) -> impl Iterator<Item = &Thread> {
+    pub(super) fn others(&self) -> impl Iterator<Item = &Thread> {
         self.threads.iter().filter(|thread| !self.is_service(thread))
     }
 
@@ -194,27 +171,7 @@ impl Observed {
     }
 }
 
-impl Server {
-    /// Asks how it is set.
-    async fn ask(session: &mut Session, credentials: &Credentials) -> Result<Self, Unseen> {
-        let row = session.query_first::<(String, u32, u32, u32, u64, bool)>(SETTINGS).await;
-        let row = row.map_err(|error| failed(credentials, error))?;
-        let row = row.ok_or(Unseen::Unasked(Error::NoSettings))?;
-        let (version, max_connections, wait_timeout, connect_timeout, connect_errors, sees_all) =
-            row;
-        Ok(Self {
-            version,
-            max_connections,
-            wait_timeout: Seconds(wait_timeout),
-            connect_timeout: Seconds(connect_timeout),
-            max_connect_errors: connect_errors,
-            sees_all_threads: sees_all,
-        })
-    }
-}
-
-/// The connections of others.
-async fn threads(session: &mut Session, credentials: &Credentials) -> Result<Vec<Thread>, Unseen> {
+async fn threads(session: &mut Session, credentials: &Credentials) -> Result<Vec<Thread>, Error> {
     let rows: Result<(Option<u64>, Vec<Row>), _> = session
         .run(async |conn| Ok((conn.query_first(OWN_ID).await?, conn.query(THREADS).await?)))
         .await;
@@ -223,10 +180,10 @@ async fn threads(session: &mut Session, credentials: &Credentials) -> Result<Vec
     Ok(threads.filter(|thread| Some(thread.id) != own).collect())
 }
 
-fn failed(Credentials { host, port, .. }: &Credentials, source: SessionError) -> Unseen {
-    // As a URL has it, so that an IPv6 address is not taken for part of the port.
+fn failed(Credentials { host, port, .. }: &Credentials, source: SessionError) -> Error {
+    // Brackets as in a URL, so that the end of an IPv6 address does not read as the port.
     let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-    Unseen::Unasked(Error::Database { host, port: *port, source })
+    Error::Database { host, port: *port, source }
 }
 
 impl Thread {
@@ -234,7 +191,7 @@ impl Thread {
         let id = row.get("Id")?;
         let user: String = row.get("User")?;
         let database = row.get_opt::<Option<String>, _>("db")?.ok()?;
-        (!NOBODYS.contains(&user.as_str())).then_some(Self { id, user, database })
+        (!SYSTEM_USERS.contains(&user.as_str())).then_some(Self { id, user, database })
     }
 }
 
@@ -246,11 +203,7 @@ mod tests {
 
     #[test]
     fn an_address_needs_a_database_and_is_not_repeated() {
-        let parse = |address: &str| match Door::at(&address.into()) {
-            Ok(Door::Address(credentials)) => Ok(credentials),
-            Ok(Door::Secret { .. }) => panic!("an address is no secret"),
-            Err(error) => Err(error),
-        };
+        let parse = |url: &str| parse(&url.into());
         let credentials = parse("mysql://u:p%40w@db.example:3307/demodb2").expect("an address");
         assert_eq!((credentials.database.as_deref(), credentials.port), (Some("demodb2"), 3307));
         assert_eq!(credentials.password.expose_secret(), "p@w");

@@ -36,7 +36,7 @@ async fn a_database_out_of_reach_is_found_and_the_table_is_looked_at() {
     assert!(!answer.to_string().contains("secretpw"));
     let (code, said) = world.run(&["doctor", "--tls", "off", "--database", &database]).await;
     assert_eq!(code, 1);
-    assert!(said.contains("The server could not be asked: the database at 127.0.0.1:"), "{said}");
+    assert!(said.contains("The server could not be read: the database at 127.0.0.1:"), "{said}");
     assert!(said.contains("pool     Prod_MySQL: 0 of 62"), "{said}");
 }
 
