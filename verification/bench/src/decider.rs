@@ -1,4 +1,4 @@
-//! Who decides: the store, or a controller with a memory.
+//! Deciders: the store alone, or behind a controller.
 
 use anyhow::Result;
 use futures::FutureExt as _;
@@ -13,44 +13,44 @@ use rds_admission::wire::{AcquireAnswer, Granted};
 
 use crate::table::Table;
 
-/// The lease that callers ask for: that of a query that may take 30 s.
+/// The length of the leases: that of a query that may take 30 s.
 pub const TTL: Seconds = Seconds(35);
 
-/// A slot that is out.
+/// A granted slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
-    /// Its lease.
+    /// The lease.
     pub lease: LeaseId,
-    /// The shard that it is in, where the pool is split and the decider says so.
+    /// Its shard, where the pool is split and the decider names it.
     pub shard: Option<u32>,
 }
 
-/// Who decides, with a memory of its own where it has one: a process.
+/// Grants and releases slots, as one process does, with that process's cache.
 pub trait Decider: Send + Sync {
-    /// Takes a slot of `pool` under the id `lease`, never asked for before. `None` when it is refused.
+    /// Acquires a slot of `pool` under the new id `lease`. `None` when rejected.
     fn acquire<'a>(
         &'a self,
         pool: &'a PoolName,
         lease: LeaseId,
     ) -> BoxFuture<'a, Result<Option<Slot>>>;
 
-    /// Gives it back. Returns whether it was out.
+    /// Releases a slot. Returns whether its lease was held.
     fn release<'a>(&'a self, pool: &'a PoolName, slot: Slot) -> BoxFuture<'a, Result<bool>>;
 }
 
-/// The store: every acquire is a conditional write.
+/// The store alone: every acquire is a conditional write.
 #[derive(Debug)]
-pub struct Plain(DynamoStore<SystemClock>);
+pub struct StoreDecider(DynamoStore<SystemClock>);
 
-impl Plain {
-    /// Decides in `table`.
+impl StoreDecider {
+    /// A store on `table`.
     #[must_use]
     pub fn new(table: &Table) -> Self {
         Self(table.store())
     }
 }
 
-impl Decider for Plain {
+impl Decider for StoreDecider {
     fn acquire<'a>(
         &'a self,
         pool: &'a PoolName,
@@ -69,20 +69,20 @@ impl Decider for Plain {
     }
 }
 
-/// A controller: what it remembers may refuse without the table.
+/// A controller: may reject from its cache, without the table.
 #[derive(Debug)]
-pub struct Controlled(Controller<DynamoStore<SystemClock>, SystemClock>);
+pub struct ControllerDecider(Controller<DynamoStore<SystemClock>, SystemClock>);
 
-impl Controlled {
-    /// Decides in `table`, and remembers nothing yet.
+impl ControllerDecider {
+    /// A controller on `table`, with an empty cache.
     #[must_use]
     pub fn new(table: &Table) -> Self {
-        let dice = StdRng::from_rng(&mut rand::rng());
-        Self(Controller::new(table.store(), SystemClock, dice))
+        let rng = StdRng::from_rng(&mut rand::rng());
+        Self(Controller::new(table.store(), SystemClock, rng))
     }
 }
 
-impl Decider for Controlled {
+impl Decider for ControllerDecider {
     fn acquire<'a>(
         &'a self,
         pool: &'a PoolName,

@@ -1,10 +1,10 @@
-//! How long things took.
+//! Latencies.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Times, to three digits, from a microsecond to an hour.
+/// A histogram with three significant digits, from a microsecond to an hour.
 #[derive(Debug, Clone)]
 pub struct Latencies(Histogram<u64>);
 
@@ -16,37 +16,36 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// Something took so long.
+    /// Adds a value.
     pub fn record(&mut self, took: Duration) {
         self.0.saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// What another has recorded, too.
+    /// Adds all values of `other`.
     pub fn merge(&mut self, other: &Self) {
-        // Both have the same bounds.
         self.0 += &other.0;
     }
 
-    /// How many were recorded.
+    /// The number of values.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.len()
     }
 
-    /// The time below which this share of all stays: 0.5 is the median.
+    /// The quantile of `share`: 0.5 is the median.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Duration {
         Duration::from_micros(self.0.value_at_quantile(share))
     }
 
-    /// The times that half and 99 of 100 stay below.
+    /// The median and the 99th percentile.
     #[must_use]
     pub fn quantiles(&self) -> Quantiles {
         Quantiles { p50: self.quantile(0.5), p99: self.quantile(0.99) }
     }
 }
 
-/// The times that half and 99 of 100 stay below.
+/// Two quantiles of latencies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quantiles {
     /// The median.
@@ -61,7 +60,7 @@ impl std::fmt::Display for Quantiles {
     }
 }
 
-/// A time in milliseconds, to three digits.
+/// A time in milliseconds, with three significant digits.
 #[must_use]
 pub fn millis(time: Duration) -> String {
     let millis = time.as_secs_f64() * 1_000.0;
@@ -85,7 +84,7 @@ mod tests {
             all.merge(&part);
         }
         assert_eq!(all.count(), 100);
-        // Three digits: a thousandth is what they may be off by.
+        // Three digits: off by a thousandth at most.
         let near = |time: Duration, millis: u64| {
             time.as_micros().abs_diff(u128::from(millis) * 1_000) < 100
         };

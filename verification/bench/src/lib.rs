@@ -1,31 +1,26 @@
-//! What a decision costs, in time and in units: beside bare writes of the same item, beside a bare count as in
-//! the article's sample, and in a rush.
+//! The cost of an admission decision, in time and in capacity units: compared with bare writes of the same
+//! item, with the bare count of the article's sample, and under overload.
 //!
-//! `make bench` measures all of it and puts the tables into `docs/performance.md`.
+//! `make bench` measures all of it and writes the tables into `docs/performance.md`.
 //!
 //! | module | concept |
 //! |---|---|
 //! | [`server`] | an embedded DynamoDB over HTTP, in a process of its own |
-//! | [`subject`] | what is measured: the floor, the bare count, the store's writes and the store, the handler, the deployed counter |
-//! | [`decider`] | who decides: the store, or a controller with a memory |
-//! | [`rounds`] | rounds in turn, and how one subject compares with the floor beside it |
-//! | [`cpu`] | the processor time that this takes, on a machine that is not idle |
-//! | [`pools`] | pools of a filling, each with a twin for the floor |
-//! | [`meter`] | capacity units, as the database reports them, or by the [`size`] of an item |
-//! | [`rush`] | ten times the callers that a pool can admit |
+//! | [`subject`] | what is measured: bare writes, the bare count, the store, the handler, the deployed counter |
+//! | [`decider`] | the store alone, or behind a controller |
+//! | [`rounds`] | interleaved rounds, each compared with the bare writes of the same turn |
+//! | [`machine`] | processor time, which is meaningful on a busy machine too |
+//! | [`pools`] | pools of a given occupancy, each with an item of the same size for bare writes |
+//! | [`rush`] | ten times the demand that a pool can admit |
 //! | [`sections`] | the tables |
 
-pub mod cpu;
 pub mod decider;
-pub mod document;
 pub mod latencies;
 pub mod machine;
-pub mod meter;
 pub mod pools;
 pub mod rounds;
 pub mod rush;
 pub mod sections;
 pub mod server;
-pub mod size;
 pub mod subject;
 pub mod table;

@@ -1,4 +1,4 @@
-//! Rounds in turn: the floor, the others, the floor again, so that what the machine does meanwhile hits all.
+//! Interleaved rounds: bare writes, the other subjects, bare writes again, so that other load hits all alike.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,69 +7,68 @@ use anyhow::{Context, Result};
 use rds_admission::time::saturating_seconds;
 use tokio::task::JoinSet;
 
-use crate::cpu::{Clocks, Cpu};
 use crate::latencies::{Latencies, Quantiles};
+use crate::machine::{Cpu, CpuClocks};
 use crate::subject::Subject;
 
-/// How much is measured.
+/// Number and length of the rounds.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Rounds of each subject, after one that is thrown away.
+    /// Rounds for each subject, after one for warm-up.
     pub rounds: usize,
-    /// How long a round lasts.
+    /// The length of a round.
     pub length: Duration,
 }
 
-/// What one round came to.
+/// The result of one round.
 #[derive(Debug, Clone)]
 pub struct Round {
-    /// How long each decision took.
+    /// The latency of each decision.
     pub latencies: Latencies,
-    /// How long the round took, until the last caller was done.
+    /// The time until the last caller finished.
     pub lasted: Duration,
-    /// Callers that were in it.
+    /// The number of callers.
     pub callers: usize,
-    /// Processor time that it took, where that was measured.
+    /// The processor time, if measured.
     pub cpu: Option<Cpu>,
 }
 
 impl Round {
-    /// Decisions a second.
+    /// Decisions per second.
     #[must_use]
     pub fn per_second(&self) -> f64 {
         count(self.latencies.count()) / self.lasted.as_secs_f64()
     }
 
-    /// The time that a decision takes on average, in seconds: a caller asks again as soon as it is answered.
+    /// The average time of a decision, in seconds. Callers do not pause between decisions.
     fn mean(&self) -> f64 {
         count(self.callers as u64) / self.per_second()
     }
 }
 
-/// What all rounds of a subject came to: the medians of the rounds.
+/// The medians over all rounds of a subject.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
     /// Latencies.
     pub quantiles: Quantiles,
-    /// Decisions a second.
+    /// Decisions per second.
     pub per_second: f64,
-    /// How many times as long as the floor, in the round beside, a decision took on average.
+    /// The average decision time relative to the bare writes of the same turn.
     pub ratio: Ratio,
-    /// How many times as much processor time as the floor a decision took, over all rounds, where that was
-    /// measured.
+    /// The processor time per decision relative to bare writes, over all rounds, if measured.
     pub cpu: Option<CpuRatio>,
 }
 
-/// A ratio of processor times.
+/// Ratios of processor time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CpuRatio {
-    /// Of the process that asks.
+    /// Of the client's process.
     pub client: f64,
-    /// Of both.
+    /// Of client and database together.
     pub both: f64,
 }
 
-/// A ratio that was measured several times.
+/// Quartiles of a ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ratio {
     /// The lower quartile.
@@ -86,35 +85,35 @@ impl std::fmt::Display for Ratio {
     }
 }
 
-/// Measures all `subjects` in turn, with so many callers of each; the first is the floor. `clocks` are those of
-/// the processes that work for it, when nobody else does.
+/// Measures all `subjects` in turn, each with `callers` callers. The first is the baseline. `clocks` are those of
+/// the two processes, if these do all the work.
 ///
 /// # Errors
-/// When a decision fails, or comes out otherwise than it should.
+/// When a decision fails or is not the expected one.
 pub async fn compare(
     subjects: &[Arc<dyn Subject>],
     callers: usize,
     plan: Plan,
-    mut clocks: Option<Clocks>,
+    mut clocks: Option<CpuClocks>,
 ) -> Result<Vec<Summary>> {
     let mut rounds = vec![Vec::with_capacity(plan.rounds); subjects.len()];
     for nth in 0..=plan.rounds {
         for (subject, rounds) in subjects.iter().zip(&mut rounds) {
-            let before = clocks.as_mut().map(Clocks::read);
+            let before = clocks.as_mut().map(CpuClocks::read);
             let mut round = round(subject, callers, plan.length).await?;
-            let after = clocks.as_mut().map(Clocks::read);
+            let after = clocks.as_mut().map(CpuClocks::read);
             round.cpu = after.zip(before).map(|(after, before)| after.since(before));
-            // The first opens connections and warms caches.
+            // Round 0 opens connections and warms caches.
             if nth > 0 {
                 rounds.push(round);
             }
         }
     }
-    let floor = rounds.first().context("nothing to measure")?;
-    Ok(rounds.iter().map(|own| Summary::of(own, floor)).collect())
+    let baseline = rounds.first().context("nothing to measure")?;
+    Ok(rounds.iter().map(|own| Summary::of(own, baseline)).collect())
 }
 
-/// One round: every caller decides, one after the other, until the time is over.
+/// Runs one round: every caller decides repeatedly until the time is over.
 async fn round(subject: &Arc<dyn Subject>, callers: usize, length: Duration) -> Result<Round> {
     let mut running = JoinSet::new();
     let begun = Instant::now();
@@ -123,9 +122,9 @@ async fn round(subject: &Arc<dyn Subject>, callers: usize, length: Duration) -> 
         running.spawn(async move {
             let mut latencies = Latencies::default();
             while begun.elapsed() < length {
-                let asked = Instant::now();
+                let sent = Instant::now();
                 subject.once(caller).await?;
-                latencies.record(asked.elapsed());
+                latencies.record(sent.elapsed());
             }
             anyhow::Ok(latencies)
         });
@@ -138,11 +137,12 @@ async fn round(subject: &Arc<dyn Subject>, callers: usize, length: Duration) -> 
 }
 
 impl Summary {
-    fn of(rounds: &[Round], floor: &[Round]) -> Self {
+    fn of(rounds: &[Round], baseline: &[Round]) -> Self {
         let quantile = |share: f64| {
             median(rounds.iter().map(|round| round.latencies.quantile(share).as_secs_f64()))
         };
-        let ratios = rounds.iter().zip(floor).map(|(own, floor)| own.mean() / floor.mean());
+        let ratios =
+            rounds.iter().zip(baseline).map(|(own, baseline)| own.mean() / baseline.mean());
         Self {
             quantiles: Quantiles {
                 p50: saturating_seconds(quantile(0.5)),
@@ -150,14 +150,14 @@ impl Summary {
             },
             per_second: median(rounds.iter().map(Round::per_second)),
             ratio: Ratio::of(ratios),
-            cpu: CpuRatio::of(rounds, floor),
+            cpu: CpuRatio::of(rounds, baseline),
         }
     }
 }
 
 impl CpuRatio {
-    fn of(rounds: &[Round], floor: &[Round]) -> Option<Self> {
-        let ratio = |part| Some(cpu_each(rounds, part)? / cpu_each(floor, part)?);
+    fn of(rounds: &[Round], baseline: &[Round]) -> Option<Self> {
+        let ratio = |part| Some(cpu_each(rounds, part)? / cpu_each(baseline, part)?);
         Some(Self { client: ratio(|cpu| cpu.client)?, both: ratio(Cpu::sum)? })
     }
 }
@@ -170,15 +170,15 @@ impl Ratio {
     }
 }
 
-/// The processor time of a decision, in seconds, over all rounds.
+/// The processor time per decision, in seconds, over all rounds.
 fn cpu_each(rounds: &[Round], part: fn(Cpu) -> Duration) -> Option<f64> {
     let sum: Option<Duration> = rounds.iter().map(|round| round.cpu.map(part)).sum();
     let decisions = rounds.iter().map(|round| round.latencies.count()).sum();
     sum.map(|sum| sum.as_secs_f64() / count(decisions))
 }
 
-/// The median; 0 of none.
-pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// The median; 0 without values.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
     part(&sorted(values), 0.5)
 }
 
@@ -188,7 +188,7 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// The value that lies at this share of the way through sorted ones, between its neighbours.
+/// The quantile of `share`, interpolated linearly.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -220,16 +220,18 @@ mod tests {
     #[test]
     fn a_ratio_is_that_of_neighbouring_rounds() {
         // The machine is half as fast in the second round, and both are hit by it.
-        let floor = [round(4, 100, 1), round(4, 50, 1), round(4, 100, 1)];
+        let baseline = [round(4, 100, 1), round(4, 50, 1), round(4, 100, 1)];
         let own = [round(4, 80, 1), round(4, 40, 1), round(4, 100, 1)];
-        let summary = Summary::of(&own, &floor);
+        let summary = Summary::of(&own, &baseline);
         assert!((summary.ratio.median - 1.25).abs() < 1e-9, "{:?}", summary.ratio);
         assert!((summary.per_second - 80.0).abs() < 1e-9);
-        // As much for 220 decisions as for the floor's 250.
+        // As much for 220 decisions as for the baseline's 250.
         let CpuRatio { client, both } = summary.cpu.expect("it was measured");
         assert!([client, both].iter().all(|cpu| (cpu - 250.0 / 220.0).abs() < 1e-9), "{client}");
-        let floor = Summary::of(&floor, &floor);
-        assert!((floor.ratio.low - 1.0).abs() < 1e-9 && (floor.ratio.high - 1.0).abs() < 1e-9);
+        let baseline = Summary::of(&baseline, &baseline);
+        assert!(
+            (baseline.ratio.low - 1.0).abs() < 1e-9 && (baseline.ratio.high - 1.0).abs() < 1e-9
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An embedded DynamoDB over HTTP, in a process of its own: it shares no thread with what asks it.
+//! An embedded DynamoDB over HTTP, in a process of its own so that it shares no thread with its client.
 
 use std::process::Stdio;
 
@@ -7,23 +7,23 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, Command};
 
-/// The subcommand that serves.
+/// The subcommand that runs the database.
 pub const SUBCOMMAND: &str = "serve";
 
-/// Such a process; it ends when this is dropped.
+/// The database's process; ends when dropped.
 #[derive(Debug)]
 pub struct Server {
     endpoint: String,
     process: Child,
-    /// The process serves as long as this is open: also when this one is killed, it ends.
+    /// Its standard input: closing it ends the process, even if this one is killed.
     _open: ChildStdin,
 }
 
 impl Server {
-    /// Starts `program`, this crate's, as a server with an empty database.
+    /// Starts `program`, which is this crate's, as a server with an empty database.
     ///
     /// # Errors
-    /// When it can't be started, or says nothing.
+    /// When it cannot be started, or prints no endpoint.
     pub async fn start(program: &std::path::Path) -> Result<Self> {
         let mut process = Command::new(program)
             .arg(SUBCOMMAND)
@@ -40,24 +40,24 @@ impl Server {
         Ok(Self { endpoint, process, _open: open })
     }
 
-    /// Where it is.
+    /// Its URL.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The process's id; `None` when it has ended.
+    /// The process id; `None` after its end.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.process.id()
     }
 }
 
-/// Serves an empty database on a free port of loopback, says where on standard output, and ends when
-/// standard input does.
+/// Serves an empty database on a free loopback port, prints its URL on standard output, and ends with standard
+/// input.
 ///
 /// # Errors
-/// When there is no port, or no database.
+/// When the port or the database is not available.
 pub async fn serve() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("binding a port")?;
     let endpoint = format!("http://{}", listener.local_addr().context("the port's address")?);
@@ -65,7 +65,7 @@ pub async fn serve() -> Result<()> {
     println!("{endpoint}");
     dynoxide::server::serve_with_shutdown(listener, database, async {
         let mut rest = Vec::new();
-        // Whichever way it ends, whoever opened it is gone.
+        // An error means the same as the end: the parent process is gone.
         let _ = tokio::io::stdin().read_to_end(&mut rest).await;
     })
     .await

@@ -1,4 +1,4 @@
-//! The table in the database, and its items.
+//! The pool table of the database under test.
 
 use std::collections::HashMap;
 
@@ -11,16 +11,15 @@ use aws_sdk_dynamodb::types::{
 };
 use rds_admission::store::DynamoStore;
 use rds_admission::time::SystemClock;
+use support::capacity::Meter;
 
-use crate::meter::Meter;
-
-/// The table's key.
+/// The key attribute.
 pub const KEY: &str = "RDBMSName";
 
 /// An item: attributes by name.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// A table, and a client for it.
+/// A table with a client for it.
 #[derive(Debug, Clone)]
 pub struct Table {
     /// The client.
@@ -30,14 +29,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table `name` of the database at `endpoint`, as it is.
+    /// The table `name` at `endpoint`.
     #[must_use]
     pub fn at(endpoint: &str, name: &str) -> Self {
         Self { client: Client::from_conf(config(endpoint).build()), name: name.to_owned() }
     }
 
-    /// The same table, through a client that counts what it uses. Counting takes time: what is timed is not
-    /// counted, and the other way round.
+    /// The same, with a client that counts capacity units. Counting takes time: never use it for latencies.
     #[must_use]
     pub fn metered(endpoint: &str, name: &str) -> (Self, Meter) {
         let meter = Meter::default();
@@ -45,10 +43,10 @@ impl Table {
         (Self { client, name: name.to_owned() }, meter)
     }
 
-    /// Creates it, as the template does.
+    /// Creates the table as the template does.
     ///
     /// # Errors
-    /// When the database refuses.
+    /// When the database fails.
     pub async fn create(&self) -> Result<()> {
         let attribute = AttributeDefinition::builder()
             .attribute_name(KEY)
@@ -68,13 +66,13 @@ impl Table {
         Ok(())
     }
 
-    /// A store on it.
+    /// A store on this table.
     #[must_use]
     pub fn store(&self) -> DynamoStore<SystemClock> {
         DynamoStore::new(self.client.clone(), &self.name, SystemClock)
     }
 
-    /// The item of this name.
+    /// Reads an item.
     ///
     /// # Errors
     /// When there is none.
@@ -85,10 +83,10 @@ impl Table {
         read.item.with_context(|| format!("no item {name}"))
     }
 
-    /// Puts an item under this name.
+    /// Writes an item under this name.
     ///
     /// # Errors
-    /// When the database refuses.
+    /// When the database fails.
     pub async fn put(&self, name: &str, mut item: Item) -> Result<()> {
         item.insert(KEY.to_owned(), AttributeValue::S(name.to_owned()));
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
@@ -97,13 +95,13 @@ impl Table {
     }
 }
 
-/// The number `n` as an attribute.
+/// `n` as an attribute value.
 #[must_use]
 pub fn number(n: u32) -> AttributeValue {
     AttributeValue::N(n.to_string())
 }
 
-/// How a client reaches an emulator: signed like any other, with credentials that open nothing.
+/// The configuration for an emulator, with test credentials.
 fn config(endpoint: &str) -> Builder {
     aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())

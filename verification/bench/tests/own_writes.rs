@@ -10,10 +10,10 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::AttributeValue;
-use bench::decider::Plain;
-use bench::pools::{Filling, Pools};
+use bench::decider::StoreDecider;
+use bench::pools::{Occupancy, Pools};
 use bench::server::Server;
-use bench::subject::{Asked, Decided, OwnWrites, Step, Subject};
+use bench::subject::{Decided, Operation, OwnWrites, Step, Subject};
 use bench::table::Table;
 
 /// Keeps all updates that are sent.
@@ -61,12 +61,12 @@ async fn the_last_step_sends_what_the_store_sends() {
     let server = Server::start(Path::new(env!("CARGO_BIN_EXE_bench"))).await.expect("a server");
     let plain = Table::at(server.endpoint(), "slots");
     plain.create().await.expect("a table");
-    let pools = Pools::fill(&plain, Filling::QUIET, 1).await.expect("a pool");
+    let pools = Pools::fill(&plain, Occupancy::QUIET, 1).await.expect("a pool");
     let sent = Sent::default();
     let config = plain.client.config().to_builder().interceptor(sent.clone()).build();
     let table = Table { client: Client::from_conf(config), ..plain };
 
-    let store = Decided::new(Arc::new(Plain::new(&table)), pools.clone(), Asked::Pair);
+    let store = Decided::new(Arc::new(StoreDecider::new(&table)), pools.clone(), Operation::Pair);
     // The first looks at the pool.
     store.once(0).await.expect("a slot");
     sent.0.lock().expect("nobody panicked").clear();

@@ -5,15 +5,14 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use bench::decider::{Controlled, Decider, Plain};
-use bench::meter::{Meter, Used};
-use bench::pools::{Filling, Pools, SLOTS};
+use bench::decider::{ControllerDecider, Decider, StoreDecider};
+use bench::pools::{Occupancy, Pools, SLOTS};
 use bench::server::Server;
-use bench::size;
-use bench::subject::{Asked, BareCount, BareUpdate, Subject};
+use bench::subject::{BareCount, BareUpdate, Operation, Subject};
 use bench::table::{KEY, Table};
 use rds_admission::pool::{LeaseId, PoolName, PoolSize};
 use rds_admission::store::Store as _;
+use support::capacity::{Meter, Used, item_bytes, write_units};
 
 struct World {
     table: Table,
@@ -52,18 +51,18 @@ async fn what_the_database_reports_is_what_the_items_size_says() {
     // From far below a kilobyte to above it.
     for (slots, leases) in [(10, 3), (62, 62), (80, 80)] {
         let pool = world.pool(slots).await;
-        let decider = Plain::new(&world.table);
+        let decider = StoreDecider::new(&world.table);
         let free = leases - world.table.store().read(&pool).await.expect("a pool").in_use();
         for _ in 0..free {
             decider.acquire(&pool, lease()).await.expect("a decision").expect("a slot");
         }
-        let bytes = size::bytes(&world.table.item(pool.as_str()).await.expect("an item"));
+        let bytes = item_bytes(&world.table.item(pool.as_str()).await.expect("an item"));
         let before = world.meter.used();
         let key = AttributeValue::S(pool.to_string());
         let update = world.table.client.update_item().table_name(&world.table.name).key(KEY, key);
         update.update_expression("SET InUse = InUse").send().await.expect("an update");
         let reported = world.meter.used() - before;
-        assert_eq!(reported, used(1, size::write_units(bytes), 0.0, 0.0), "{bytes} bytes");
+        assert_eq!(reported, used(1, write_units(bytes), 0.0, 0.0), "{bytes} bytes");
         let size = PoolSize::new(NonZeroU32::new(slots).expect("not 0"), 0).expect("a size");
         assert!(bytes <= size.item_bytes(&pool), "{bytes} bytes");
     }
@@ -72,19 +71,19 @@ async fn what_the_database_reports_is_what_the_items_size_says() {
 #[tokio::test]
 async fn a_decision_is_one_write_and_so_is_a_refusal() {
     let world = World::new().await;
-    let pools = Pools::fill(&world.table, Filling::FULL, 1).await.expect("a pool");
+    let pools = Pools::fill(&world.table, Occupancy::FULL, 1).await.expect("a pool");
     let pool = pools.of(0);
-    let plain = Plain::new(&world.table);
+    let plain = StoreDecider::new(&world.table);
     // The first acquire in a process learns how many shards there are.
     assert_eq!(plain.acquire(pool, lease()).await.expect("a decision"), None);
     let before = world.meter.used();
     assert_eq!(plain.acquire(pool, lease()).await.expect("a decision"), None);
     assert_eq!(world.meter.used() - before, used(1, 0.0, 1.0, 0.0));
-    let count = BareCount::new(world.table.clone(), pools.clone(), Asked::Refusal);
+    let count = BareCount::new(world.table.clone(), pools.clone(), Operation::Rejection);
     let before = world.meter.used();
     count.once(0).await.expect("a refusal");
     assert_eq!(world.meter.used() - before, used(1, 0.0, 1.0, 0.0));
-    let floor = BareUpdate::new(world.table.clone(), pools, Asked::Pair);
+    let floor = BareUpdate::new(world.table.clone(), pools, Operation::Pair);
     let before = world.meter.used();
     floor.once(0).await.expect("two updates");
     assert_eq!(world.meter.used() - before, used(2, 2.0, 0.0, 0.0));
@@ -94,7 +93,7 @@ async fn a_decision_is_one_write_and_so_is_a_refusal() {
 async fn an_admitted_caller_uses_two_write_units_and_a_remembered_refusal_hardly_any() {
     let world = World::new().await;
     let pool = world.pool(SLOTS).await;
-    let controller = Controlled::new(&world.table);
+    let controller = ControllerDecider::new(&world.table);
     let before = world.meter.used();
     let mut slots = Vec::new();
     for _ in 0..SLOTS {
@@ -106,7 +105,7 @@ async fn an_admitted_caller_uses_two_write_units_and_a_remembered_refusal_hardly
         assert_eq!(controller.acquire(&pool, lease()).await.expect("a decision"), None);
     }
     let refusals = world.meter.used() - before;
-    assert!(refusals.in_vain() / 200.0 <= 0.6, "{refusals:?}");
+    assert!(refusals.wasted() / 200.0 <= 0.6, "{refusals:?}");
     let before = world.meter.used();
     for slot in slots {
         assert!(controller.release(&pool, slot).await.expect("a release"));
@@ -117,9 +116,9 @@ async fn an_admitted_caller_uses_two_write_units_and_a_remembered_refusal_hardly
 #[tokio::test]
 async fn an_items_twin_is_as_large_as_the_pool_with_its_callers_half_of_the_time() {
     let world = World::new().await;
-    let pools = Pools::fill(&world.table, Filling::NEARLY_FULL, 5).await.expect("a pool");
-    let pool = size::bytes(&world.table.item(pools.of(0).as_str()).await.expect("an item"));
-    let twin = size::bytes(&world.table.item(&pools.twin_of(0)).await.expect("an item"));
+    let pools = Pools::fill(&world.table, Occupancy::NEARLY_FULL, 5).await.expect("a pool");
+    let pool = item_bytes(&world.table.item(pools.of(0).as_str()).await.expect("an item"));
+    let twin = item_bytes(&world.table.item(&pools.twin_of(0)).await.expect("an item"));
     // Two leases more: an id, six bytes of digits at the most, and one for the entry.
     assert!((pool + 1..=pool + 2 * 15).contains(&twin), "{pool}, {twin}");
     assert!(twin <= 1_024, "{twin}");

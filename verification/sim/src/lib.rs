@@ -26,7 +26,6 @@ mod column;
 pub mod constants;
 mod decide;
 mod deciders;
-pub mod document;
 mod fleet;
 mod gauge;
 mod histogram;

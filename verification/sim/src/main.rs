@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use comfy_table::Table;
-use sim::{document, report, sections};
+use sim::{report, sections};
+use support::document;
 
 /// Simulates admission at scale, and prints a table for each question.
 #[derive(Debug, Parser)]
@@ -49,7 +50,7 @@ fn main() -> Result<()> {
         println!("{name}\n\n{table}\n");
         if let Some(path) = &args.write {
             let read = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-            let written = document::put(&read, name, &table.to_string())?;
+            let written = document::put(&read, "sim", name, &table.to_string())?;
             fs::write(path, written).with_context(|| path.display().to_string())?;
         }
     }

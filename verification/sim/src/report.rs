@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Result, ensure};
-use comfy_table::presets::ASCII_MARKDOWN;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::Table;
+use support::document::table;
 
 use crate::column::{Column, percent};
 use crate::constants::{probes, variations};
@@ -94,13 +94,4 @@ fn run_all(scenarios: &[Scenario]) -> Vec<Outcome> {
         }
     });
     outcomes.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn table<'a>(heads: impl IntoIterator<Item = &'a str>) -> Table {
-    let mut table = Table::new();
-    table.load_style(ASCII_MARKDOWN).set_header(heads.into_iter().collect::<Vec<_>>());
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use sim::scenario::{Algorithm, Arrivals, Routing, Scenario, Via};
-use sim::{Outcome, document, run, sections};
+use sim::{Outcome, run, sections};
+use support::document;
 
 /// Ten seconds of a pool of so many slots at ten times its load.
 fn short(slots: u32, via: Via, algorithm: Algorithm) -> Scenario {
@@ -100,6 +101,6 @@ fn every_table_has_its_place_in_the_document() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/simulation.md");
     let text = fs::read_to_string(path).expect("the document is there");
     for name in sections::all().iter().map(|section| section.name).chain(["seeds", "constants"]) {
-        document::put(&text, name, "").expect("a place");
+        document::put(&text, "sim", name, "").expect("a place");
     }
 }

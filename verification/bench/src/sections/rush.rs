@@ -1,4 +1,4 @@
-//! The rush: who decides, and what that comes to.
+//! Deciders under overload.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -8,44 +8,44 @@ use anyhow::{Context, Result};
 use comfy_table::Table as Printed;
 use rds_admission::pool::{PoolName, PoolSize};
 use rds_admission::store::Store as _;
+use support::document;
 
-use super::{Options, printed};
-use crate::decider::{Controlled, Decider, Plain};
+use super::setting::{Options, metered};
+use crate::decider::{ControllerDecider, Decider, StoreDecider};
 use crate::pools::SLOTS;
 use crate::rush::{Load, Outcome, Until, run};
-use crate::server::Server;
 use crate::table::Table;
 
-/// For how long a slot is held, on average.
+/// The mean time that a slot is held.
 const HOLD: Duration = Duration::from_secs(1);
-/// Callers in all.
+/// All callers.
 const CALLERS: u32 = 256;
-/// How many times as often they ask as slots can be had.
+/// Acquires per free slot.
 const TIMES: f64 = 10.0;
-/// Before the rush, half the pool is in use by these.
+/// Before the rush: half the pool is in use.
 const QUIET: Load = Load { callers: SLOTS, hold: HOLD, pause: HOLD };
 const QUIET_LENGTH: Duration = Duration::from_secs(15);
-/// Far longer than a rush takes: it ends one in which nobody is refused.
+/// Far longer than a rush takes; ends one without rejections.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// What makes a process's decider.
+/// Makes the decider of one process.
 type Make = fn(&Table) -> Arc<dyn Decider>;
 
-/// Who decides, and in how many processes.
+/// Deciders, each with its number of processes.
 const RUNS: [(&str, u32, Make); 3] = [
-    ("always the table", 1, |table| Arc::new(Plain::new(table))),
-    ("a controller", 1, |table| Arc::new(Controlled::new(table))),
-    ("a controller", 16, |table| Arc::new(Controlled::new(table))),
+    ("always the table", 1, |table| Arc::new(StoreDecider::new(table))),
+    ("a controller", 1, |table| Arc::new(ControllerDecider::new(table))),
+    ("a controller", 16, |table| Arc::new(ControllerDecider::new(table))),
 ];
 
 pub(super) async fn table(options: &Options) -> Result<Printed> {
-    let mut printed = printed([
-        "who decides",
-        "asked/s",
+    let mut printed = document::table([
+        "decider",
+        "acquires/s",
         "admitted/s",
         "slots in use",
-        "read units a rejection",
-        "refusal p50, p99",
+        "read units per rejection",
+        "rejection p50, p99",
         "grant p50, p99",
         "release p50, p99",
         "quiet release p50, p99",
@@ -56,11 +56,11 @@ pub(super) async fn table(options: &Options) -> Result<Printed> {
         let (release, before) = (rush.releases.quantiles(), quiet.releases.quantiles());
         printed.add_row([
             format!("{name}, {processes} × {} callers", CALLERS / processes),
-            format!("{:.0}", rush.asked_per_second()),
+            format!("{:.0}", rush.acquires_per_second()),
             format!("{:.1}", rush.granted_per_second()),
             format!("{:.1} %", 100.0 * rush.utilisation),
-            format!("{:.2}", rush.units_a_rejection()),
-            rush.refusals.quantiles().to_string(),
+            format!("{:.2}", rush.units_per_rejection()),
+            rush.rejections.quantiles().to_string(),
             rush.grants.quantiles().to_string(),
             release.to_string(),
             before.to_string(),
@@ -74,11 +74,9 @@ pub(super) async fn table(options: &Options) -> Result<Printed> {
     Ok(printed)
 }
 
-/// The same deciders in a quiet time, and in a rush.
+/// Measures the same deciders in a quiet time and in a rush.
 async fn measured(options: &Options, processes: u32, make: Make) -> Result<(Outcome, Outcome)> {
-    let server = Server::start(&options.program).await?;
-    let (table, meter) = Table::metered(server.endpoint(), "slots");
-    table.create().await?;
+    let (_server, table, meter) = metered(options).await?;
     let pool: PoolName = "Prod_MySQL".parse()?;
     let slots = NonZeroU32::new(SLOTS).context("a pool without slots")?;
     table.store().define(&pool, PoolSize::new(slots, 0)?).await?;

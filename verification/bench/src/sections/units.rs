@@ -1,4 +1,4 @@
-//! What a decision uses of the table.
+//! Capacity units per decision.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use comfy_table::Table as Printed;
 use rds_admission::pool::{LeaseId, PoolName, PoolSize};
 use rds_admission::store::Store as _;
 use rds_admission::time::{Clock as _, SystemClock};
+use support::capacity::{Meter, Used};
+use support::document;
 
-use super::{Options, printed};
-use crate::decider::{Controlled, Decider as _, Plain};
-use crate::meter::{Meter, Used};
-use crate::pools::{Filling, Pools, SLOTS};
-use crate::server::Server;
-use crate::subject::{Asked, BareCount, Decided, Subject};
-use crate::table::{Table, number};
+use super::setting::{Options, metered};
+use crate::decider::{ControllerDecider, Decider as _, StoreDecider};
+use crate::pools::{Occupancy, Pools, SLOTS};
+use crate::subject::{BareCount, Decided, Operation, Subject};
+use crate::table::number;
 
-/// How often each decision is made.
+/// Repetitions of each decision.
 const TIMES: u32 = 200;
 
-/// Slots of pools, and the leases that are out meanwhile.
+/// Slots of the pools, and the leases held meanwhile.
 const POOLS: [(u32, u32); 5] =
     [(SLOTS, 8), (SLOTS, 55), (1_000, 500), (1_000, 900), (5_000, 2_500)];
 
 pub(super) async fn table(options: &Options) -> Result<Printed> {
     let heads = ["decision", "requests", "write units", "of these refused", "read units"];
-    let mut printed = printed(heads);
+    let mut printed = document::table(heads);
     let mut row = |name: &str, times: u32, used: Used| {
         let each = |units: f64| format!("{:.2}", units / f64::from(times));
         let writes = used.writes + used.refused;
@@ -46,7 +46,7 @@ pub(super) async fn table(options: &Options) -> Result<Printed> {
     Ok(printed)
 }
 
-/// What was used by `subject`, after one decision that is not counted: the first in a process.
+/// The units that `subject` consumes, without its first decision.
 async fn used(subject: &dyn Subject, meter: &Meter, times: u32) -> Result<Used> {
     subject.once(0).await?;
     let before = meter.used();
@@ -56,32 +56,25 @@ async fn used(subject: &dyn Subject, meter: &Meter, times: u32) -> Result<Used> 
     Ok(meter.used() - before)
 }
 
-async fn database(options: &Options) -> Result<(Server, Table, Meter)> {
-    let server = Server::start(&options.program).await?;
-    let (table, meter) = Table::metered(server.endpoint(), "slots");
-    table.create().await?;
-    Ok((server, table, meter))
-}
-
-/// A pool of any size, as many items as that takes, some slots of which are out already.
+/// A pool of any size, split into the items that it needs, with `standing` leases held.
 async fn admitted(options: &Options, slots: u32, standing: u32) -> Result<Used> {
-    let (_server, table, meter) = database(options).await?;
+    let (_server, table, meter) = metered(options).await?;
     let pool: PoolName = "Prod_MySQL".parse()?;
     let size = NonZeroU32::new(slots).context("a pool without slots")?;
     table.store().define(&pool, PoolSize::new(size, 0)?).await?;
-    let controller = Controlled::new(&table);
+    let controller = ControllerDecider::new(&table);
     for _ in 0..standing {
         let slot = controller.acquire(&pool, LeaseId::random(&mut rand::rng())).await?;
         ensure!(slot.is_some(), "the pool is full already");
     }
     let pools = Pools::one(pool);
-    used(&Decided::new(Arc::new(controller), pools, Asked::Pair), &meter, TIMES).await
+    used(&Decided::new(Arc::new(controller), pools, Operation::Pair), &meter, TIMES).await
 }
 
-/// A full pool whose leases have all expired.
+/// An acquire in a full pool whose leases have all expired.
 async fn takeover(options: &Options) -> Result<Used> {
-    let (_server, table, meter) = database(options).await?;
-    let pools = Pools::fill(&table, Filling::FULL, 1).await?;
+    let (_server, table, meter) = metered(options).await?;
+    let pools = Pools::fill(&table, Occupancy::FULL, 1).await?;
     let pool = pools.of(0).as_str();
     let mut item = table.item(pool).await?;
     let Some(AttributeValue::M(leases)) = item.get_mut("Leases") else {
@@ -94,27 +87,27 @@ async fn takeover(options: &Options) -> Result<Used> {
     }
     table.put(pool, item).await?;
     let before = meter.used();
-    let decider = Arc::new(Controlled::new(&table));
-    Decided::new(decider, pools, Asked::Pair).once(0).await?;
+    let decider = Arc::new(ControllerDecider::new(&table));
+    Decided::new(decider, pools, Operation::Pair).once(0).await?;
     Ok(meter.used() - before)
 }
 
-/// A full pool, and an acquire that may be a repeated one: only the table can tell.
+/// A rejection by the table, in a full pool.
 async fn refused(options: &Options) -> Result<Used> {
-    let (_server, table, meter) = database(options).await?;
-    let pools = Pools::fill(&table, Filling::FULL, 1).await?;
-    let decider = Arc::new(Plain::new(&table));
-    used(&Decided::new(decider, pools, Asked::Refusal), &meter, TIMES).await
+    let (_server, table, meter) = metered(options).await?;
+    let pools = Pools::fill(&table, Occupancy::FULL, 1).await?;
+    let decider = Arc::new(StoreDecider::new(&table));
+    used(&Decided::new(decider, pools, Operation::Rejection), &meter, TIMES).await
 }
 
-/// The article's count, with some left and with none.
+/// The article's count, granted and rejected.
 async fn bare_count(options: &Options) -> Result<[Used; 2]> {
     let mut both = [Used::default(); 2];
-    let cases = [(Filling::QUIET, Asked::Pair), (Filling::FULL, Asked::Refusal)];
-    for (of, (filling, asked)) in both.iter_mut().zip(cases) {
-        let (_server, table, meter) = database(options).await?;
-        let pools = Pools::fill(&table, filling, 1).await?;
-        *of = used(&BareCount::new(table, pools, asked), &meter, TIMES).await?;
+    let cases = [(Occupancy::QUIET, Operation::Pair), (Occupancy::FULL, Operation::Rejection)];
+    for (of, (occupancy, operation)) in both.iter_mut().zip(cases) {
+        let (_server, table, meter) = metered(options).await?;
+        let pools = Pools::fill(&table, occupancy, 1).await?;
+        *of = used(&BareCount::new(table, pools, operation), &meter, TIMES).await?;
     }
     Ok(both)
 }

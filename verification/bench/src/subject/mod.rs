@@ -1,34 +1,64 @@
 //! What is measured.
 
-mod bare_count;
-mod bare_update;
-mod decided;
-mod handler;
-mod invoke;
+mod bare;
+mod counter;
 mod own_writes;
-mod protocol;
 
-pub use bare_count::BareCount;
-pub use bare_update::BareUpdate;
-pub use decided::Decided;
-pub use handler::{Handler, log_to_nowhere};
-pub use invoke::{Invoke, InvokeNothing};
+pub use bare::{BareCount, BareUpdate};
+pub use counter::{Handler, Invoke, InvokeNothing, log_to_nowhere};
 pub use own_writes::{OwnWrites, Step};
 
-use anyhow::Result;
-use futures::future::BoxFuture;
+use std::sync::Arc;
 
-/// Something that decides, or the floor below it.
+use anyhow::{Result, ensure};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use rds_admission::pool::LeaseId;
+
+use crate::decider::Decider;
+use crate::pools::Pools;
+
+/// An operation whose time is measured.
 pub trait Subject: Send + Sync {
-    /// One decision for this caller: a slot is taken and given back, or refused.
+    /// Runs the operation once for a caller.
     fn once(&self, caller: usize) -> BoxFuture<'_, Result<()>>;
 }
 
-/// What every caller asks for.
+/// The operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// A slot, which it gives back at once.
+pub enum Operation {
+    /// An acquire that is granted, then the release.
     Pair,
-    /// A slot, which it does not get.
-    Refusal,
+    /// An acquire that is rejected.
+    Rejection,
+}
+
+/// The operation by a [`Decider`].
+pub struct Decided {
+    decider: Arc<dyn Decider>,
+    pools: Pools,
+    operation: Operation,
+}
+
+impl Decided {
+    /// The operation on `pools`, by `decider`.
+    #[must_use]
+    pub fn new(decider: Arc<dyn Decider>, pools: Pools, operation: Operation) -> Self {
+        Self { decider, pools, operation }
+    }
+}
+
+impl Subject for Decided {
+    fn once(&self, caller: usize) -> BoxFuture<'_, Result<()>> {
+        async move {
+            let (pool, lease) = (self.pools.of(caller), LeaseId::random(&mut rand::rng()));
+            let slot = self.decider.acquire(pool, lease).await?;
+            ensure!(slot.is_some() == (self.operation == Operation::Pair), "granted: {slot:?}");
+            if let Some(slot) = slot {
+                ensure!(self.decider.release(pool, slot).await?, "the lease was not held");
+            }
+            Ok(())
+        }
+        .boxed()
+    }
 }

@@ -1,4 +1,4 @@
-//! The controller's two writes by the SDK alone: what they take without the controller.
+//! The store's two writes, sent by the SDK alone.
 
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -15,18 +15,18 @@ use crate::decider::TTL;
 use crate::pools::Pools;
 use crate::table::{KEY, Table, number};
 
-/// How much of the controller's writes is sent.
+/// How much of the store's writes is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// A lease's entry is set and removed, and the count changes with it.
+    /// The update: the lease's entry and the count.
     Changed,
-    /// And only if there is room, and if the lease is out.
+    /// With the condition.
     Guarded,
-    /// And the item comes back. This is all of it.
+    /// With the returned item: the complete request.
     Returned,
 }
 
-/// Takes a slot and gives it back, as the store's requests do on a pool with room. Reads no answer.
+/// Acquires and releases a slot as the store does in a pool with free slots, without reading the response.
 #[derive(Debug)]
 pub struct OwnWrites {
     table: Table,
@@ -82,7 +82,7 @@ impl Subject for OwnWrites {
             .expression_attribute_values(":expiry", expiry)
             .send()
             .await
-            .context("taking a slot")?;
+            .context("acquiring a slot")?;
             self.update(
                 caller,
                 lease,
@@ -91,7 +91,7 @@ impl Subject for OwnWrites {
             )
             .send()
             .await
-            .context("giving it back")?;
+            .context("releasing it")?;
             Ok(())
         }
         .boxed()

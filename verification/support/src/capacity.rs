@@ -1,5 +1,6 @@
-//! What requests use, in capacity units.
+//! Capacity units that requests consume, as DynamoDB reports and bills them.
 
+use std::collections::HashMap;
 use std::ops::Sub;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,31 +14,29 @@ use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
 use aws_sdk_dynamodb::operation::update_item::{
     UpdateItemError, UpdateItemInput, UpdateItemOutput,
 };
-use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
 
-use crate::size;
-
-/// What was used.
+/// Consumed capacity.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Used {
-    /// HTTP requests, each try of one that was tried again.
+    /// HTTP requests, retries included.
     pub requests: u32,
-    /// Write units of writes that were applied.
+    /// Write units of applied writes.
     pub writes: f64,
-    /// Write units of writes that were refused by their condition: they are billed like the others.
+    /// Write units of writes whose condition failed; they are billed like the others.
     pub refused: f64,
     /// Read units.
     pub reads: f64,
 }
 
 impl Used {
-    /// What a read is worth where a write is 1: on demand, a million of either cost 0.125 and 0.625 USD in
-    /// us-east-1 (<https://aws.amazon.com/dynamodb/pricing/on-demand/>).
+    /// The price of a write unit in read units: on demand, a million cost 0.625 and 0.125 USD in us-east-1
+    /// (<https://aws.amazon.com/dynamodb/pricing/on-demand/>).
     pub const WRITE_IN_READS: f64 = 5.0;
 
-    /// What was used in vain, in read units: looks, and writes that were refused.
+    /// Read units spent without a grant: on reads, and on writes whose condition failed.
     #[must_use]
-    pub fn in_vain(&self) -> f64 {
+    pub fn wasted(&self) -> f64 {
         self.reads + Self::WRITE_IN_READS * self.refused
     }
 }
@@ -55,15 +54,14 @@ impl Sub for Used {
     }
 }
 
-/// Asks for the consumed capacity with every request, and sums up the answers.
+/// An interceptor that requests the consumed capacity and adds it up.
 ///
-/// A write that is refused is billed, and its answer says nothing of that; it is counted by the size of the
-/// item, which stands in the answer.
+/// A response to a failed condition reports none; its units are computed from the item that it returns.
 #[derive(Debug, Clone, Default)]
 pub struct Meter(Arc<Mutex<Used>>);
 
 impl Meter {
-    /// What was used up to now.
+    /// The sum since the meter was made.
     #[must_use]
     pub fn used(&self) -> Used {
         *self.lock()
@@ -121,8 +119,7 @@ impl Intercept for Meter {
             Some(Err(error)) => {
                 let error = error.as_operation_error().and_then(|error| error.downcast_ref());
                 if let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error {
-                    let bytes = refused.item().map_or(0, size::bytes);
-                    self.lock().refused += size::write_units(bytes);
+                    self.lock().refused += write_units(refused.item().map_or(0, item_bytes));
                 }
             }
             None => {}
@@ -133,4 +130,60 @@ impl Intercept for Meter {
 
 fn units(consumed: Option<&ConsumedCapacity>) -> f64 {
     consumed.and_then(ConsumedCapacity::capacity_units).unwrap_or_default()
+}
+
+/// The size of an item in bytes, as DynamoDB counts it
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>). Covers
+/// the types that a pool's item has; others count as 0.
+#[must_use]
+pub fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
+    item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
+}
+
+fn value_bytes(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(number) => {
+            let digits = number.trim_start_matches(['-', '0']).trim_end_matches('0');
+            digits.len().div_ceil(2) + 1
+        }
+        AttributeValue::Bool(_) => 1,
+        AttributeValue::M(map) => {
+            let members = map.iter().map(|(name, value)| name.len() + value_bytes(value) + 1);
+            3 + members.sum::<usize>()
+        }
+        _ => 0,
+    }
+}
+
+/// The write units of an item of this many bytes: one for each started KB.
+#[must_use]
+pub fn write_units(bytes: usize) -> f64 {
+    f64::from(u32::try_from(bytes.div_ceil(1_024).max(1)).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_as_large_as_dynamodb_documents() {
+        let number = |n: u32| AttributeValue::N(n.to_string());
+        let lease = |n: u32| (format!("lease{n:03}"), number(1_764_000_035));
+        let item = HashMap::from([
+            ("RDBMSName".to_owned(), AttributeValue::S("Prod_MySQL".to_owned())),
+            ("InUse".to_owned(), number(17)),
+            ("Drain".to_owned(), AttributeValue::Bool(true)),
+            ("Leases".to_owned(), AttributeValue::M((0..2).map(lease).collect())),
+        ]);
+        let expected = (9 + 10) + (5 + 2) + (5 + 1) + (6 + 3 + 2 * (8 + 6 + 1));
+        assert_eq!(item_bytes(&item), expected);
+    }
+
+    #[test]
+    #[allow(clippy::float_cmp, reason = "whole numbers")]
+    fn each_started_kilobyte_is_a_unit() {
+        assert_eq!([0, 1_024, 1_025].map(write_units), [1.0, 1.0, 2.0]);
+        assert_eq!(item_bytes(&HashMap::new()), 0);
+    }
 }
