@@ -1,40 +1,41 @@
-//! When all is over: is every slot back, and no connection left?
+//! Checks after the run: every slot is free again, and no connection is left.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use rds_admission::time::{Clock as _, SKEW_ALLOWANCE, SystemClock};
 use serde_json::json;
 
-use crate::pool::{Aws, SKEW_ALLOWANCE, epoch_seconds};
-use crate::scene::Scene;
+use crate::pool::Aws;
+use crate::run_context::RunContext;
 
-/// What was found.
+/// The state after the run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Aftermath {
-    /// Leases left behind by those who could not give back, to be taken over.
+    /// Leases that were never released.
     pub(crate) left_behind: usize,
-    /// Connections of the service that the server still had.
+    /// Connections of the service left on the server.
     pub(crate) connections: usize,
-    /// Slots that could be had, one after the other.
+    /// Slots granted, one after the other.
     pub(crate) granted: u64,
-    /// Whether one more was refused.
-    pub(crate) one_more_refused: bool,
-    /// `InUse` when they were all given back.
+    /// Whether one more acquire was rejected.
+    pub(crate) one_more_rejected: bool,
+    /// `InUse` after all were released.
     pub(crate) in_use: u64,
 }
 
-/// Waits until the last lease is over, then takes every slot there is, and gives them back.
-pub(crate) async fn look(scene: &Scene, aws: &Aws) -> Result<Aftermath> {
-    let patience = scene.lease + Duration::from_secs(10);
+/// Waits for the last lease's expiry, then acquires and releases all slots.
+pub(crate) async fn check(context: &RunContext, aws: &Aws) -> Result<Aftermath> {
+    let patience = context.lease + Duration::from_secs(10);
     let since = Instant::now();
-    while !scene.server.threads().is_empty() && since.elapsed() < patience {
+    while !context.server.threads().is_empty() && since.elapsed() < patience {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let connections = scene.server.threads().len();
+    let connections = context.server.threads().len();
 
     let pool = aws.pool().await?;
     let last = pool.leases.values().max().copied().unwrap_or_default();
-    while epoch_seconds() < last + SKEW_ALLOWANCE {
+    while SystemClock.now().0 < last + u64::from(SKEW_ALLOWANCE.0) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let left_behind = pool.leases.len();
@@ -42,18 +43,18 @@ pub(crate) async fn look(scene: &Scene, aws: &Aws) -> Result<Aftermath> {
     let slots = pool.max_connections;
     let lease = |n: u64| format!("chaos{n:03}");
     let acquire = async |n: u64| {
-        let ask =
+        let payload =
             json!({"op": "acquire", "lease": lease(n), "ttlSeconds": 60, "class": "priority"});
-        anyhow::Ok(aws.counter(ask).await?["granted"] == true)
+        anyhow::Ok(aws.counter(payload).await?["granted"] == true)
     };
     let mut granted = 0;
     for n in 0..slots {
         granted += u64::from(acquire(n).await?);
     }
-    let one_more_refused = !acquire(slots).await?;
+    let one_more_rejected = !acquire(slots).await?;
     for n in 0..=slots {
         aws.counter(json!({"op": "release", "lease": lease(n)})).await?;
     }
     let in_use = aws.pool().await?.in_use;
-    Ok(Aftermath { left_behind, connections, granted, one_more_refused, in_use })
+    Ok(Aftermath { left_behind, connections, granted, one_more_rejected, in_use })
 }

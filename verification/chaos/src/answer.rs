@@ -1,11 +1,10 @@
-//! What an answer of the API is: one of the contract, one that the gateway gives in the place of a
-//! function that did not answer, or something that must not be.
+//! Classification of the API's answers: of the contract, the gateway's own, or unexpected.
 
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
-/// The rows that `init` puts into the table.
+/// The rows that `init` inserts.
 const EMPLOYEES: u64 = 3;
 
 /// Problems of the contract: status, last segment of the type, whether there is a `Retry-After`.
@@ -22,21 +21,21 @@ const PROBLEMS: [(u16, &str, bool); 10] = [
     (504, "out-of-time", false),
 ];
 
-/// What an answer is.
+/// A classified answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The employees, rightly counted.
+    /// The right number of employees.
     Admitted,
     /// A problem of the contract.
     Problem(&'static str),
-    /// The gateway's own: the function was killed, or ran out of time.
+    /// The gateway's own: the function was killed or timed out.
     Gateway(u16),
-    /// Anything else.
-    Foreign(String),
+    /// Any other.
+    Unexpected(String),
 }
 
 impl Answer {
-    /// Judges an answer to a user who asked for JSON, or not.
+    /// Classifies an answer. `json` is whether JSON was requested.
     pub(crate) fn of(json: bool, status: StatusCode, headers: &HeaderMap, body: &str) -> Self {
         let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let parsed = serde_json::from_str::<Value>(body).unwrap_or_default();
@@ -54,16 +53,16 @@ impl Answer {
             (status @ (502 | 504), _) => gateway(status, &parsed),
             _ => None,
         };
-        known.unwrap_or_else(|| Self::Foreign(format!("{status}: {}", excerpt(body))))
+        known.unwrap_or_else(|| Self::Unexpected(format!("{status}: {}", excerpt(body))))
     }
 
-    /// The name that it is counted under.
+    /// Its name in the report.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Admitted => "admitted".to_owned(),
             Self::Problem(problem) => (*problem).to_owned(),
             Self::Gateway(status) => format!("gateway's {status}"),
-            Self::Foreign(_) => "foreign".to_owned(),
+            Self::Unexpected(_) => "unexpected".to_owned(),
         }
     }
 }
@@ -76,7 +75,7 @@ fn problem(status: u16, body: &Value, retry_after: bool) -> Option<Answer> {
         .map(|(_, kind, _)| Answer::Problem(kind))
 }
 
-/// API Gateway's words: <https://repost.aws/knowledge-center/api-gateway-502-errors>.
+/// API Gateway's own messages: <https://repost.aws/knowledge-center/api-gateway-502-errors>.
 fn gateway(status: u16, body: &Value) -> Option<Answer> {
     let message = body["message"].as_str()?;
     let known = ["Internal server error", "Endpoint request timed out"];
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_contract_has_is_known() {
+    fn answers_of_the_contract_are_classified() {
         let sentence = "Selected 3 items from RDS MySQL table";
         assert_eq!(judge(false, 200, "text/html", false, sentence), Answer::Admitted);
         let count = r#"{"employees":3}"#;
@@ -111,14 +110,14 @@ mod tests {
             let answer = judge(false, status, "application/problem+json", retry, &body);
             assert_eq!(answer, Answer::Problem(kind));
             let answer = judge(false, status, "application/problem+json", !retry, &body);
-            assert!(matches!(answer, Answer::Foreign(_)), "{answer:?}");
+            assert!(matches!(answer, Answer::Unexpected(_)), "{answer:?}");
         }
         let body = r#"{"message": "Internal server error"}"#;
         assert_eq!(judge(false, 502, "application/json", false, body), Answer::Gateway(502));
     }
 
     #[test]
-    fn what_it_has_not_is_foreign() {
+    fn other_answers_are_unexpected() {
         for (json, status, media_type, body) in [
             (false, 200, "text/html", "Selected 2 items from RDS MySQL table"),
             (true, 200, "text/html", "Selected 3 items from RDS MySQL table"),
@@ -139,7 +138,7 @@ mod tests {
             ),
         ] {
             let answer = judge(json, status, media_type, false, body);
-            assert!(matches!(answer, Answer::Foreign(_)), "{body}: {answer:?}");
+            assert!(matches!(answer, Answer::Unexpected(_)), "{body}: {answer:?}");
         }
     }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use clap::Parser;
 
-/// Floods a local stack, kills, freezes and starves its parts, and judges whether the promise held:
-/// never more connections than slots, no slot lost, no answer outside the contract.
+/// Floods a local stack, injects faults into all its parts, and checks the guarantees: never more
+/// connections than slots, no slot lost, no answer outside the contract.
 ///
-/// Exit code: 0 it held; 1 it did not; 2 there was no run.
+/// Exit codes: 0 passed; 1 failed; 2 the run could not take place.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Args {
-    /// File that describes the stack, written by `local` when it is up
+    /// The stack.json of a running local stack
     #[arg(long, value_name = "FILE", env = "STACK_JSON")]
     pub stack: PathBuf,
 
@@ -21,11 +21,11 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "600")]
     pub duration: NonZeroU32,
 
-    /// Users asking at the same time
+    /// Concurrent users
     #[arg(long, value_name = "N", default_value = "50")]
     pub users: NonZeroU32,
 
-    /// Seconds that a user who was admitted is away
+    /// Pause of a user after an admitted request, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = time)]
     pub pause: Duration,
 
@@ -37,43 +37,43 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "7", value_parser = time)]
     pub freeze_every: Duration,
 
-    /// Seconds between the end of a fault of AWS or the database and the next one
+    /// Seconds from the recovery of AWS or the database to their next fault
     #[arg(long, value_name = "SECONDS", default_value = "6", value_parser = time)]
     pub rest: Duration,
 
-    /// Fewest kills for the run to count
+    /// Fewest kills for the run to pass
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub kills: u64,
 
-    /// Fewest freezes for the run to count
+    /// Fewest freezes for the run to pass
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub freezes: u64,
 
-    /// Fewest requests on a slot that was kept for the run to count
+    /// Fewest requests on kept slots for the run to pass
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub warm: u64,
 
-    /// Number that the choice of faults follows from
+    /// Seed of the random choice of faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// Write the result here, as JSON
+    /// Write the report to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }
 
 impl Args {
-    /// How long flood and faults last.
+    /// The duration of flood and faults.
     #[must_use]
     pub fn duration(&self) -> Duration {
         Duration::from_secs(self.duration.get().into())
     }
 }
 
-/// The longest time between two faults, or of a user's absence: a day, which no run lasts.
+/// The longest interval or pause: a day.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// A time in seconds, parts of them included.
+/// Parses a time in seconds, with decimals.
 fn time(text: &str) -> Result<Duration, &'static str> {
     let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     time.filter(|time| *time <= LONGEST).ok_or("must be a number of seconds from 0 to 86400")

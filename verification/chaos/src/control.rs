@@ -1,4 +1,4 @@
-//! What the local stack's front door offers to whoever wants to disturb it.
+//! A client for the fault controls of the local stack.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The front door's controls.
+/// The client.
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
     url: String,
     http: Client,
 }
 
-/// A process of a function.
+/// A function's process.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Instance {
@@ -36,7 +36,7 @@ pub(crate) enum State {
     Busy,
 }
 
-/// How many of a function's invocations ended without its answer.
+/// A function's invocations that ended without its answer.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Interruptions {
@@ -46,7 +46,7 @@ pub(crate) struct Interruptions {
     pub(crate) late: u64,
 }
 
-/// A call that met a rule.
+/// A call that matched a rule.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Hit {
     pub(crate) rule: u64,
@@ -77,12 +77,12 @@ impl Control {
         self.get("interrupted").await
     }
 
-    /// Kills an instance. False when it was gone already.
+    /// Kills an instance. Returns false if there is none.
     pub(crate) async fn kill(&self, id: &str) -> Result<bool> {
         self.post(&format!("instances/{id}/kill"), json!({})).await
     }
 
-    /// Freezes an instance for a time. False when it was gone already.
+    /// Freezes an instance for a time. Returns false if there is none.
     pub(crate) async fn freeze(&self, id: &str, time: Duration) -> Result<bool> {
         self.post(&format!("instances/{id}/freeze"), json!({"seconds": time.as_secs_f64()})).await
     }
@@ -92,33 +92,33 @@ impl Control {
         let answer = self.send(Method::POST, "faults", Some(rule)).await?;
         ensure!(
             answer.status() == StatusCode::CREATED,
-            "a rule is refused: {}",
+            "a rule was rejected: {}",
             answer.text().await?
         );
         Ok(answer.json::<Added>().await?.id)
     }
 
     /// Removes a rule.
-    pub(crate) async fn lift(&self, rule: u64) -> Result<()> {
+    pub(crate) async fn remove_rule(&self, rule: u64) -> Result<()> {
         self.send(Method::DELETE, &format!("faults/{rule}"), None).await.map(drop)
     }
 
     /// Removes all rules.
-    pub(crate) async fn lift_all(&self) -> Result<()> {
+    pub(crate) async fn remove_rules(&self) -> Result<()> {
         self.send(Method::DELETE, "faults", None).await.map(drop)
     }
 
-    /// The calls that met `rule`.
+    /// The calls that matched `rule`.
     pub(crate) async fn hits(&self, rule: u64) -> Result<Vec<Hit>> {
         let Hits { hits } = self.get("faults/hits").await?;
         Ok(hits.into_iter().filter(|hit| hit.rule == rule).collect())
     }
 
-    /// Restarts the database; returns when it is back.
+    /// Restarts the database. Returns when it is up again.
     pub(crate) async fn restart_database(&self, crash: bool, down: Duration) -> Result<()> {
         let restart = json!({"crash": crash, "downMs": u64::try_from(down.as_millis())?});
-        let back = self.post("database/restart", restart).await?;
-        ensure!(back, "there is no database to restart");
+        let restarted = self.post("database/restart", restart).await?;
+        ensure!(restarted, "there is no database to restart");
         Ok(())
     }
 
@@ -132,7 +132,7 @@ impl Control {
         answer.json().await.with_context(|| format!("reading {path} of the stack"))
     }
 
-    /// False when what it is about is not there.
+    /// Returns false on 404.
     async fn post(&self, path: &str, body: Value) -> Result<bool> {
         let answer = self.send(Method::POST, path, Some(&body)).await?;
         match answer.status() {
@@ -147,6 +147,6 @@ impl Control {
         if let Some(body) = body {
             request = request.json(body);
         }
-        request.send().await.with_context(|| format!("asking the stack for {path}"))
+        request.send().await.with_context(|| format!("calling {path} of the stack"))
     }
 }

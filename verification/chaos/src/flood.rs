@@ -1,4 +1,4 @@
-//! Users who ask for employees, one request after the other, however they are answered.
+//! Users who send one request after the other.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,27 +12,26 @@ use tokio::task::JoinSet;
 
 use crate::answer::Answer;
 
-/// A user who was not admitted is back within this, whatever `Retry-After` says: the pool must stay
-/// under pressure.
+/// The pause of a user who was rejected. Shorter than `Retry-After`, to keep the pool under pressure.
 const SOONEST: Duration = Duration::from_millis(50);
 const LATEST: Duration = Duration::from_millis(400);
 
-/// Longer than the gateway waits.
-const PATIENCE: Duration = Duration::from_secs(35);
+/// Longer than the gateway's timeout.
+const TIMEOUT: Duration = Duration::from_secs(35);
 
-/// Foreign answers that are kept to be shown.
+/// Unexpected answers kept for the report.
 const SHOWN: usize = 10;
 
-/// What the users were answered so far.
+/// The answers so far.
 #[derive(Default)]
 pub(crate) struct Answers(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
     counts: BTreeMap<String, u64>,
-    foreign: Vec<String>,
+    unexpected: Vec<String>,
     gateway: u64,
-    /// When the latest request that was admitted had been sent.
+    /// The send time of the latest admitted request.
     admitted_last: Option<Instant>,
 }
 
@@ -41,12 +40,12 @@ impl Answers {
         self.lock().counts.clone()
     }
 
-    /// Answers that must not be, the first ones.
-    pub(crate) fn foreign(&self) -> Vec<String> {
-        self.lock().foreign.clone()
+    /// The first unexpected answers.
+    pub(crate) fn unexpected(&self) -> Vec<String> {
+        self.lock().unexpected.clone()
     }
 
-    /// Answers that the gateway gave by itself.
+    /// The gateway's own answers.
     pub(crate) fn gateway(&self) -> u64 {
         self.lock().gateway
     }
@@ -66,8 +65,10 @@ impl Answers {
         match answer {
             Answer::Admitted => inner.admitted_last = inner.admitted_last.max(Some(sent)),
             Answer::Gateway(_) => inner.gateway += 1,
-            Answer::Foreign(text) if inner.foreign.len() < SHOWN => inner.foreign.push(text),
-            Answer::Problem(_) | Answer::Foreign(_) => {}
+            Answer::Unexpected(text) if inner.unexpected.len() < SHOWN => {
+                inner.unexpected.push(text)
+            }
+            Answer::Problem(_) | Answer::Unexpected(_) => {}
         }
     }
 
@@ -76,7 +77,7 @@ impl Answers {
     }
 }
 
-/// Users at work.
+/// The running users.
 pub(crate) struct Flood {
     pub(crate) answers: Arc<Answers>,
     users: JoinSet<()>,
@@ -84,11 +85,11 @@ pub(crate) struct Flood {
 }
 
 impl Flood {
-    /// Sends `users` to `url`, each of which is away for `pause` after it was admitted.
+    /// Starts users who send requests to `url`, each with a `pause` after it was admitted.
     pub(crate) fn start(url: &str, users: u32, pause: Duration) -> Self {
         let answers = Arc::new(Answers::default());
         let (stop, stopped) = watch::channel(false);
-        let http = Client::builder().timeout(PATIENCE).build().unwrap_or_default();
+        let http = Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
         let mut crowd = JoinSet::new();
         for user in 0..users {
             let (http, url, answers, stopped) =
@@ -97,13 +98,13 @@ impl Flood {
             crowd.spawn(async move {
                 while !*stopped.borrow() {
                     let sent = Instant::now();
-                    let answer = ask(&http, &url, user % 2 == 0).await;
+                    let answer = get(&http, &url, user % 2 == 0).await;
                     let admitted = answer == Answer::Admitted;
                     answers.add(sent, answer);
-                    let away =
+                    let pause =
                         if admitted { pause } else { rand::rng().random_range(SOONEST..LATEST) };
-                    if !away.is_zero() {
-                        tokio::time::sleep(away).await;
+                    if !pause.is_zero() {
+                        tokio::time::sleep(pause).await;
                     }
                 }
             });
@@ -111,14 +112,14 @@ impl Flood {
         Self { answers, users: crowd, stop }
     }
 
-    /// Sends no more requests, and waits for the answers to those on their way.
+    /// Stops sending and waits for the remaining answers.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         self.users.join_all().await;
     }
 }
 
-async fn ask(http: &Client, url: &str, json: bool) -> Answer {
+async fn get(http: &Client, url: &str, json: bool) -> Answer {
     let accept = if json { "application/json" } else { "text/html" };
     let answer = async {
         let answer = http.get(url).header(ACCEPT, accept).send().await?;
@@ -127,6 +128,6 @@ async fn ask(http: &Client, url: &str, json: bool) -> Answer {
     };
     match answer.await {
         Ok((status, headers, body)) => Answer::of(json, status, &headers, &body),
-        Err(error) => Answer::Foreign(format!("no answer: {error:?}")),
+        Err(error) => Answer::Unexpected(format!("no answer: {error:?}")),
     }
 }

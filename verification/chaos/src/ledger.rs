@@ -1,17 +1,17 @@
-//! The record of what was done to the stack, and how long each thing took to be made good.
+//! The record of faults, of the recovery from each, and of frozen instances.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A kind of fault, by its name in the report. Kinds are listed by group, then by name.
+/// A kind of fault, with its name in the report. Sorted by group, then by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind {
     pub(crate) group: Group,
     pub(crate) name: String,
 }
 
-/// What kinds have in common.
+/// A group of kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Group {
     Kill,
@@ -20,27 +20,42 @@ pub(crate) enum Group {
     Database,
 }
 
-/// What was recorded of one kind.
+/// The record of one kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Entry {
     pub(crate) count: u64,
-    /// How long until it was made good, each time that was seen.
+    /// The time to recovery, one for each recovery seen.
     pub(crate) recoveries: Vec<Duration>,
-    /// How often it was never made good.
+    /// Faults without a recovery in time.
     pub(crate) unrecovered: u64,
 }
 
-/// The record.
+/// Checks of instances that were frozen until after their lease.
+#[derive(Clone, Default)]
+pub(crate) struct Frozen {
+    /// Checks of an instance after its lease.
+    pub(crate) checks: u64,
+    /// Checks that found a connection.
+    pub(crate) late_connections: Vec<String>,
+    /// The outcomes that the instances logged after the thaw, with their numbers.
+    pub(crate) outcomes: BTreeMap<String, u64>,
+}
+
+/// The record of a run.
 #[derive(Default)]
-pub(crate) struct Ledger(Mutex<BTreeMap<Kind, Entry>>);
+pub(crate) struct Ledger {
+    faults: Mutex<BTreeMap<Kind, Entry>>,
+    frozen: Mutex<Frozen>,
+}
 
 impl Ledger {
-    pub(crate) fn happened(&self, kind: &Kind) {
+    /// Records a fault.
+    pub(crate) fn injected(&self, kind: &Kind) {
         self.entry(kind, |entry| entry.count += 1);
     }
 
-    /// It was made good after this time, or never.
-    pub(crate) fn made_good(&self, kind: &Kind, after: Option<Duration>) {
+    /// Records a recovery; `None` when there was none in time.
+    pub(crate) fn recovered(&self, kind: &Kind, after: Option<Duration>) {
         self.entry(kind, |entry| match after {
             Some(after) => entry.recoveries.push(after),
             None => entry.unrecovered += 1,
@@ -51,10 +66,14 @@ impl Ledger {
         self.lock().clone()
     }
 
-    /// How often faults of this group happened.
+    /// The number of faults of this group.
     pub(crate) fn count(&self, group: Group) -> u64 {
         let entries = self.lock();
         entries.iter().filter(|(kind, _)| kind.group == group).map(|(_, entry)| entry.count).sum()
+    }
+
+    pub(crate) fn frozen(&self) -> MutexGuard<'_, Frozen> {
+        self.frozen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entry(&self, kind: &Kind, change: impl FnOnce(&mut Entry)) {
@@ -62,9 +81,12 @@ impl Ledger {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Kind, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The phase of an instance between two invocations that keeps its slot and connection.
+pub(crate) const KEEPING: &str = "query: keeping its slot";
 
 impl Kind {
     pub(crate) fn new(group: Group, name: impl Into<String>) -> Self {
@@ -73,7 +95,7 @@ impl Kind {
 }
 
 impl Entry {
-    /// The recovery time that `percent` of the cases did not exceed.
+    /// The recovery time at this percentile.
     pub(crate) fn percentile(&self, percent: usize) -> Option<Duration> {
         let mut sorted = self.recoveries.clone();
         sorted.sort_unstable();
@@ -91,10 +113,10 @@ mod tests {
         let ledger = Ledger::default();
         let kind = Kind::new(Group::Kill, "in a statement");
         for seconds in [3, 1, 2, 4] {
-            ledger.happened(&kind);
-            ledger.made_good(&kind, Some(Duration::from_secs(seconds)));
+            ledger.injected(&kind);
+            ledger.recovered(&kind, Some(Duration::from_secs(seconds)));
         }
-        ledger.made_good(&kind, None);
+        ledger.recovered(&kind, None);
         let entry = &ledger.entries()[&kind];
         assert_eq!((entry.count, entry.unrecovered), (4, 1));
         assert_eq!(entry.percentile(50), Some(Duration::from_secs(2)));

@@ -1,22 +1,23 @@
-//! Killing things: floods a local stack, disturbs all its parts, watches the database, and judges
-//! whether the promise held.
+//! Fault injection: floods a local stack, injects faults into all its parts, observes the database, and checks
+//! the guarantees.
 //!
-//! | part | what it does |
+//! | module | concept |
 //! |---|---|
-//! | [`flood`] | users who ask for employees, and whose every answer must be one of the contract |
-//! | [`faults`] | kills and freezes holders in all phases; makes DynamoDB, Secrets Manager and the database slow, failing, gone and back |
-//! | [`server`] | samples the database's list of threads: never more connections than slots |
-//! | [`pool`] | samples the pool's item: never more leases than slots, and each count true |
-//! | [`frozen`] | follows instances that were frozen beyond their lease: none may touch the database |
-//! | [`aftermath`] | when all is over: every slot can be had again |
-//! | [`verdict`] | what of this did not hold |
+//! | [`flood`] | users, whose every answer must be one of the contract |
+//! | [`faults`] | kills and freezes of instances in all phases; faults of DynamoDB, Secrets Manager and the database |
+//! | [`server`] | samples of the server's connections: never more than slots |
+//! | [`pool`] | samples of the pool's items: never more leases than slots, and each count correct |
+//! | [`frozen`] | instances frozen beyond their lease: none may have a connection |
+//! | [`aftermath`] | after the run: every slot can be acquired again |
+//! | [`verdict`] | the failures |
 //!
-//! The local stack offers the faults at its front door ([`control`]).
+//! The local stack offers the faults over HTTP ([`control`]).
 
 mod aftermath;
 mod answer;
 mod args;
 mod control;
+mod evidence;
 mod faults;
 mod flood;
 mod frozen;
@@ -25,11 +26,10 @@ mod logs;
 mod pool;
 mod report;
 mod run;
+mod run_context;
 mod sampler;
-mod scene;
 mod server;
 mod sockets;
-mod stack;
 mod verdict;
 
 pub use args::Args;

@@ -1,8 +1,8 @@
-//! The pool in the table, sampled throughout; and the counter, asked from outside.
+//! The pool: samples of its items, and calls of the counter that no fault affects.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_config::{BehaviorVersion, Region};
@@ -12,30 +12,31 @@ use rds_admission::store::{DynamoStore, Store as _, StoreError};
 use rds_admission::time::SystemClock;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
+use support::stack::Stack;
 
 use crate::sampler::Sampler;
-use crate::stack::Stack;
 
+/// The interval between two samples.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Samples that break a rule, kept to be shown.
+/// Broken samples kept for the report.
 const SHOWN: usize = 5;
 
-/// The pool as it stands in the table: all its items together.
+/// The pool, summed over its items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pool {
     pub(crate) in_use: u64,
     pub(crate) max_connections: u64,
-    /// The slots that are for the queries: the others are kept for class `priority`.
+    /// The slots for queries; the others are for class `priority`.
     pub(crate) standard_limit: u64,
-    /// The items that it is split over.
+    /// The number of items.
     pub(crate) shards: u32,
-    /// Leases, with the second in which they expire.
+    /// Leases with their expiry, in seconds since the epoch.
     pub(crate) leases: BTreeMap<String, u64>,
 }
 
 impl Pool {
-    /// What of the pool's own rules does not hold.
+    /// The broken rule, if any.
     fn broken(&self) -> Option<String> {
         (self.in_use > self.max_connections)
             .then(|| format!("InUse is {} of {}", self.in_use, self.max_connections))
@@ -53,7 +54,7 @@ impl Pool {
     }
 }
 
-/// The table and the functions, asked as an outsider whom no fault meets.
+/// A client for the table and the functions that no fault affects.
 #[derive(Clone)]
 pub(crate) struct Aws {
     stack: Stack,
@@ -81,7 +82,7 @@ impl Aws {
         Ok(Pool::of(&self.store.read(&self.pool).await?))
     }
 
-    /// Who decides for the queries.
+    /// The backend of the queries.
     pub(crate) async fn via(&self) -> Result<Via> {
         let (endpoint, function) = (&self.stack.aws_endpoint, &self.stack.query_function);
         let url = format!("{endpoint}/2015-03-31/functions/{function}/configuration");
@@ -90,20 +91,20 @@ impl Aws {
         via.map_or(Ok(Via::default()), str::parse).context("ADMISSION_VIA")
     }
 
-    /// Asks the counter.
+    /// Calls the counter.
     pub(crate) async fn counter(&self, mut payload: Value) -> Result<Value> {
         payload["RDBMSName"] = json!(self.stack.pool);
         let (endpoint, function) = (&self.stack.aws_endpoint, &self.stack.counter_function);
         let url = format!("{endpoint}/2015-03-31/functions/{function}/invocations");
         let answer = answer(self.http.post(url).json(&payload), "lambda").await;
-        let answer = answer.with_context(|| format!("asking the counter: {payload}"))?;
+        let answer = answer.with_context(|| format!("calling the counter: {payload}"))?;
         ensure!(answer["errorType"].is_null(), "the counter fails: {answer}");
         Ok(answer)
     }
 }
 
 async fn answer(request: RequestBuilder, service: &str) -> Result<Value> {
-    // The emulator checks no signature; it reads from it which service is meant.
+    // The emulator checks no signature, but takes the service's name from it.
     let credential = format!("Credential=chaos/20200101/us-east-1/{service}/aws4_request");
     let signed = format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0");
     let answer = request.header("authorization", signed).send().await?;
@@ -113,7 +114,7 @@ async fn answer(request: RequestBuilder, service: &str) -> Result<Value> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// What the samples came to.
+/// The samples so far.
 #[derive(Default)]
 pub(crate) struct Samples(Mutex<Inner>);
 
@@ -140,7 +141,7 @@ impl Samples {
         self.lock().most
     }
 
-    /// The first samples that broke a rule.
+    /// The first broken samples.
     pub(crate) fn broken(&self) -> Vec<String> {
         self.lock().broken.clone()
     }
@@ -175,21 +176,12 @@ pub(crate) fn sample(aws: &Aws) -> Sampler<Samples> {
             match aws.pool().await {
                 Ok(pool) => into.add(pool),
                 Err(StoreError::Malformed { source, .. }) => into.broke(source.to_string()),
-                // One that fails is not a sample: their number is judged.
+                // Not counted; the verdict demands a number of samples.
                 Err(_) => {}
             }
             tokio::time::sleep(EVERY).await;
         }
     })
-}
-
-/// What the counters allow between their clocks, in seconds: until then nobody else can have the slot
-/// of a lease that is over.
-pub(crate) const SKEW_ALLOWANCE: u64 = 2;
-
-/// The second that it is, as the leases count them.
-pub(crate) fn epoch_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

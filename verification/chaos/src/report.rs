@@ -1,4 +1,4 @@
-//! What was seen, as a table and as JSON.
+//! The report of a run, as tables and as JSON.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,133 +8,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
-use rds_admission::client::Via;
 use serde_json::{Value, json};
 
 use crate::aftermath::Aftermath;
-use crate::control::Interruptions;
-use crate::frozen;
+use crate::evidence::Evidence;
 use crate::ledger::{Entry, Group, Kind};
-use crate::pool::Pool;
-use crate::scene::Scene;
 use crate::verdict::Verdict;
-
-/// All that was seen.
-#[derive(Clone, Default)]
-pub(crate) struct Evidence {
-    /// Who decided: `counter` or `table`.
-    pub(crate) via: &'static str,
-    /// Items that the pool is split over.
-    pub(crate) shards: u32,
-    /// Slots that queries can have.
-    pub(crate) slots: u64,
-    /// All slots, those of class `priority` included.
-    pub(crate) all_slots: u64,
-    pub(crate) answers: BTreeMap<String, u64>,
-    /// Requests that went on with a slot that was kept, as far as they could say so.
-    pub(crate) warm: u64,
-    pub(crate) foreign: Vec<String>,
-    pub(crate) gateway: u64,
-    pub(crate) interrupted_queries: u64,
-    pub(crate) crashed: u64,
-    pub(crate) faults: BTreeMap<Kind, Entry>,
-    pub(crate) frozen: frozen::Inner,
-    pub(crate) server_samples: u64,
-    pub(crate) samples_above: u64,
-    pub(crate) above: Vec<String>,
-    pub(crate) most_connections: usize,
-    pub(crate) most_sockets: usize,
-    pub(crate) longest_gap: Duration,
-    pub(crate) pool_samples: u64,
-    pub(crate) most_leases: u64,
-    pub(crate) pool_broken: Vec<String>,
-    pub(crate) aftermath: Aftermath,
-    pub(crate) admits_again: bool,
-}
-
-impl Evidence {
-    pub(crate) fn gather(
-        scene: &Scene,
-        pool: &Pool,
-        interruptions: &BTreeMap<String, Interruptions>,
-        aftermath: Aftermath,
-        admits_again: bool,
-    ) -> Self {
-        let of_queries =
-            interruptions.get(&scene.stack.query_function).copied().unwrap_or_default();
-        let (samples_above, above) = scene.server.above();
-        Self {
-            via: name_of(scene.via),
-            shards: pool.shards,
-            slots: pool.standard_limit,
-            all_slots: pool.max_connections,
-            answers: scene.answers.counts(),
-            warm: scene.warm_requests(),
-            foreign: scene.answers.foreign(),
-            gateway: scene.answers.gateway(),
-            interrupted_queries: of_queries.killed + of_queries.timed_out + of_queries.late,
-            crashed: interruptions.values().map(|of| of.crashed).sum(),
-            faults: scene.ledger.entries(),
-            frozen: scene.frozen.seen(),
-            server_samples: scene.server.count(),
-            samples_above,
-            above,
-            most_connections: scene.server.most(),
-            most_sockets: scene.server.most_sockets(),
-            longest_gap: scene.server.longest_gap(),
-            pool_samples: scene.pool.count(),
-            most_leases: scene.pool.most(),
-            pool_broken: scene.pool.broken(),
-            aftermath,
-            admits_again,
-        }
-    }
-
-    pub(crate) fn kills(&self) -> u64 {
-        self.count(Group::Kill)
-    }
-
-    pub(crate) fn freezes(&self) -> u64 {
-        self.count(Group::Freeze)
-    }
-
-    fn count(&self, group: Group) -> u64 {
-        let of_group = self.faults.iter().filter(|(kind, _)| kind.group == group);
-        of_group.map(|(_, entry)| entry.count).sum()
-    }
-
-    /// A run in which all held.
-    #[cfg(test)]
-    pub(crate) fn good() -> Self {
-        let entry =
-            |count| Entry { count, recoveries: vec![Duration::from_secs(1)], unrecovered: 0 };
-        Self {
-            slots: 18,
-            all_slots: 20,
-            warm: 2,
-            gateway: 4,
-            interrupted_queries: 4,
-            faults: BTreeMap::from([
-                (Kind::new(Group::Kill, "in a statement"), entry(3)),
-                (Kind::new(Group::Freeze, "connected"), entry(1)),
-            ]),
-            frozen: frozen::Inner { looks: 1, ..frozen::Inner::default() },
-            server_samples: 100,
-            pool_samples: 100,
-            aftermath: Aftermath { granted: 20, one_more_refused: true, ..Aftermath::default() },
-            admits_again: true,
-            ..Self::default()
-        }
-    }
-}
-
-/// What whoever decides is called.
-pub(crate) fn name_of(via: Via) -> &'static str {
-    match via {
-        Via::Counter => "counter",
-        Via::Table => "table",
-    }
-}
 
 /// Prints the report.
 pub(crate) fn print(evidence: &Evidence, verdict: &Verdict) {
@@ -158,7 +37,7 @@ pub(crate) fn print(evidence: &Evidence, verdict: &Verdict) {
 fn faults(faults: &BTreeMap<Kind, Entry>) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(["fault", "", "count", "good again: median", "p95", "max"]);
+    table.set_header(["fault", "", "count", "recovery: median", "p95", "max"]);
     for column in 2..6 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -212,28 +91,28 @@ fn summary(evidence: &Evidence) -> String {
     } = evidence;
     let Aftermath { left_behind, granted, in_use, .. } = &evidence.aftermath;
     format!(
-        "decided by the {}, in {} items; kills {}, freezes {}\n\
-         connections: at the most {most_connections} by the server's list, {} by the kernel's, \
+        "backend: the {}; items: {}; kills: {}; freezes: {}\n\
+         connections: at most {most_connections} by the server's list, {} by the kernel's, \
          in {server_samples} samples; {slots} slots\n\
-         leases: at the most {most_leases} in {pool_samples} samples\n\
+         leases: at most {most_leases} in {pool_samples} samples\n\
          requests on kept slots: {}\n\
-         frozen beyond their lease: {} looks, {} connections\n\
+         frozen beyond their lease: {} checks, {} connections\n\
          gateway's own answers: {} for {} interrupted invocations\n\
-         at the end: {left_behind} leases left behind, {granted} of {all_slots} slots to be had, InUse {in_use}",
+         at the end: {left_behind} leases left behind, {granted} of {all_slots} slots granted, InUse {in_use}",
         evidence.via,
         evidence.shards,
         evidence.kills(),
         evidence.freezes(),
         evidence.most_sockets,
         evidence.warm,
-        evidence.frozen.looks,
-        evidence.frozen.trespasses.len(),
+        evidence.frozen.checks,
+        evidence.frozen.late_connections.len(),
         evidence.gateway,
         evidence.interrupted_queries,
     )
 }
 
-/// Writes the same as JSON. Times are in milliseconds.
+/// Writes the report as JSON, with times in milliseconds.
 pub(crate) fn write(path: &Path, evidence: &Evidence, verdict: &Verdict) -> Result<()> {
     let millis = |time: Option<Duration>| time.map(|time| time.as_millis());
     let faults: Vec<Value> = evidence
@@ -272,15 +151,15 @@ pub(crate) fn write(path: &Path, evidence: &Evidence, verdict: &Verdict) -> Resu
         "gatewayAnswers": evidence.gateway,
         "interruptedQueries": evidence.interrupted_queries,
         "frozen": {
-            "looksAfterLease": evidence.frozen.looks,
-            "connections": evidence.frozen.trespasses.len(),
+            "looksAfterLease": evidence.frozen.checks,
+            "connections": evidence.frozen.late_connections.len(),
             "outcomes": evidence.frozen.outcomes,
         },
         "faults": faults,
         "aftermath": {
             "leasesLeftBehind": evidence.aftermath.left_behind,
             "slotsToBeHad": evidence.aftermath.granted,
-            "oneMoreRefused": evidence.aftermath.one_more_refused,
+            "oneMoreRefused": evidence.aftermath.one_more_rejected,
             "inUse": evidence.aftermath.in_use,
         },
     });

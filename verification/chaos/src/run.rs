@@ -1,4 +1,4 @@
-//! One run, from the stack to the verdict.
+//! One run.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,31 +8,32 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rds_admission::time::{Clock as _, SystemClock};
+use support::stack::Stack;
 
 use crate::aftermath;
 use crate::args::Args;
 use crate::control::Control;
+use crate::evidence::{Evidence, name_of};
 use crate::faults::{self, Pace};
 use crate::flood::Flood;
-use crate::frozen::Frozen;
 use crate::ledger::{Group, Ledger};
-use crate::pool::{self, Aws, epoch_seconds};
-use crate::report::{self, Evidence, name_of};
-use crate::scene::Scene;
+use crate::pool::{self, Aws};
+use crate::report;
+use crate::run_context::RunContext;
 use crate::server;
-use crate::stack::Stack;
 use crate::verdict::{Demands, Verdict};
 
-/// The flood before the first fault, and after the last one.
-const CALM: Duration = Duration::from_secs(4);
+/// The time of flood before the first fault and after the last.
+const WITHOUT_FAULTS: Duration = Duration::from_secs(4);
 
-/// How often progress is told.
-const TELL: Duration = Duration::from_secs(5);
+/// The interval between two lines of progress.
+const PROGRESS: Duration = Duration::from_secs(5);
 
-/// Runs, and returns whether the promise held. Prints progress and the report.
+/// Runs the faults, prints progress and the report, and returns the verdict.
 ///
 /// # Errors
-/// When the run could not take place, or not to its end.
+/// When the run cannot start or finish.
 pub async fn run(args: Args) -> Result<Verdict> {
     let stack = Stack::read(&args.stack)?;
     let aws = Aws::new(&stack).await?;
@@ -43,47 +44,45 @@ pub async fn run(args: Args) -> Result<Verdict> {
     let threads = server::sample(&stack, u32::try_from(slots)?).await?;
     let leases = pool::sample(&aws);
     let flood = Flood::start(&format!("{}/employees", stack.api_url), args.users.get(), args.pause);
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(WITHOUT_FAULTS).await;
 
     let lease =
-        lease_of(&leases.samples.latest()).context("nobody was admitted before the faults")?;
+        lease_of(&leases.samples.latest()).context("no request was admitted before the faults")?;
     eprintln!(
-        "{slots} slots for queries in {} items, decided by the {}, leases of {} s, {} users",
+        "{slots} slots for queries in {} items, backend {}, leases of {} s, {} users",
         pool.shards,
         name_of(via),
         lease.as_secs(),
         args.users
     );
-    let scene = Arc::new(Scene {
+    let context = Arc::new(RunContext {
         control: Control::new(&stack.aws_endpoint),
         answers: Arc::clone(&flood.answers),
         server: Arc::clone(&threads.samples),
         pool: Arc::clone(&leases.samples),
         ledger: Ledger::default(),
-        frozen: Frozen::default(),
         via,
         lease,
         max_connections,
         stack,
     });
-    let played = play(&scene, &args).await;
-    let lifted = scene.control.lift_all().await;
-    let restored = scene.control.max_connections(max_connections).await;
-    // What went wrong first says most.
-    played.and(lifted).and(restored)?;
+    let ran = run_faults(&context, &args).await;
+    let removed = context.control.remove_rules().await;
+    let restored = context.control.max_connections(max_connections).await;
+    // The first error is the most useful one.
+    ran.and(removed).and(restored)?;
 
-    // Those that were frozen last have thawed, and all is as before.
-    let calm = Instant::now();
-    tokio::time::sleep(CALM).await;
-    let admits_again = scene.answers.admitted_since(calm);
+    let recovered = Instant::now();
+    tokio::time::sleep(WITHOUT_FAULTS).await;
+    let admits_again = context.answers.admitted_since(recovered);
     flood.stop().await;
-    // What follows takes slots itself.
+    // Stopped first, because the check acquires slots itself.
     leases.stop().await;
-    let aftermath = aftermath::look(&scene, &aws).await?;
-    let interruptions = scene.control.interruptions().await?;
+    let aftermath = aftermath::check(&context, &aws).await?;
+    let interruptions = context.control.interruptions().await?;
     threads.stop().await;
 
-    let evidence = Evidence::gather(&scene, &pool, &interruptions, aftermath, admits_again);
+    let evidence = Evidence::gather(&context, &pool, &interruptions, aftermath, admits_again);
     let Args { kills, freezes, warm, .. } = args;
     let demands = Demands { kills, freezes, warm, duration: args.duration() };
     let verdict = Verdict::of(&evidence, &demands);
@@ -94,59 +93,60 @@ pub async fn run(args: Args) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// All faults, until the time is up and what they did is made good.
-async fn play(scene: &Arc<Scene>, args: &Args) -> Result<()> {
+/// Injects faults until the time is up, then waits for recovery.
+async fn run_faults(context: &Arc<RunContext>, args: &Args) -> Result<()> {
     let pace = Pace {
         until: Instant::now() + args.duration(),
         kill_every: args.kill_every,
         freeze_every: args.freeze_every,
         rest: args.rest,
     };
-    let dice = |n| StdRng::seed_from_u64(args.seed.wrapping_mul(3) + n);
-    let telling = tokio::spawn(tell(Arc::clone(scene), args.duration()));
-    let played = tokio::try_join!(
-        faults::kill(Arc::clone(scene), &pace, dice(0)),
-        faults::freeze(Arc::clone(scene), &pace, dice(1)),
-        faults::disturb(Arc::clone(scene), &pace, dice(2)),
-    );
-    let (killed, frozen, ()) = played?;
-    eprintln!("waiting until all that was done is made good");
+    let rng = |n| StdRng::seed_from_u64(args.seed.wrapping_mul(3) + n);
+    let progress = tokio::spawn(print_progress(Arc::clone(context), args.duration()));
+    let (killed, frozen, ()) = tokio::try_join!(
+        faults::kill(Arc::clone(context), &pace, rng(0)),
+        faults::freeze(Arc::clone(context), &pace, rng(1)),
+        faults::disturb(Arc::clone(context), &pace, rng(2)),
+    )?;
+    eprintln!("waiting for recovery from all faults");
     tokio::join!(killed.join_all(), frozen.join_all());
-    telling.abort();
+    progress.abort();
     Ok(())
 }
 
 async fn server_limit(stack: &Stack) -> Result<u32> {
-    let mut conn = Conn::new(stack.observer()).await.context("connecting to the database")?;
-    let limit = conn.query_first("SELECT @@max_connections").await.context("asking its limit")?;
+    let mut conn =
+        Conn::new(server::observer(stack)).await.context("connecting to the database")?;
+    let limit =
+        conn.query_first("SELECT @@max_connections").await.context("reading max_connections")?;
     conn.disconnect().await.context("closing the connection to the database")?;
-    limit.context("the database does not tell max_connections")
+    limit.context("the database returns no max_connections")
 }
 
-/// How long the leases last that are out now.
+/// The remaining time of the youngest lease.
 fn lease_of(pool: &pool::Pool) -> Option<Duration> {
     let last = pool.leases.values().max()?;
-    Some(Duration::from_secs(last.saturating_sub(epoch_seconds()).max(1)))
+    Some(Duration::from_secs(last.saturating_sub(SystemClock.now().0).max(1)))
 }
 
-/// Says every few seconds how it stands.
-async fn tell(scene: Arc<Scene>, duration: Duration) {
+/// Prints progress every few seconds.
+async fn print_progress(context: Arc<RunContext>, duration: Duration) {
     let since = Instant::now();
     loop {
-        tokio::time::sleep(TELL).await;
-        let answers = scene.answers.counts();
+        tokio::time::sleep(PROGRESS).await;
+        let answers = context.answers.counts();
         let all: u64 = answers.values().sum();
         eprintln!(
             "{:>4} of {} s: {} kills, {} freezes, {} disturbances; {} of {all} admitted; \
              {} connections, {} slots in use",
             since.elapsed().as_secs(),
             duration.as_secs(),
-            scene.ledger.count(Group::Kill),
-            scene.ledger.count(Group::Freeze),
-            scene.ledger.count(Group::Aws) + scene.ledger.count(Group::Database),
-            scene.answers.count_of("admitted"),
-            scene.server.threads().len(),
-            scene.pool.latest().in_use,
+            context.ledger.count(Group::Kill),
+            context.ledger.count(Group::Freeze),
+            context.ledger.count(Group::Aws) + context.ledger.count(Group::Database),
+            context.answers.count_of("admitted"),
+            context.server.threads().len(),
+            context.pool.latest().in_use,
         );
     }
 }

@@ -1,11 +1,11 @@
-//! A task that samples until it is told to stop.
+//! A sampling task.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A sampler at work, and what its samples came to so far.
+/// A running task and its samples.
 pub(crate) struct Sampler<S> {
     pub(crate) samples: Arc<S>,
     stop: watch::Sender<bool>,
@@ -13,7 +13,7 @@ pub(crate) struct Sampler<S> {
 }
 
 impl<S> Sampler<S> {
-    /// Starts what `sample` makes of the samples to fill, and of the word that says when to stop.
+    /// Spawns `sample`, which fills the samples until the receiver holds true.
     pub(crate) fn start<F>(
         samples: S,
         sample: impl FnOnce(Arc<S>, watch::Receiver<bool>) -> F,
@@ -27,10 +27,10 @@ impl<S> Sampler<S> {
         Self { samples, stop, task }
     }
 
-    /// Stops it, and waits until it has.
+    /// Stops the task and waits for its end.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
-        // A panic shows in the number of samples.
+        // After a panic the number of samples is too low.
         let _ = self.task.await;
     }
 }

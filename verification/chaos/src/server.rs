@@ -1,35 +1,35 @@
-//! The database's own list of threads, sampled throughout.
+//! Samples of the database server's connections.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Opts, OptsBuilder};
+use support::stack::Stack;
 
 use crate::sampler::Sampler;
 use crate::sockets::connections_at;
-use crate::stack::Stack;
 
-/// The pause between two samples.
+/// The interval between two samples.
 const EVERY: Duration = Duration::from_millis(20);
 
-/// Samples above the limit that are kept to be shown.
+/// Samples above the limit kept for the report.
 const SHOWN: usize = 5;
 
-/// A thread of the server that serves, or is about to serve, a connection over TCP.
+/// A server thread of a TCP connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Thread {
     /// The client's port.
     pub(crate) port: u16,
-    /// What it is doing, in the server's words.
+    /// Its `COMMAND` in the server's list.
     pub(crate) command: String,
-    /// The statement that it runs.
+    /// Its current statement.
     pub(crate) statement: Option<String>,
 }
 
-/// In which phase of its life a holder's connection is.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     LoggingIn,
@@ -47,21 +47,21 @@ impl Thread {
     }
 }
 
-/// What the samples came to.
+/// The samples so far.
 #[derive(Default)]
 pub(crate) struct Samples(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
     threads: Vec<Thread>,
-    /// How often each number of connections was seen.
+    /// The number of samples by number of connections.
     histogram: BTreeMap<usize, u64>,
-    /// The most that the kernel had, those who are logging in included.
+    /// The most connections that the kernel listed.
     most_sockets: usize,
     above: Vec<String>,
     above_count: u64,
     longest_gap: Duration,
-    /// Gaps while the server is known to be away are no gaps.
+    /// Whether the server is down on purpose; gaps do not count then.
     away: bool,
 }
 
@@ -80,24 +80,24 @@ impl Samples {
         self.lock().histogram.keys().next_back().copied().unwrap_or_default()
     }
 
-    /// The most connections that the kernel had in a sample, those included that are logging in: the
-    /// list of threads does not have them yet.
+    /// The most connections that the kernel listed in a sample. Includes those before login, which the server
+    /// does not list yet.
     pub(crate) fn most_sockets(&self) -> usize {
         self.lock().most_sockets
     }
 
-    /// How many samples were above the limit by either count, and the first ones.
+    /// The number of samples above the limit by either count, and the first ones.
     pub(crate) fn above(&self) -> (u64, Vec<String>) {
         let inner = self.lock();
         (inner.above_count, inner.above.clone())
     }
 
-    /// The longest time without a sample, though the server was not away.
+    /// The longest time without a sample while the server was up.
     pub(crate) fn longest_gap(&self) -> Duration {
         self.lock().longest_gap
     }
 
-    /// The server goes away, or is back.
+    /// Records that the server is down on purpose, or up again.
     pub(crate) fn away(&self, away: bool) {
         self.lock().away = away;
     }
@@ -135,13 +135,22 @@ impl Samples {
     }
 }
 
-/// Samples the connections of the service, of which there may be `limit`.
+/// The login of the observer, which sees all connections.
+pub(crate) fn observer(stack: &Stack) -> Opts {
+    OptsBuilder::default()
+        .socket(Some(stack.observer.socket.display().to_string()))
+        .user(Some(&stack.observer.user))
+        .pass(Some(&stack.observer.password))
+        .into()
+}
+
+/// Samples the service's connections. `limit` is the most allowed.
 ///
 /// # Errors
-/// When the server can't be watched.
+/// When the observer cannot log in or query.
 pub(crate) async fn sample(stack: &Stack, limit: u32) -> Result<Sampler<Samples>> {
-    let mut conn = Conn::new(stack.observer()).await.context("watching the database")?;
-    threads(&mut conn, stack).await.context("watching the database")?;
+    let mut conn = Conn::new(observer(stack)).await.context("observing the database")?;
+    threads(&mut conn, stack).await.context("observing the database")?;
     let stack = stack.clone();
     Ok(Sampler::start(Samples::default(), |into, stopped| async move {
         let mut conn = Some(conn);
@@ -149,7 +158,7 @@ pub(crate) async fn sample(stack: &Stack, limit: u32) -> Result<Sampler<Samples>
         while !*stopped.borrow() {
             let sample = match &mut conn {
                 Some(conn) => threads(conn, &stack).await,
-                None => connect_and_look(&mut conn, &stack).await,
+                None => connect_and_list(&mut conn, &stack).await,
             };
             match sample {
                 Ok(threads) => {
@@ -164,16 +173,15 @@ pub(crate) async fn sample(stack: &Stack, limit: u32) -> Result<Sampler<Samples>
     }))
 }
 
-async fn connect_and_look(
+async fn connect_and_list(
     conn: &mut Option<Conn>,
     stack: &Stack,
 ) -> Result<Vec<Thread>, mysql_async::Error> {
-    let fresh = conn.insert(Conn::new(stack.observer()).await?);
+    let fresh = conn.insert(Conn::new(observer(stack)).await?);
     threads(fresh, stack).await
 }
 
-/// The threads of the service, and those whose clients have not logged in yet: they can only be the
-/// service's, since nobody else connects over TCP.
+/// Lists the service's threads, including those before login: no other client connects over TCP.
 async fn threads(conn: &mut Conn, stack: &Stack) -> Result<Vec<Thread>, mysql_async::Error> {
     let sql = format!(
         "SELECT HOST, COMMAND, INFO FROM information_schema.PROCESSLIST \
@@ -184,8 +192,8 @@ async fn threads(conn: &mut Conn, stack: &Stack) -> Result<Vec<Thread>, mysql_as
     Ok(rows.into_iter().filter_map(thread).collect())
 }
 
-/// A thread with the address of a client. One that is logging in without an address is an observer's,
-/// over the socket; or it is being accepted at this very moment, and is seen the next time.
+/// A thread with a client's address. Without one it is an observer's over the socket, or just being accepted;
+/// the next sample has it then.
 fn thread((host, command, statement): (String, String, Option<String>)) -> Option<Thread> {
     let (_, port) = host.rsplit_once(':')?;
     Some(Thread { port: port.parse().ok()?, command, statement })

@@ -1,4 +1,4 @@
-//! Whose connections to the database the kernel knows: by `/proc`, from outside of the processes.
+//! The kernel's list of connections and their owners, from `/proc`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,17 +7,17 @@ use std::fs;
 /// (`include/net/tcp_states.h`).
 const ESTABLISHED: &str = "01";
 
-/// The same for one that the other side has closed, and this side has not.
+/// The same for a connection that only the other side has closed.
 const CLOSE_WAIT: &str = "08";
 
-/// Established connections to `port` of this machine: the socket's inode, and its own port.
+/// Established connections to `port` of this machine: the client's socket inode and port.
 pub(crate) fn connections_to(port: u16) -> BTreeMap<u64, u16> {
     fs::read_to_string("/proc/net/tcp")
         .map_or_else(|_| BTreeMap::new(), |table| parse(&table, port))
 }
 
-/// The connections that the server at `port` of this machine has and has not closed, as the kernel sees
-/// it: from before their login on. Each is the client's port, and the connection's state.
+/// Connections that the server at `port` of this machine has not closed, including those before login: the
+/// client's port and the connection's state.
 pub(crate) fn connections_at(port: u16) -> BTreeMap<u16, String> {
     fs::read_to_string("/proc/net/tcp").map_or_else(|_| BTreeMap::new(), |table| open(&table, port))
 }
@@ -47,7 +47,7 @@ fn parse(table: &str, port: u16) -> BTreeMap<u64, u16> {
     table.lines().skip(1).filter_map(row).filter(|(inode, _)| *inode != 0).collect()
 }
 
-/// The own ports of the process's sockets that are among `connections`.
+/// The ports of the process's sockets among `connections`.
 pub(crate) fn ports_of(pid: u32, connections: &BTreeMap<u64, u16>) -> Vec<u16> {
     let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
     let inode = |file: std::io::Result<fs::DirEntry>| {

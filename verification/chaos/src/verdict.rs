@@ -1,10 +1,10 @@
-//! What of the promise did not hold.
+//! The verdict on a run.
 
 use std::time::Duration;
 
-use crate::report::Evidence;
+use crate::evidence::Evidence;
 
-/// What the run must have had to count.
+/// The least that a run must contain to count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Demands {
     pub(crate) kills: u64,
@@ -13,25 +13,24 @@ pub(crate) struct Demands {
     pub(crate) duration: Duration,
 }
 
-/// The longest time without a sample of the server, though it was not away.
+/// The longest time without a sample of the server while it is up.
 const LONGEST_GAP: Duration = Duration::from_secs(3);
 
-/// Fewest samples a second, of the server and of the pool. Samples are told to be five to fifty
-/// times as many; fewer mean that nothing was watched.
+/// The fewest samples a second, of the server and of the pool; normal are 5 to 50 times as many.
 const SAMPLES_A_SECOND: u64 = 2;
 
-/// Whether the promise held.
+/// The failures of a run.
 #[derive(Clone, Debug)]
 pub struct Verdict(Vec<String>);
 
 impl Verdict {
-    /// Whether it did.
+    /// Whether there is none.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What did not hold.
+    /// The failures.
     #[must_use]
     pub fn failures(&self) -> &[String] {
         &self.0
@@ -55,8 +54,8 @@ impl Verdict {
             format!("the pool's item was wrong: {}", evidence.pool_broken.join("; ")),
         );
         demand(
-            evidence.foreign.is_empty(),
-            format!("answers that are not in the contract: {}", evidence.foreign.join("; ")),
+            evidence.unexpected.is_empty(),
+            format!("answers that are not in the contract: {}", evidence.unexpected.join("; ")),
         );
         let (gateway, explained) = (evidence.gateway, evidence.interrupted_queries);
         demand(
@@ -68,12 +67,12 @@ impl Verdict {
         let crashed = evidence.crashed;
         demand(crashed == 0, format!("{crashed} processes ended by themselves in an invocation"));
         demand(
-            evidence.frozen.trespasses.is_empty(),
-            format!("connections after the lease: {}", evidence.frozen.trespasses.join("; ")),
+            evidence.frozen.late_connections.is_empty(),
+            format!("connections after the lease: {}", evidence.frozen.late_connections.join("; ")),
         );
         for (kind, entry) in &evidence.faults {
             let (name, lost) = (&kind.name, entry.unrecovered);
-            demand(lost == 0, format!("{name}: {lost} times not made good in time"));
+            demand(lost == 0, format!("{name}: {lost} times without recovery in time"));
         }
         let after = &evidence.aftermath;
         demand(
@@ -81,15 +80,15 @@ impl Verdict {
             format!("{} connections were left on the server", after.connections),
         );
         demand(
-            after.granted == all_slots && after.one_more_refused && after.in_use == 0,
+            after.granted == all_slots && after.one_more_rejected && after.in_use == 0,
             format!(
-                "at the end {} of {all_slots} slots could be had, one more {}, and InUse was {}",
+                "at the end {} of {all_slots} slots were granted, one more {}, and InUse was {}",
                 after.granted,
-                if after.one_more_refused { "not" } else { "too" },
+                if after.one_more_rejected { "not" } else { "too" },
                 after.in_use
             ),
         );
-        demand(evidence.admits_again, "nobody was admitted after the faults".to_owned());
+        demand(evidence.admits_again, "no request was admitted after the faults".to_owned());
         let (kills, freezes) = (evidence.kills(), evidence.freezes());
         demand(kills >= demands.kills, format!("{kills} kills are fewer than {}", demands.kills));
         demand(
@@ -99,8 +98,8 @@ impl Verdict {
         let (warm, least) = (evidence.warm, demands.warm);
         demand(warm >= least, format!("{warm} requests on kept slots are fewer than {least}"));
         demand(
-            freezes == 0 || evidence.frozen.looks > 0,
-            "no frozen instance was looked at after its lease".to_owned(),
+            freezes == 0 || evidence.frozen.checks > 0,
+            "no frozen instance was checked after its lease".to_owned(),
         );
         let gap = evidence.longest_gap;
         demand(gap <= LONGEST_GAP, format!("the server was not watched for {gap:.1?}"));
@@ -137,18 +136,18 @@ mod tests {
         let changes: [(Change, &str); 18] = [
             (|e| e.samples_above = 1, "more than 18 connections"),
             (|e| e.pool_broken.push("x".into()), "the pool's item was wrong"),
-            (|e| e.foreign.push("x".into()), "not in the contract"),
+            (|e| e.unexpected.push("x".into()), "not in the contract"),
             (|e| e.gateway = 5, "by itself"),
             (|e| e.crashed = 1, "ended by themselves"),
-            (|e| e.frozen.trespasses.push("x".into()), "after the lease"),
+            (|e| e.frozen.late_connections.push("x".into()), "after the lease"),
             (|e| e.aftermath.connections = 1, "left on the server"),
             (|e| e.aftermath.granted = 19, "19 of 20 slots"),
-            (|e| e.aftermath.one_more_refused = false, "one more too"),
+            (|e| e.aftermath.one_more_rejected = false, "one more too"),
             (|e| e.aftermath.in_use = 1, "InUse was 1"),
             (|e| e.admits_again = false, "after the faults"),
             (|e| e.faults.retain(|kind, _| kind.group != Group::Kill), "0 kills"),
             (|e| e.warm = 1, "1 requests on kept slots"),
-            (|e| e.frozen.looks = 0, "no frozen instance"),
+            (|e| e.frozen.checks = 0, "no frozen instance"),
             (|e| e.longest_gap = Duration::from_secs(4), "was not watched"),
             (|e| e.server_samples = 19, "19 samples"),
             (|e| e.pool_samples = 0, "0 samples"),
@@ -157,7 +156,7 @@ mod tests {
                     let lost = Entry { count: 1, unrecovered: 1, ..Entry::default() };
                     e.faults.insert(Kind::new(Group::Aws, "gone"), lost);
                 },
-                "gone: 1 times not made good",
+                "gone: 1 times without recovery",
             ),
         ];
         for (change, expected) in changes {

@@ -1,4 +1,4 @@
-//! DynamoDB and Secrets Manager: slow, throttling, failing, gone, and back.
+//! Faults of DynamoDB and Secrets Manager.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::control::State;
 use crate::ledger::{Group, Kind};
-use crate::scene::Scene;
+use crate::run_context::RunContext;
 
-/// A way in which a service fares badly for a while.
+/// A temporary fault of a service.
 pub(super) struct Fault {
     service: Service,
     what: &'static str,
@@ -27,13 +27,13 @@ enum Service {
     SecretsManager,
 }
 
-/// All ways, of both services.
+/// All faults of both services.
 pub(super) fn all() -> Vec<Fault> {
-    [Service::DynamoDb, Service::SecretsManager].into_iter().flat_map(ways).collect()
+    [Service::DynamoDb, Service::SecretsManager].into_iter().flat_map(of).collect()
 }
 
-fn ways(service: Service) -> [Fault; 5] {
-    let way = |what, moment, action, probability, seconds| Fault {
+fn of(service: Service) -> [Fault; 5] {
+    let fault = |what, moment, action, probability, seconds| Fault {
         service,
         what,
         moment,
@@ -42,34 +42,34 @@ fn ways(service: Service) -> [Fault; 5] {
         time: Duration::from_secs(seconds),
     };
     [
-        way("slow", "before", json!({"delayMs": 1000}), 0.7, 5),
-        way("throttling", "before", json!({"answer": "throttled"}), 0.5, 5),
-        way("failing", "before", json!({"answer": "error"}), 1.0, 3),
-        way("gone", "before", json!({"answer": "unreachable"}), 1.0, 4),
-        way("done, but the answers lost", "after", json!({"answer": "unreachable"}), 0.5, 4),
+        fault("slow", "before", json!({"delayMs": 1000}), 0.7, 5),
+        fault("throttling", "before", json!({"answer": "throttled"}), 0.5, 5),
+        fault("failing", "before", json!({"answer": "error"}), 1.0, 3),
+        fault("gone", "before", json!({"answer": "unreachable"}), 1.0, 4),
+        fault("done, but the answers lost", "after", json!({"answer": "unreachable"}), 0.5, 4),
     ]
 }
 
 impl Fault {
-    pub(super) async fn happen(&self, scene: &Arc<Scene>) -> Result<()> {
+    pub(super) async fn inject(&self, context: &Arc<RunContext>) -> Result<()> {
         let (call, name, from) = match self.service {
             Service::DynamoDb => {
-                let decides = match scene.via {
-                    Via::Counter => &scene.stack.counter_function,
-                    Via::Table => &scene.stack.query_function,
+                let caller = match context.via {
+                    Via::Counter => &context.stack.counter_function,
+                    Via::Table => &context.stack.query_function,
                 };
-                ("dynamodb", "DynamoDB", decides)
+                ("dynamodb", "DynamoDB", caller)
             }
             Service::SecretsManager => {
-                ("secretsmanager", "Secrets Manager", &scene.stack.query_function)
+                ("secretsmanager", "Secrets Manager", &context.stack.query_function)
             }
         };
         if self.service == Service::SecretsManager {
-            forget_secrets(scene).await?;
+            end_idle_queries(context).await?;
         }
         let kind = Kind::new(Group::Aws, format!("{name} {}", self.what));
-        scene.ledger.happened(&kind);
-        let rule = scene
+        context.ledger.injected(&kind);
+        let rule = context
             .control
             .rule(&json!({
                 "from": from, "call": call, "moment": self.moment, "action": self.action,
@@ -77,17 +77,17 @@ impl Fault {
             }))
             .await?;
         tokio::time::sleep(self.time).await;
-        scene.control.lift(rule).await?;
-        scene.watch_service(&kind).await;
+        context.control.remove_rule(rule).await?;
+        context.watch_service(&kind).await;
         Ok(())
     }
 }
 
-/// Ends the instances that know the secret: those that come in their place have to read it.
-async fn forget_secrets(scene: &Scene) -> Result<()> {
-    for instance in scene.queries().await? {
+/// Kills the idle queries, which have cached the secret: new instances must read it.
+async fn end_idle_queries(context: &RunContext) -> Result<()> {
+    for instance in context.queries().await? {
         if instance.state == State::Idle {
-            scene.control.kill(&instance.id).await?;
+            context.control.kill(&instance.id).await?;
         }
     }
     Ok(())

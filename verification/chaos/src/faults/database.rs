@@ -1,4 +1,4 @@
-//! The database: restarted, and smaller than the pool believes.
+//! Faults of the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,47 +6,47 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::ledger::{Group, Kind};
-use crate::scene::Scene;
+use crate::run_context::RunContext;
 
-/// How long it is away.
+/// The downtime of a restart.
 const AWAY: Duration = Duration::from_millis(1500);
 
-/// Connections that it takes when it is made smaller; MariaDB takes no fewer.
+/// The smallest `max_connections` that MariaDB takes.
 const SMALL: u32 = 10;
 
-/// How long it is small.
-const FOR: Duration = Duration::from_secs(4);
+/// The time with that `max_connections`.
+const SMALL_FOR: Duration = Duration::from_secs(4);
 
-/// What happens to the database.
+/// A fault of the database.
 #[derive(Clone, Copy)]
 pub(super) enum Fault {
-    /// It is killed and comes back.
+    /// Killed and restarted.
     Crash,
-    /// It is shut down and comes back.
+    /// Shut down and restarted.
     Shutdown,
-    /// It takes fewer connections than the pool has slots, for a while.
+    /// Fewer connections than the pool has slots, for some seconds.
     Smaller,
 }
 
 pub(super) const ALL: [Fault; 3] = [Fault::Crash, Fault::Shutdown, Fault::Smaller];
 
 impl Fault {
-    pub(super) async fn happen(self, scene: &Arc<Scene>) -> Result<()> {
+    pub(super) async fn inject(self, context: &Arc<RunContext>) -> Result<()> {
         let kind = Kind::new(Group::Database, self.name());
-        scene.ledger.happened(&kind);
+        context.ledger.injected(&kind);
         match self {
             Self::Crash | Self::Shutdown => {
-                scene.server.away(true);
+                context.server.away(true);
                 let crash = matches!(self, Self::Crash);
-                scene.control.restart_database(crash, AWAY).await?;
-                scene.watch_service(&kind).await;
-                scene.server.away(false);
+                context.control.restart_database(crash, AWAY).await?;
+                context.watch_service(&kind).await;
+                context.server.away(false);
             }
             Self::Smaller => {
-                scene.control.max_connections(SMALL).await?;
-                tokio::time::sleep(FOR).await;
-                scene.control.max_connections(scene.max_connections).await?;
-                scene.watch_service(&kind).await;
+                context.control.max_connections(SMALL).await?;
+                tokio::time::sleep(SMALL_FOR).await;
+                context.control.max_connections(context.max_connections).await?;
+                context.watch_service(&kind).await;
             }
         }
         Ok(())

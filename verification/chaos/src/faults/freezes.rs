@@ -1,4 +1,4 @@
-//! Freezes (SIGSTOP, and SIGCONT when the lease is over) of holders, by the phase that they are in.
+//! Freezes (SIGSTOP, then SIGCONT after the lease) of queries, by phase.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,101 +7,99 @@ use anyhow::Result;
 use rand::rngs::StdRng;
 use serde_json::json;
 
-use super::login::logging_in;
-use super::trap::trap;
-use super::{KEEPING, Watchers};
+use super::catch;
 use crate::control::{Instance, State};
-use crate::ledger::{Group, Kind};
-use crate::scene::Scene;
+use crate::frozen;
+use crate::ledger::{Group, KEEPING, Kind};
+use crate::run_context::{RunContext, Watchers};
 
-/// Whom to freeze, and when.
+/// The query to freeze.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Freeze {
-    /// A query whose call passes the front door: the call and the moment.
+    /// At a call: the call, the moment and the name.
     Call(&'static str, &'static str, &'static str),
-    /// A query that has logged in and not yet told the server its limits.
+    /// Between login and session limits.
     Unlimited,
-    /// A query that has a connection.
+    /// With a connection, in any phase.
     Connected,
 }
 
 pub(super) const ALL: [Freeze; 6] = [
     Freeze::Call("acquire", "granted", "query: slot granted, not connected"),
     Freeze::Connected,
-    Freeze::Call("acquire", "before", "query: asking for a slot"),
+    Freeze::Call("acquire", "before", "query: acquiring a slot"),
     Freeze::Unlimited,
     Freeze::Connected,
-    Freeze::Call("release", "before", "query: giving its slot back"),
+    Freeze::Call("release", "before", "query: releasing its slot"),
 ];
 
-/// What a freeze lasts beyond the lease: the allowance for the counters' clocks, and a second in
-/// which somebody else takes the slot.
+/// The time of a freeze beyond the lease: the skew allowance, and a second for a takeover.
 const BEYOND: Duration = Duration::from_secs(3);
 
 impl Freeze {
-    pub(super) async fn happen(
+    pub(super) async fn inject(
         self,
-        scene: &Arc<Scene>,
-        dice: &mut StdRng,
+        context: &Arc<RunContext>,
+        rng: &mut StdRng,
         watchers: &mut Watchers,
     ) -> Result<()> {
-        let time = scene.lease + BEYOND;
-        let query = &scene.stack.query_function;
+        let time = context.lease + BEYOND;
+        let query = &context.stack.query_function;
         let (name, id, lease) = match self {
             Self::Call(call, moment, name) => {
                 let action = json!({"freezeSeconds": time.as_secs_f64()});
-                let hit = trap(scene, query, (call, moment), action).await?;
+                let hit = catch::next_call(context, query, (call, moment), action).await?;
                 let (id, lease) = hit.map(|hit| (hit.instance, hit.lease)).unzip();
                 (name, id, lease.flatten())
             }
             Self::Unlimited => {
-                let caught = logging_in(scene).await?.map(|instance| instance.id);
+                let caught = catch::login(context).await?.map(|instance| instance.id);
                 if let Some(id) = &caught {
-                    scene.control.freeze(id, time).await?;
+                    context.control.freeze(id, time).await?;
                 }
-                ("query: logged in, limits not told", caught, None)
+                ("query: logged in, limits not set", caught, None)
             }
             Self::Connected => {
-                let frozen = freeze_connected(scene, dice, time).await?;
+                let frozen = freeze_connected(context, rng, time).await?;
                 let idle = frozen.as_ref().is_some_and(|one| one.state == State::Idle);
                 let name = if idle { KEEPING } else { "query: connected" };
                 (name, frozen.map(|one| one.id), None)
             }
         };
-        let instances = scene.control.instances().await?;
+        let instances = context.control.instances().await?;
         let frozen = instances.into_iter().find(|one| Some(&one.id) == id.as_ref());
         if let Some(frozen) = frozen {
             let kind = Kind::new(Group::Freeze, name);
-            scene.ledger.happened(&kind);
+            context.ledger.injected(&kind);
             let lease = lease.or_else(|| frozen.lease.clone());
-            follow(scene, kind, frozen, lease, watchers);
+            follow(context, kind, frozen, lease, watchers);
         }
         Ok(())
     }
 }
 
-/// Freezes one of the queries that have a connection.
+/// Freezes a random query with a connection.
 async fn freeze_connected(
-    scene: &Scene,
-    dice: &mut StdRng,
+    context: &RunContext,
+    rng: &mut StdRng,
     time: Duration,
 ) -> Result<Option<Instance>> {
-    let Some((chosen, _)) = scene.connected(dice).await? else { return Ok(None) };
-    Ok(scene.control.freeze(&chosen.id, time).await?.then_some(chosen))
+    let Some((chosen, _)) = context.connected(rng).await? else { return Ok(None) };
+    Ok(context.control.freeze(&chosen.id, time).await?.then_some(chosen))
 }
 
-/// Has a frozen instance watched, and the slot that it held, if it did.
+/// Spawns the checks of a frozen instance, and of the lease that it held.
 fn follow(
-    scene: &Arc<Scene>,
+    context: &Arc<RunContext>,
     kind: Kind,
-    frozen: Instance,
+    instance: Instance,
     lease: Option<String>,
     watchers: &mut Watchers,
 ) {
     if let Some(lease) = lease.clone() {
-        let scene = Arc::clone(scene);
-        watchers.spawn(async move { scene.watch_lease(&kind, &lease).await });
+        let context = Arc::clone(context);
+        watchers.spawn(async move { context.watch_lease(&kind, &lease).await });
     }
-    let scene = Arc::clone(scene);
-    watchers.spawn(async move { scene.follow(&frozen, lease.as_deref()).await });
+    let context = Arc::clone(context);
+    watchers.spawn(async move { frozen::follow(&context, &instance, lease.as_deref()).await });
 }

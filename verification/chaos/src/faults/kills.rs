@@ -1,4 +1,4 @@
-//! Kills (SIGKILL) of holders and of counters, by the phase that they are in.
+//! Kills (SIGKILL) of queries and counters, by phase.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,46 +11,43 @@ use rand::rngs::StdRng;
 use rds_admission::client::Via;
 use serde_json::json;
 
-use super::login::logging_in;
-use super::trap::trap;
-use super::{KEEPING, Watchers};
+use super::catch;
 use crate::control::{Instance, State};
-use crate::ledger::{Group, Kind};
-use crate::scene::Scene;
-use crate::server::Phase;
+use crate::ledger::{Group, KEEPING, Kind};
+use crate::run_context::{RunContext, Watchers};
+use crate::server::{Phase, Thread};
 use crate::sockets::{connections_to, ports_of};
 
-/// Whom to kill, and when.
+/// The instance to kill.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kill {
-    /// A query whose call of the counter or the table passes the front door: the call and the moment.
+    /// A query at a call: the call, the moment and the name.
     Query(&'static str, &'static str, &'static str),
-    /// A query that has just opened a connection.
+    /// A query with a new connection.
     FreshConnection,
-    /// A query that has logged in and not yet told the server its limits.
+    /// A query between login and session limits.
     Unlimited,
-    /// A query that has a connection.
+    /// A query with a connection, in any phase.
     AnyConnection,
-    /// A counter that calls DynamoDB.
+    /// A counter at a call of DynamoDB: the moment and the name.
     Counter(&'static str, &'static str),
 }
 
-/// What is killed in turn, by who decides for the queries.
+/// The kills in turn, by the queries' backend.
 pub(super) fn all(via: Via) -> [Kill; 10] {
     let (granted, deciding) = match via {
         Via::Counter => (
             "query: slot granted, not connected",
             [
                 Kill::Counter("before", "counter: decided, nothing written"),
-                Kill::Counter("after", "counter: written, not answered"),
+                Kill::Counter("after", "counter: written, response not sent"),
             ],
         ),
-        // The writes are the query's own, and there is no counter in the way.
         Via::Table => (
-            "query: slot written, does not know it",
+            "query: slot written, response not received",
             [
                 Kill::Query("acquire", "before", "query: decided, slot not written"),
-                Kill::Query("acquire", "granted", "query: slot written, does not know it"),
+                Kill::Query("acquire", "granted", "query: slot written, response not received"),
             ],
         ),
     };
@@ -59,58 +56,61 @@ pub(super) fn all(via: Via) -> [Kill; 10] {
         Kill::Query("acquire", "granted", granted),
         Kill::AnyConnection,
         Kill::FreshConnection,
-        Kill::Query("release", "before", "query: connection closed, slot not given back"),
+        Kill::Query("release", "before", "query: connection closed, slot not released"),
         Kill::Unlimited,
         before,
         after,
         Kill::FreshConnection,
-        Kill::Query("release", "after", "query: slot given back, not answered"),
+        Kill::Query("release", "after", "query: slot released, response not received"),
         Kill::Query("secretsmanager", "after", "query: slot granted, secret read"),
     ]
 }
 
-/// How long a new connection is waited for.
-const HUNT: Duration = Duration::from_millis(500);
+/// The longest wait for a new connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Two samples of the server's list of threads, and some.
+/// Longer than two samples of the server's list of threads take.
 const SETTLE: Duration = Duration::from_millis(70);
 
 impl Kill {
-    pub(super) async fn happen(
+    pub(super) async fn inject(
         self,
-        scene: &Arc<Scene>,
-        dice: &mut StdRng,
+        context: &Arc<RunContext>,
+        rng: &mut StdRng,
         watchers: &mut Watchers,
     ) -> Result<()> {
-        let (query, counter) = (&scene.stack.query_function, &scene.stack.counter_function);
+        let (query, counter) = (&context.stack.query_function, &context.stack.counter_function);
         match self {
             Self::Query(call, moment, name) => {
-                let hit = trap(scene, query, (call, moment), json!({"kill": true})).await?;
+                let hit =
+                    catch::next_call(context, query, (call, moment), json!({"kill": true})).await?;
                 if let Some(hit) = hit {
-                    killed(scene, name, hit.lease, watchers);
+                    killed(context, name, hit.lease, watchers);
                 }
             }
             Self::Counter(moment, name) => {
-                let hit = trap(scene, counter, ("dynamodb", moment), json!({"kill": true})).await?;
+                let hit =
+                    catch::next_call(context, counter, ("dynamodb", moment), json!({"kill": true}))
+                        .await?;
                 if hit.is_some() {
-                    killed(scene, name, None, watchers);
+                    killed(context, name, None, watchers);
                 }
             }
             Self::FreshConnection => {
-                if let Some((instance, port)) = hunt(scene).await? {
-                    look_and_kill(scene, &instance, port, watchers).await?;
+                if let Some((instance, port)) = stop_new_connection(context).await? {
+                    kill_in_phase(context, &instance, port, watchers).await?;
                 }
             }
             Self::Unlimited => {
-                if let Some(instance) = logging_in(scene).await?
-                    && scene.control.kill(&instance.id).await?
+                if let Some(instance) = catch::login(context).await?
+                    && context.control.kill(&instance.id).await?
                 {
-                    killed(scene, "query: logged in, limits not told", instance.lease, watchers);
+                    killed(context, "query: logged in, limits not set", instance.lease, watchers);
                 }
             }
             Self::AnyConnection => {
-                if let Some((instance, port)) = scene.connected(dice).await? {
-                    look_and_kill(scene, &instance, port, watchers).await?;
+                if let Some((instance, port)) = context.connected(rng).await? {
+                    kill_in_phase(context, &instance, port, watchers).await?;
                 }
             }
         }
@@ -118,33 +118,32 @@ impl Kill {
     }
 }
 
-/// Records a kill, and has it watched until its slot is back; or, of one that had none, until the
-/// service admits again.
-fn killed(scene: &Arc<Scene>, name: &str, lease: Option<String>, watchers: &mut Watchers) {
+/// Records a kill, and spawns the wait for the end of its lease, or for an admitted request if it had none.
+fn killed(context: &Arc<RunContext>, name: &str, lease: Option<String>, watchers: &mut Watchers) {
     let kind = Kind::new(Group::Kill, name);
-    scene.ledger.happened(&kind);
-    let scene = Arc::clone(scene);
+    context.ledger.injected(&kind);
+    let context = Arc::clone(context);
     watchers.spawn(async move {
         match lease {
-            Some(lease) => scene.watch_lease(&kind, &lease).await,
-            None => scene.watch_service(&kind).await,
+            Some(lease) => context.watch_lease(&kind, &lease).await,
+            None => context.watch_service(&kind).await,
         }
     });
 }
 
-/// Waits for a new connection to the database, and stops its owner at once.
-async fn hunt(scene: &Scene) -> Result<Option<(Instance, u16)>> {
-    let port = scene.stack.mysql.port;
-    let instances = scene.queries().await?;
-    // Logging in takes a millisecond or two: no time to be given away to others.
+/// Waits for a new connection to the database and stops its owner with SIGSTOP.
+async fn stop_new_connection(context: &RunContext) -> Result<Option<(Instance, u16)>> {
+    let port = context.stack.mysql.port;
+    let instances = context.queries().await?;
+    // A login takes a millisecond or two, so this must not be preempted by other tasks.
     Ok(tokio::task::block_in_place(|| stop_first_to_connect(&instances, port)))
 }
 
-/// Finding out who has connected takes longer than logging in: all are stopped meanwhile.
+/// Finding the owner takes longer than a login, so all instances are stopped meanwhile.
 fn stop_first_to_connect(instances: &[Instance], port: u16) -> Option<(Instance, u16)> {
     let known: BTreeSet<u64> = connections_to(port).into_keys().collect();
     let since = Instant::now();
-    while since.elapsed() < HUNT {
+    while since.elapsed() < CONNECT_TIMEOUT {
         let mut fresh = connections_to(port);
         fresh.retain(|inode, _| !known.contains(inode));
         if fresh.is_empty() {
@@ -161,45 +160,45 @@ fn stop_first_to_connect(instances: &[Instance], port: u16) -> Option<(Instance,
                 signal(one, Signal::SIGCONT);
             }
         }
-        // The connection of an instance that came later, or that was frozen, is nobody's here.
+        // `None` if the owner is a newer or a frozen instance.
         return owner;
     }
     None
 }
 
-/// Stops the process, looks which phase its connection is in by the server's word, and kills it.
-async fn look_and_kill(
-    scene: &Arc<Scene>,
+/// Stops the process, reads the phase of its connection from the server's list, and kills it.
+async fn kill_in_phase(
+    context: &Arc<RunContext>,
     instance: &Instance,
     port: u16,
     watchers: &mut Watchers,
 ) -> Result<()> {
     signal(instance, Signal::SIGSTOP);
     tokio::time::sleep(SETTLE).await;
-    let threads = scene.server.threads();
-    let phase = threads.iter().find(|thread| thread.port == port).map(crate::server::Thread::phase);
+    let threads = context.server.threads();
+    let phase = threads.iter().find(|thread| thread.port == port).map(Thread::phase);
     let name = match phase {
         Some(Phase::LoggingIn) => "query: logging in",
         Some(Phase::BetweenStatements) if instance.state == State::Idle => KEEPING,
         Some(Phase::BetweenStatements) => "query: connected, between statements",
         Some(Phase::InAStatement) => "query: in a statement",
-        // The list has those only who are through with their login.
-        None if connections_to(scene.stack.mysql.port).values().any(|own| *own == port) => {
+        // The server lists a connection only after its login.
+        None if connections_to(context.stack.mysql.port).values().any(|own| *own == port) => {
             "query: logging in"
         }
         None => "query: connection just closed",
     };
-    let lease = scene.queries().await?.into_iter().find(|one| one.id == instance.id);
+    let lease = context.queries().await?.into_iter().find(|one| one.id == instance.id);
     let lease = lease.and_then(|instance| instance.lease);
-    if scene.control.kill(&instance.id).await? {
-        killed(scene, name, lease, watchers);
+    if context.control.kill(&instance.id).await? {
+        killed(context, name, lease, watchers);
     }
     Ok(())
 }
 
 fn signal(instance: &Instance, signal: Signal) {
     if let Ok(pid) = i32::try_from(instance.pid) {
-        // An error means that it is gone already.
+        // An error means that the process is gone.
         let _ = kill(Pid::from_raw(pid), signal);
     }
 }

@@ -1,11 +1,10 @@
-//! What is done to the stack.
+//! The faults.
 
 mod aws;
+mod catch;
 mod database;
 mod freezes;
 mod kills;
-mod login;
-mod trap;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,17 +13,10 @@ use anyhow::Result;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rds_admission::time::saturating_times;
-use tokio::task::JoinSet;
 
-use crate::scene::Scene;
+use crate::run_context::{RunContext, Watchers};
 
-/// What a query is doing that is in no invocation and has a connection.
-const KEEPING: &str = "query: keeping its slot";
-
-/// Tasks that watch how a fault is made good.
-pub(crate) type Watchers = JoinSet<()>;
-
-/// How densely faults come.
+/// The mean intervals between faults.
 pub(crate) struct Pace {
     pub(crate) until: Instant,
     pub(crate) kill_every: Duration,
@@ -32,12 +24,16 @@ pub(crate) struct Pace {
     pub(crate) rest: Duration,
 }
 
-/// Kills holders and counters, one after the other, in all phases in turn.
-pub(crate) async fn kill(scene: Arc<Scene>, pace: &Pace, mut dice: StdRng) -> Result<Watchers> {
+/// Kills queries and counters, in all phases in turn.
+pub(crate) async fn kill(
+    context: Arc<RunContext>,
+    pace: &Pace,
+    mut rng: StdRng,
+) -> Result<Watchers> {
     let mut watchers = Watchers::new();
-    for kill in kills::all(scene.via).iter().cycle() {
-        let next = Instant::now() + about(pace.kill_every, &mut dice);
-        kill.happen(&scene, &mut dice, &mut watchers).await?;
+    for kill in kills::all(context.via).iter().cycle() {
+        let next = Instant::now() + about(pace.kill_every, &mut rng);
+        kill.inject(&context, &mut rng, &mut watchers).await?;
         if !pause_until(next, pace.until).await {
             break;
         }
@@ -45,12 +41,16 @@ pub(crate) async fn kill(scene: Arc<Scene>, pace: &Pace, mut dice: StdRng) -> Re
     Ok(watchers)
 }
 
-/// Freezes holders beyond their leases, in all phases in turn. Several are frozen at a time.
-pub(crate) async fn freeze(scene: Arc<Scene>, pace: &Pace, mut dice: StdRng) -> Result<Watchers> {
+/// Freezes queries beyond their leases, in all phases in turn. Several are frozen at a time.
+pub(crate) async fn freeze(
+    context: Arc<RunContext>,
+    pace: &Pace,
+    mut rng: StdRng,
+) -> Result<Watchers> {
     let mut watchers = Watchers::new();
     for freeze in freezes::ALL.iter().cycle() {
-        let next = Instant::now() + about(pace.freeze_every, &mut dice);
-        freeze.happen(&scene, &mut dice, &mut watchers).await?;
+        let next = Instant::now() + about(pace.freeze_every, &mut rng);
+        freeze.inject(&context, &mut rng, &mut watchers).await?;
         if !pause_until(next, pace.until).await {
             break;
         }
@@ -58,17 +58,17 @@ pub(crate) async fn freeze(scene: Arc<Scene>, pace: &Pace, mut dice: StdRng) -> 
     Ok(watchers)
 }
 
-/// Disturbs what the functions depend on, one thing at a time, each until it is good again.
-pub(crate) async fn disturb(scene: Arc<Scene>, pace: &Pace, mut dice: StdRng) -> Result<()> {
+/// Injects faults into AWS and the database, one at a time, each until recovery.
+pub(crate) async fn disturb(context: Arc<RunContext>, pace: &Pace, mut rng: StdRng) -> Result<()> {
     let mut turn: Vec<Disturbance> = Vec::new();
     loop {
         if turn.is_empty() {
-            turn = all(&mut dice);
+            turn = all(&mut rng);
         }
         let Some(disturbance) = turn.pop() else { return Ok(()) };
         match disturbance {
-            Disturbance::Aws(fault) => fault.happen(&scene).await?,
-            Disturbance::Database(fault) => fault.happen(&scene).await?,
+            Disturbance::Aws(fault) => fault.inject(&context).await?,
+            Disturbance::Database(fault) => fault.inject(&context).await?,
         }
         if !pause_until(Instant::now() + pace.rest, pace.until).await {
             return Ok(());
@@ -81,22 +81,22 @@ enum Disturbance {
     Database(database::Fault),
 }
 
-/// All disturbances, in an order that the dice give.
-fn all(dice: &mut StdRng) -> Vec<Disturbance> {
+/// All disturbances in random order.
+fn all(rng: &mut StdRng) -> Vec<Disturbance> {
     let mut all: Vec<_> = aws::all().into_iter().map(Disturbance::Aws).collect();
     all.extend(database::ALL.map(Disturbance::Database));
     for last in (1..all.len()).rev() {
-        all.swap(last, dice.random_range(0..=last));
+        all.swap(last, rng.random_range(0..=last));
     }
     all
 }
 
-/// A time around `time`, from its half to one and a half.
-fn about(time: Duration, dice: &mut StdRng) -> Duration {
-    saturating_times(time, dice.random_range(0.5..1.5))
+/// A random time from half to one and a half of `time`.
+fn about(time: Duration, rng: &mut StdRng) -> Duration {
+    saturating_times(time, rng.random_range(0.5..1.5))
 }
 
-/// Waits. False when all is to end before.
+/// Waits until `next`. Returns false if `end` is earlier.
 async fn pause_until(next: Instant, end: Instant) -> bool {
     tokio::time::sleep_until(next.min(end).into()).await;
     next < end

@@ -1,4 +1,4 @@
-//! What is played on: the stack, those who watch it, and the record.
+//! What all parts of a run share: the stack, its observers and the record.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,54 +6,56 @@ use std::time::{Duration, Instant};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rds_admission::client::Via;
+use support::stack::Stack;
+use tokio::task::JoinSet;
 
 use crate::control::{Control, Instance};
 use crate::flood::Answers;
-use crate::frozen::Frozen;
 use crate::ledger::{Kind, Ledger};
 use crate::sockets::{connections_to, ports_of};
-use crate::stack::Stack;
 use crate::{pool, server};
 
-/// How long anything may take to be made good. A lease has to end first; and where the pool is not full
-/// enough for somebody to take the slot over, the schedule's next sweep does it, of every minute.
+/// The longest time to recovery, after the lease's end where a lease is involved. In a pool that is not full
+/// only the scheduled sweep, once a minute, removes an expired lease.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// After this a sample of the pool is surely younger than the fault.
+/// After this time the latest sample of the pool is younger than the fault.
 const FRESH: Duration = Duration::from_millis(300);
 
-/// How often it is looked whether it was.
-const LOOK: Duration = Duration::from_millis(20);
+/// The interval between two checks for recovery.
+const POLL: Duration = Duration::from_millis(20);
 
-/// All that a fault needs to know.
-pub(crate) struct Scene {
+/// Tasks that wait for the recovery from a fault.
+pub(crate) type Watchers = JoinSet<()>;
+
+/// What all parts of a run share.
+pub(crate) struct RunContext {
     pub(crate) stack: Stack,
     pub(crate) control: Control,
     pub(crate) answers: Arc<Answers>,
     pub(crate) server: Arc<server::Samples>,
     pub(crate) pool: Arc<pool::Samples>,
     pub(crate) ledger: Ledger,
-    pub(crate) frozen: Frozen,
-    /// Who decides for the queries.
+    /// The backend of the queries.
     pub(crate) via: Via,
-    /// How long a lease lasts at the most.
+    /// The longest lease.
     pub(crate) lease: Duration,
-    /// The server's own limit, to be restored.
+    /// The server's `max_connections`, to be restored.
     pub(crate) max_connections: u32,
 }
 
-impl Scene {
-    /// The living instances of the query that are not frozen.
+impl RunContext {
+    /// The query's instances that are not frozen.
     pub(crate) async fn queries(&self) -> anyhow::Result<Vec<Instance>> {
         let mut instances = self.control.instances().await?;
         instances.retain(|one| one.function == self.stack.query_function && !one.frozen);
         Ok(instances)
     }
 
-    /// One of the queries that have a connection to the database, and the connection's port.
+    /// A random query with a connection to the database, and the connection's port.
     pub(crate) async fn connected(
         &self,
-        dice: &mut StdRng,
+        rng: &mut StdRng,
     ) -> anyhow::Result<Option<(Instance, u16)>> {
         let connections = connections_to(self.stack.mysql.port);
         let mut connected = self.queries().await?;
@@ -61,36 +63,33 @@ impl Scene {
         if connected.is_empty() {
             return Ok(None);
         }
-        let chosen = connected.swap_remove(dice.random_range(0..connected.len()));
+        let chosen = connected.swap_remove(rng.random_range(0..connected.len()));
         let port = ports_of(chosen.pid, &connections).first().copied();
         Ok(port.map(|port| (chosen, port)))
     }
 
-    /// Records when the slot of `lease` is back in the pool.
+    /// Records the recovery: the end of `lease` in the pool.
     pub(crate) async fn watch_lease(&self, kind: &Kind, lease: &str) {
         let since = Instant::now();
-        let back = || {
-            // A sample that was taken before the fault says nothing.
-            since.elapsed() > FRESH && !self.pool.latest().leases.contains_key(lease)
-        };
+        let back = || since.elapsed() > FRESH && !self.pool.latest().leases.contains_key(lease);
         self.watch(kind, self.lease + PATIENCE, back).await;
     }
 
-    /// Records when a request that is sent from now on is admitted.
+    /// Records the recovery: the admission of a request sent from now on.
     pub(crate) async fn watch_service(&self, kind: &Kind) {
         let now = Instant::now();
         self.watch(kind, PATIENCE, || self.answers.admitted_since(now)).await;
     }
 
-    async fn watch(&self, kind: &Kind, patience: Duration, good: impl Fn() -> bool) {
+    async fn watch(&self, kind: &Kind, patience: Duration, is_recovered: impl Fn() -> bool) {
         let since = Instant::now();
-        while !good() {
+        while !is_recovered() {
             if since.elapsed() > patience {
-                self.ledger.made_good(kind, None);
+                self.ledger.recovered(kind, None);
                 return;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL).await;
         }
-        self.ledger.made_good(kind, Some(since.elapsed()));
+        self.ledger.recovered(kind, Some(since.elapsed()));
     }
 }
