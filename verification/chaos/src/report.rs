@@ -37,7 +37,7 @@ pub(crate) fn print(evidence: &Evidence, verdict: &Verdict) {
 fn faults(faults: &BTreeMap<Kind, Entry>) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(["fault", "", "count", "recovery: median", "p95", "max"]);
+    table.set_header(["fault", "", "count", "recovered after: median", "p95", "max"]);
     for column in 2..6 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
