@@ -35,14 +35,14 @@ class Parameters(unittest.TestCase):
                 self.assert_refused(given)
 
     def test_subnets_and_their_group_go_together(self):
-        self.assert_refused({**EXISTING, **SUBNETS}, "needs ExistingSecurityGroupId")
-        self.assert_refused({**EXISTING, **GROUP}, "needs ExistingSubnetIds")
+        self.assert_refused({**EXISTING, **SUBNETS}, "requires ExistingSecurityGroupId")
+        self.assert_refused({**EXISTING, **GROUP}, "requires ExistingSubnetIds")
 
     def test_an_existing_network_goes_with_an_existing_database(self):
-        without = "goes with ExistingSecretArn"
+        without = "requires ExistingSecretArn"
         self.assert_refused({**SUBNETS, **GROUP}, f"ExistingSubnetIds {without}", f"ExistingSecurityGroupId {without}")
-        self.assert_refused(SUBNETS, f"ExistingSubnetIds {without}", "needs ExistingSecurityGroupId")
-        self.assert_refused(GROUP, f"ExistingSecurityGroupId {without}", "needs ExistingSubnetIds")
+        self.assert_refused(SUBNETS, f"ExistingSubnetIds {without}", "requires ExistingSecurityGroupId")
+        self.assert_refused(GROUP, f"ExistingSecurityGroupId {without}", "requires ExistingSubnetIds")
 
     def test_the_networks_own_parameters_go_with_a_created_database(self):
         zones = {"AvailabilityZoneA": "us-east-1a", "AvailabilityZoneB": "us-east-1c"}
@@ -51,10 +51,10 @@ class Parameters(unittest.TestCase):
         self.assert_refused({"DatabaseTls": "off"}, "DatabaseTls")
 
     def test_the_zones_are_two(self):
-        self.assert_refused({"AvailabilityZoneA": "us-east-1a"}, "given together")
-        self.assert_refused({"AvailabilityZoneB": "us-east-1a"}, "given together")
+        self.assert_refused({"AvailabilityZoneA": "us-east-1a"}, "require each other")
+        self.assert_refused({"AvailabilityZoneB": "us-east-1a"}, "require each other")
         same = {"AvailabilityZoneA": "us-east-1a", "AvailabilityZoneB": "us-east-1a"}
-        self.assert_refused(same, "two zones")
+        self.assert_refused(same, "must differ")
 
     def test_a_region_without_bundled_roots_is_refused_unless_they_are_not_used(self):
         for region in ("il-central-1", "cn-north-1", "xx-nowhere-9"):
@@ -70,7 +70,7 @@ class SecondPool(unittest.TestCase):
         self.assertEqual(refused(SECOND_POOL), [])
         self.assertEqual(refused(SECOND_POOL, **both), [])
         for one, other in (("SubnetIds", "SecurityGroupId"), ("SecurityGroupId", "SubnetIds")):
-            self.assertEqual(refused(SECOND_POOL, **{one: both[one]}), [f"{one} needs {other}."])
+            self.assertEqual(refused(SECOND_POOL, **{one: both[one]}), [f"{one} requires {other}."])
 
     def test_a_region_without_bundled_roots_is_refused_unless_they_are_not_used(self):
         self.assertEqual(len(refused(SECOND_POOL, "il-central-1")), 1)
