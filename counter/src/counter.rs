@@ -2,7 +2,7 @@
 
 use rds_admission::controller::{Controller, Decision};
 use rds_admission::pool::PoolName;
-use rds_admission::store::Shards;
+use rds_admission::store::SlotStore;
 use rds_admission::time::Clock;
 use rds_admission::wire::{Answer, Request};
 
@@ -17,7 +17,7 @@ pub struct Counter<S, C> {
     known: KnownPools,
 }
 
-impl<S: Shards + 'static, C: Clock + 'static> Counter<S, C> {
+impl<S: SlotStore + 'static, C: Clock + 'static> Counter<S, C> {
     /// A counter that answers as `controller` does, within the limits of `limiter` for those that may be refused
     /// without the table being asked.
     #[must_use]

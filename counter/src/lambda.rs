@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use rds_admission::controller::{Decision, RequestCounts};
-use rds_admission::store::Shards;
+use rds_admission::store::SlotStore;
 use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::Clock;
 use rds_admission::wire::Request;
@@ -18,7 +18,7 @@ use crate::{Counter, CounterError};
 ///
 /// # Errors
 /// When the Runtime API can't be reached.
-pub async fn run<S: Shards + 'static, C: Clock + 'static>(
+pub async fn run<S: SlotStore + 'static, C: Clock + 'static>(
     counter: Counter<S, C>,
 ) -> Result<(), Error> {
     let counter = &counter;
@@ -33,7 +33,7 @@ pub async fn run<S: Shards + 'static, C: Clock + 'static>(
 ///
 /// # Errors
 /// A [`CounterError`] by its type and message; `InternalError`.
-pub async fn invocation<S: Shards + 'static, C: Clock + 'static>(
+pub async fn invocation<S: SlotStore + 'static, C: Clock + 'static>(
     counter: &Counter<S, C>,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Value, Diagnostic> {

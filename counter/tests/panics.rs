@@ -13,7 +13,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::controller::Controller;
 use rds_admission::pool::PoolSize;
-use rds_admission::store::{MemoryStore, Store};
+use rds_admission::store::{MemoryStore, PoolAdmin};
 use rds_admission::time::Clock;
 use serde_json::json;
 use serde_json::value::to_raw_value;
@@ -31,7 +31,7 @@ impl Clock for Broken {
 async fn a_decision_that_panics_is_an_error_of_the_functions_and_a_line_in_the_log() {
     let store = MemoryStore::new(Broken);
     let size = PoolSize::divide(66, 4, 2).expect("a size");
-    store.define(&"Prod_MySQL".parse().expect("a name"), size).await.expect("a pool");
+    store.define(&"Prod_MySQL".parse().expect("a name"), size, None).await.expect("a pool");
     let limiter = Limiter::per_second(NonZeroU32::new(100).expect("not 0"));
     let controller = Controller::new(store, Broken, StdRng::seed_from_u64(7));
     let counter = Counter::new(controller, limiter);

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::controller::{Controller, Decision};
 use rds_admission::pool::{ANONYMOUS_LEASE, PoolSize};
-use rds_admission::store::{MemoryStore, Operations, Store};
+use rds_admission::store::{MemoryStore, PoolAdmin};
 use rds_admission::time::{FakeClock, SKEW_ALLOWANCE, Seconds, UnixSeconds};
 use rds_admission::wire::{Answer, Request};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ impl World {
         let clock = Arc::new(FakeClock::at(UnixSeconds(1_764_000_000)));
         let store = MemoryStore::new(Arc::clone(&clock));
         let size = PoolSize::divide(66, 4, 2).expect("a size");
-        store.define(&"Prod_MySQL".parse().expect("a name"), size).await.expect("a pool");
+        store.define(&"Prod_MySQL".parse().expect("a name"), size, None).await.expect("a pool");
         let limiter = Limiter::per_second(NonZeroU32::new(decisions).expect("not 0"));
         let dice = StdRng::seed_from_u64(7);
         let controller = Controller::new(store, Arc::clone(&clock), dice);

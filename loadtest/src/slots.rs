@@ -7,7 +7,7 @@ use std::{
 
 use rds_admission::{
     pool::{Pool, PoolName},
-    store::{DynamoStore, Store, StoreError},
+    store::{DynamoStore, SlotStore, StoreError},
     time::{Clock, SystemClock},
 };
 

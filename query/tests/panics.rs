@@ -20,7 +20,7 @@ use rds_admission::pool::{PoolName, PoolSize};
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
 use rds_admission::sessions::Sessions;
-use rds_admission::store::{MemoryStore, Store};
+use rds_admission::store::{MemoryStore, PoolAdmin};
 use rds_admission::time::{Clock, SystemClock};
 use rds_admission::wire::Request;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ async fn asked<C: Counter + 'static>(
 async fn a_request_that_panics_is_a_500_and_a_line_in_the_log_and_its_slot_is_back() {
     let pool: PoolName = "Prod_MySQL".parse().expect("a name");
     let store = MemoryStore::new(SystemClock);
-    store.define(&pool, PoolSize::divide(66, 4, 2).expect("a size")).await.expect("a pool");
+    store.define(&pool, PoolSize::divide(66, 4, 2).expect("a size"), None).await.expect("a pool");
     let controller = Controller::new(store, SystemClock, StdRng::seed_from_u64(7));
     let counter = Shared(Arc::new(controller));
     let secret = SecretCache::new(broken::client(), "the secret");

@@ -6,6 +6,7 @@
 //! paused in between ([`FreezeAwareInstant`]).
 
 use std::fmt;
+#[cfg(any(test, feature = "test-support"))]
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -110,10 +111,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told to move: for tests of what happens "20 seconds later".
+/// A clock that stands still until it is [advanced](Self::advance), for tests.
+#[cfg(any(test, feature = "test-support"))]
 #[derive(Debug)]
 pub struct FakeClock(AtomicU64);
 
+#[cfg(any(test, feature = "test-support"))]
 impl FakeClock {
     /// A clock that shows `start`.
     #[must_use]
@@ -127,13 +130,15 @@ impl FakeClock {
     }
 }
 
+#[cfg(any(test, feature = "test-support"))]
 impl Clock for FakeClock {
     fn since_epoch(&self) -> Duration {
         Duration::from_secs(self.0.load(Ordering::SeqCst))
     }
 }
 
-impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+#[cfg(any(test, feature = "test-support"))]
+impl<C: Clock> Clock for std::sync::Arc<C> {
     fn since_epoch(&self) -> Duration {
         (**self).since_epoch()
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use rds_admission::pool::{Class, LeaseId, Pool, PoolSize};
-use rds_admission::store::{DynamoStore, MemoryStore, Operations, Store};
+use rds_admission::store::{DynamoStore, MemoryStore, PoolAdmin, SlotStore};
 use rds_admission::time::{Clock, FakeClock, Seconds};
 use support::dynamo::{Dynamo, START, TABLE};
 
@@ -109,26 +109,26 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// The answer to a step, and the pool after it, in words.
-async fn take<S: Operations>(store: &S, step: &Step) -> String {
+async fn take<S: PoolAdmin>(store: &S, step: &Step) -> String {
     let pool = support::pool();
     let answer = match *step {
         Step::Acquire { lease, ttl, class } => {
-            format!("{:?}", store.acquire(&pool, lease, ttl, class).await)
+            format!("{:?}", support::acquire(store, &pool, lease, ttl, class).await)
         }
-        Step::Release { lease } => format!("{:?}", store.release(&pool, lease).await),
+        Step::Release { lease } => format!("{:?}", store.release(&pool, lease, None).await),
         Step::ReleaseOldestAnonymous => {
             format!("{:?}", store.release_oldest_anonymous(&pool).await)
         }
-        Step::Renew { lease, ttl } => format!("{:?}", store.renew(&pool, lease, ttl).await),
+        Step::Renew { lease, ttl } => format!("{:?}", store.renew(&pool, lease, ttl, None).await),
         Step::Define { slots, priority } => match PoolSize::divide(slots, 0, priority) {
-            Ok(size) => format!("{:?}", store.define(&pool, size).await),
+            Ok(size) => format!("{:?}", store.define(&pool, size, None).await),
             Err(invalid) => format!("{invalid:?}"),
         },
         Step::RemoveUnused => format!("{:?}", store.remove_unused(&pool).await),
         Step::Drain => format!("{:?}", store.drain(&pool).await),
         Step::Resume => format!("{:?}", store.resume(&pool).await),
         Step::Resize { slots, priority } => match PoolSize::divide(slots, 0, priority) {
-            Ok(size) => format!("{:?}", store.resize(&pool, size).await),
+            Ok(size) => format!("{:?}", store.resize(&pool, size, None).await),
             Err(invalid) => format!("{invalid:?}"),
         },
         Step::Evict { lease } => format!("{:?}", store.evict(&pool, lease).await),
@@ -139,7 +139,7 @@ async fn take<S: Operations>(store: &S, step: &Step) -> String {
 }
 
 /// Takes a step on both, and returns what both say to it.
-async fn for_both<A: Operations, B: Operations>(
+async fn for_both<A: PoolAdmin, B: PoolAdmin>(
     rules: &A,
     expressions: &B,
     step: &Step,
@@ -157,8 +157,8 @@ proptest! {
         runtime.block_on(async {
             let Twins { clock, rules, expressions, dynamo: _dynamo } = Twins::start().await;
             let size = PoolSize::divide(4, 0, 1).expect("a size");
-            for store in [&rules.define(&support::pool(), size).await,
-                          &expressions.define(&support::pool(), size).await] {
+            for store in [&rules.define(&support::pool(), size, None).await,
+                          &expressions.define(&support::pool(), size, None).await] {
                 prop_assert!(store.is_ok());
             }
             for step in &steps {
@@ -184,8 +184,8 @@ proptest! {
             let pool = support::pool();
             let id = |n: u32| format!("L{n:07}").parse::<LeaseId>().expect("an id");
             let before = PoolSize::divide(140, 0, 0).expect("a size");
-            rules.define(&pool, before).await.expect("the pool");
-            expressions.define_over(&pool, before, NonZeroU32::MIN).await.expect("the pool");
+            rules.define(&pool, before, None).await.expect("the pool");
+            expressions.define(&pool, before, Some(NonZeroU32::MIN)).await.expect("the pool");
             for (n, ttl) in (0..).zip(&crowd.ttls) {
                 for_both(&rules, &expressions, &Step::Acquire {
                     lease: id(n), ttl: *ttl, class: Class::Priority,

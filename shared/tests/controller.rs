@@ -14,8 +14,8 @@ use futures::future::join_all;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::controller::{Controller, Decision, RequestCounts};
-use rds_admission::pool::{Class, LeaseId};
-use rds_admission::store::{DynamoStore, Operations, Store};
+use rds_admission::pool::{Class, LeaseId, Shard};
+use rds_admission::store::{DynamoStore, PoolAdmin, SlotStore};
 use rds_admission::time::{FakeClock, Seconds};
 use rds_admission::wire::{AcquireAnswer, Granted, Reason, Request};
 use support::dynamo::{Dynamo, TABLE};
@@ -54,7 +54,11 @@ fn refused(decision: &Decision<AcquireAnswer>) -> Option<Reason> {
 async fn fill(controller: &TestController) -> Vec<LeaseId> {
     let leases: Vec<_> = std::iter::repeat_with(lease).take(60).collect();
     for lease in &leases {
-        controller.store().acquire(&pool(), *lease, TTL, Class::Standard).await.expect("a slot");
+        controller
+            .store()
+            .acquire(&Shard::first(&pool()), *lease, TTL, Class::Standard)
+            .await
+            .expect("a slot");
     }
     assert_eq!(refused(&acquire(controller, lease(), true).await), Some(Reason::Full));
     leases

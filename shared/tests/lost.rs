@@ -24,7 +24,7 @@ use rand::rngs::StdRng;
 use rds_admission::client::{Admission, AdmissionError, Counter, CounterError, LambdaCounter};
 use rds_admission::controller::Controller;
 use rds_admission::pool::{Class, Shard};
-use rds_admission::store::{DynamoStore, Shards, Store, StoreError};
+use rds_admission::store::{DynamoStore, SlotStore, StoreError};
 use rds_admission::time::{Deadline, FakeClock, Seconds};
 use rds_admission::wire::{AcquireAnswer, Reason, Refused, Request};
 use support::counter::InMemory;
@@ -143,12 +143,13 @@ async fn the_table_does_not_refuse_by_throttling_what_may_be_written() {
     for (fate, out) in IN_DOUBT.into_iter().zip(1..) {
         fates.are(fate);
         let shard = Shard::first(&pool());
-        let asked = controller.store().ask(&shard, lease(), TTL, Class::Standard).await;
+        let asked = controller.store().acquire(&shard, lease(), TTL, Class::Standard).await;
         assert!(matches!(asked, Err(StoreError::InDoubt { phase: "acquire", .. })), "{asked:?}");
         assert_eq!(in_use(&controller).await, out);
     }
     fates.are(&[Throttled]);
-    let asked = controller.store().ask(&Shard::first(&pool()), lease(), TTL, Class::Standard).await;
+    let asked =
+        controller.store().acquire(&Shard::first(&pool()), lease(), TTL, Class::Standard).await;
     assert!(matches!(asked, Err(StoreError::Throttled { .. })), "{asked:?}");
 }
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use rds_admission::pool::{Class, LeaseId, Pool, PoolSize};
-use rds_admission::store::{Acquired, DynamoStore, Operations, Renewed, Store};
+use rds_admission::store::{DynamoStore, PoolAdmin, Renewed, SlotStore};
 use rds_admission::time::{FakeClock, SKEW_ALLOWANCE, Seconds};
 use support::dynamo::{Dynamo, START};
-use support::{lease, pool};
+use support::{Acquired, lease, pool};
 
 type TestStore = DynamoStore<Arc<FakeClock>>;
 
@@ -20,7 +20,7 @@ const OVER: Seconds = Seconds(TTL.0 + SKEW_ALLOWANCE.0);
 const CLASSES: [Class; 2] = [Class::Standard, Class::Priority];
 
 async fn acquire(store: &TestStore, lease: LeaseId, class: Class) -> Acquired {
-    store.acquire(&pool(), lease, TTL, class).await.expect("an answer")
+    support::acquire(store, &pool(), lease, TTL, class).await.expect("an answer")
 }
 
 async fn fill(store: &TestStore, slots: usize) -> Vec<LeaseId> {
@@ -35,9 +35,9 @@ async fn fill(store: &TestStore, slots: usize) -> Vec<LeaseId> {
 /// Makes the pool smaller than the leases that are out: two on one slot.
 async fn two_on_one_slot(store: &TestStore) -> Vec<LeaseId> {
     let size = |slots| PoolSize::divide(slots, 0, 0).expect("a size");
-    store.resize(&pool(), size(2)).await.expect("the pool");
+    store.resize(&pool(), size(2), None).await.expect("the pool");
     let out = fill(store, 2).await;
-    store.resize(&pool(), size(1)).await.expect("the pool");
+    store.resize(&pool(), size(1), None).await.expect("the pool");
     out
 }
 
@@ -60,11 +60,11 @@ async fn a_drained_pool_grants_to_nobody_and_its_holders_go_on() {
     // A call that is repeated is the one that was granted.
     let again = acquire(&store, out[0], Class::Standard).await;
     assert!(matches!(again, Acquired::Granted { in_use: 3, .. }), "{again:?}");
-    let renewed = store.renew(&pool(), out[0], Seconds(60)).await.expect("an answer");
+    let renewed = store.renew(&pool(), out[0], Seconds(60), None).await.expect("an answer");
     let expires_at = START.plus(Seconds(60));
     assert_eq!(renewed, Renewed::Until { expires_at, fill_level: None });
     for lease in out {
-        assert!(store.release(&pool(), lease).await.expect("an answer").released);
+        assert!(store.release(&pool(), lease, None).await.expect("an answer").released);
     }
     for _ in 0..2 {
         let resumed = store.resume(&pool()).await.expect("an answer");
@@ -103,7 +103,7 @@ async fn once_a_pool_drains_no_lease_comes_in_however_many_are_asking() {
             let store = store.clone();
             tokio::spawn(async move {
                 let asked = lease();
-                let taken = store.acquire(&pool(), asked, TTL, CLASSES[n % 2]).await;
+                let taken = support::acquire(&store, &pool(), asked, TTL, CLASSES[n % 2]).await;
                 matches!(taken, Ok(Acquired::Granted { .. })).then_some(asked)
             })
         })
@@ -122,16 +122,16 @@ async fn a_pool_grows_at_once_and_shrinks_as_its_leases_end() {
     let (store, _) = dynamo.store().await;
     let mut out = fill(&store, 62).await;
     let size = |slots| PoolSize::divide(slots, 0, 2).expect("a size");
-    let resized = store.resize(&pool(), size(63)).await.expect("an answer");
+    let resized = store.resize(&pool(), size(63), None).await.expect("an answer");
     assert_eq!((resized.size, resized.in_use()), (size(63), 62));
     out.extend(fill(&store, 1).await);
-    store.resize(&pool(), size(10)).await.expect("an answer");
+    store.resize(&pool(), size(10), None).await.expect("an answer");
     while out.len() >= 10 {
         let refused = acquire(&store, lease(), Class::Priority).await;
         let in_use = u32::try_from(out.len()).expect("a few");
         assert_eq!(refused, Acquired::Full { in_use, max_connections: 10 });
         let lease = out.pop().expect("one is out");
-        store.release(&pool(), lease).await.expect("an answer");
+        store.release(&pool(), lease, None).await.expect("an answer");
     }
     let granted = acquire(&store, lease(), Class::Priority).await;
     assert!(matches!(granted, Acquired::Granted { in_use: 10, .. }), "{granted:?}");
@@ -152,7 +152,10 @@ async fn a_pool_whose_leases_have_all_expired_frees_itself_however_far_it_has_sh
         let (store, clock) = dynamo.store().await;
         let mut crashed = fill(&store, 62).await;
         crashed.sort();
-        store.resize(&pool(), PoolSize::divide(2, 0, 0).expect("a size")).await.expect("the pool");
+        store
+            .resize(&pool(), PoolSize::divide(2, 0, 0).expect("a size"), None)
+            .await
+            .expect("the pool");
         clock.advance(OVER);
         let asks = match asks {
             Asks::New => lease(),
@@ -183,7 +186,7 @@ async fn an_expired_lease_that_asks_again_is_held_to_the_limit_as_it_is_then() {
     let (store, clock) = dynamo.store().await;
     let out = two_on_one_slot(&store).await;
     clock.advance(Seconds(OVER.0 - 1));
-    store.renew(&pool(), out[1], TTL).await.expect("an answer");
+    store.renew(&pool(), out[1], TTL, None).await.expect("an answer");
     // Before it has expired it is the call that was granted.
     let again = acquire(&store, out[0], Class::Standard).await;
     assert!(matches!(again, Acquired::Granted { in_use: 2, .. }), "{again:?}");
@@ -192,7 +195,7 @@ async fn an_expired_lease_that_asks_again_is_held_to_the_limit_as_it_is_then() {
         let refused = acquire(&store, out[0], class).await;
         assert_eq!(refused, Acquired::Full { in_use: 2, max_connections: 1 });
     }
-    store.release(&pool(), out[1]).await.expect("an answer");
+    store.release(&pool(), out[1], None).await.expect("an answer");
     let granted = acquire(&store, out[0], Class::Standard).await;
     assert!(matches!(granted, Acquired::Granted { in_use: 1, taken_over: 1, .. }), "{granted:?}");
 }
@@ -204,23 +207,23 @@ async fn an_expired_lease_that_is_renewed_is_held_to_the_limit_as_it_is_then() {
     let out = two_on_one_slot(&store).await;
     clock.advance(Seconds(OVER.0 - 1));
     // Before it has expired it lives on, however many are out.
-    let renewed = store.renew(&pool(), out[1], Seconds(1)).await.expect("an answer");
+    let renewed = store.renew(&pool(), out[1], Seconds(1), None).await.expect("an answer");
     assert!(matches!(renewed, Renewed::Until { .. }), "{renewed:?}");
     clock.advance(OVER);
     let before = now(&store).await;
     dynamo.capacity.take();
     for &lease in &out {
-        assert_eq!(store.renew(&pool(), lease, TTL).await.expect("an answer"), Renewed::Lost);
+        assert_eq!(store.renew(&pool(), lease, TTL, None).await.expect("an answer"), Renewed::Lost);
     }
     // A refusal is one request, and a renewal one write.
     assert_eq!(dynamo.capacity.take(), (vec![], 2));
     assert_eq!(now(&store).await, before);
-    store.release(&pool(), out[1]).await.expect("an answer");
+    store.release(&pool(), out[1], None).await.expect("an answer");
     store.drain(&pool()).await.expect("the pool");
-    assert_eq!(store.renew(&pool(), out[0], TTL).await.expect("an answer"), Renewed::Lost);
+    assert_eq!(store.renew(&pool(), out[0], TTL, None).await.expect("an answer"), Renewed::Lost);
     store.resume(&pool()).await.expect("the pool");
     dynamo.capacity.take();
-    let renewed = store.renew(&pool(), out[0], TTL).await.expect("an answer");
+    let renewed = store.renew(&pool(), out[0], TTL, None).await.expect("an answer");
     assert!(matches!(renewed, Renewed::Until { .. }), "{renewed:?}");
     assert_eq!(dynamo.capacity.take(), (vec![1.0], 1));
 }
@@ -234,8 +237,8 @@ async fn an_evicted_lease_is_gone_and_its_holder_learns_of_it_by_asking() {
     assert_eq!((evicted.was_until, evicted.in_use), (Some(START.plus(TTL)), 1));
     let again = store.evict(&pool(), out[0]).await.expect("an answer");
     assert_eq!((again.was_until, again.in_use), (None, 1));
-    assert_eq!(store.renew(&pool(), out[0], TTL).await.expect("an answer"), Renewed::Lost);
-    assert!(!store.release(&pool(), out[0]).await.expect("an answer").released);
+    assert_eq!(store.renew(&pool(), out[0], TTL, None).await.expect("an answer"), Renewed::Lost);
+    assert!(!store.release(&pool(), out[0], None).await.expect("an answer").released);
     assert_eq!(now(&store).await.leases.into_keys().collect::<Vec<_>>(), [out[1]]);
 }
 
@@ -245,7 +248,7 @@ async fn what_has_expired_is_swept_once_and_what_has_not_stays() {
     let (store, clock) = dynamo.store().await;
     let crashed = fill(&store, 20).await;
     clock.advance(Seconds(OVER.0 - 1));
-    store.renew(&pool(), crashed[0], TTL).await.expect("an answer");
+    store.renew(&pool(), crashed[0], TTL, None).await.expect("an answer");
     assert_eq!(store.sweep(&pool()).await.expect("an answer").swept, 0);
     clock.advance(Seconds(1));
     let pool = pool();

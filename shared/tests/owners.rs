@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rds_admission::pool::PoolName;
 use rds_admission::store::{
-    Claimed, DynamoStore, MemoryStore, Operations, Owner, Owners, Ownership, Store,
+    Claimed, DynamoStore, MemoryStore, Owner, Ownership, PoolAdmin, SlotStore,
 };
 use rds_admission::time::FakeClock;
 use support::dynamo::{Dynamo, START, TABLE};
@@ -19,7 +19,7 @@ fn owner(stack: &str, resource: &str) -> Owner {
     }
 }
 
-async fn owned_by_one_resource<S: Operations + Owners>(store: &S) {
+async fn owned_by_one_resource<S: PoolAdmin>(store: &S) {
     let (pool, other): (_, PoolName) = (pool(), "Other".parse().expect("a name"));
     let (ours, second, theirs) =
         (owner("ours", "Pool"), owner("ours", "Slots"), owner("theirs", "Pool"));
@@ -65,7 +65,7 @@ async fn an_owner_costs_the_pools_own_items_nothing() {
     let name = "a".repeat(128);
     store.claim(&pool(), &owner(&name, "Pool"), None).await.expect("an answer");
     assert_eq!(store.read(&pool()).await.expect("the pool"), before);
-    store.define(&pool(), t2_micro()).await.expect("the pool");
+    store.define(&pool(), t2_micro(), None).await.expect("the pool");
     assert!(store.remove_unused(&pool()).await.expect("an answer"));
     let known = store.ownership(&pool()).await.expect("an answer").and_then(|known| known.owner);
     assert_eq!(known, Some(owner(&name, "Pool")));

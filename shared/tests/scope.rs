@@ -10,8 +10,8 @@ use futures::FutureExt;
 use rds_admission::client::{
     Admission, AdmissionError, Counter, CounterError, GivenBack, Phase, SlotError,
 };
-use rds_admission::pool::Class;
-use rds_admission::store::Store;
+use rds_admission::pool::{Class, Shard};
+use rds_admission::store::SlotStore;
 use rds_admission::time::{Deadline, SKEW_ALLOWANCE, Seconds};
 use rds_admission::wire::{Reason, Request};
 use serde_json::Value;
@@ -44,7 +44,11 @@ async fn who_takes_over_expired_leases_hears_of_it() {
     let (pool, ttl) = (support::pool(), Seconds(0));
     for _ in 0..60 {
         let crashed = support::lease();
-        counter.store().acquire(&pool, crashed, ttl, Class::Standard).await.expect("a slot");
+        counter
+            .store()
+            .acquire(&Shard::first(&pool), crashed, ttl, Class::Standard)
+            .await
+            .expect("a slot");
     }
     // Clocks may differ by so much, and tell whole seconds.
     tokio::time::sleep(Duration::from(SKEW_ALLOWANCE) + Duration::from_secs(1)).await;

@@ -15,7 +15,7 @@ use rds_admission::controller::{Controller, Decision};
 use rds_admission::pool::frugal::Tour;
 use rds_admission::pool::split::InvalidSplit;
 use rds_admission::pool::{Class, LeaseId, PoolSize, Shard};
-use rds_admission::store::{Acquired, DynamoStore, Operations, Renewed, Shards, Store, StoreError};
+use rds_admission::store::{DynamoStore, PoolAdmin, Renewed, SlotStore, StoreError};
 use rds_admission::time::{FakeClock, Seconds};
 use rds_admission::wire::{AcquireAnswer, Granted};
 use support::dynamo::{Dynamo, START, TABLE};
@@ -43,7 +43,7 @@ fn instance(dynamo: &Dynamo, clock: &Arc<FakeClock>) -> TestController {
 async fn split_pool(slots: u32, shards: u32) -> (Dynamo, Arc<FakeClock>, TestController) {
     let (dynamo, clock) = (Dynamo::start().await, Arc::new(FakeClock::at(START)));
     let controller = instance(&dynamo, &clock);
-    let defined = controller.store().define_over(&pool(), size(slots, 0), count(shards)).await;
+    let defined = controller.store().define(&pool(), size(slots, 0), Some(count(shards))).await;
     defined.expect("the pool");
     (dynamo, clock, controller)
 }
@@ -64,7 +64,7 @@ fn shard_of(decision: &Decision<AcquireAnswer>) -> Option<u32> {
 async fn a_pool_of_a_thousand_slots_gives_a_thousand_and_not_one_more() {
     let (dynamo, clock) = (Dynamo::start().await, Arc::new(FakeClock::at(START)));
     let one = instance(&dynamo, &clock);
-    one.store().define(&pool(), size(1_000, 0)).await.expect("the pool");
+    one.store().define(&pool(), size(1_000, 0), None).await.expect("the pool");
     // Priority asks the table without looking, and here it is kept nothing.
     let instances = [one, instance(&dynamo, &clock), instance(&dynamo, &clock)];
     let granted = stream::iter(0..1_100)
@@ -85,7 +85,7 @@ async fn a_pool_of_a_thousand_slots_gives_a_thousand_and_not_one_more() {
     let whole = store.read(&pool()).await.expect("the pool");
     assert_eq!((whole.in_use(), whole.size.max_connections()), (1_000, 1_000));
     for shard in Shard::all(&pool(), whole.shards) {
-        let seen = store.look(&shard).await.expect("the shard");
+        let seen = store.peek(&shard).await.expect("the shard");
         assert_eq!(seen.in_use(), seen.size.max_connections(), "{shard}");
     }
     let leases: BTreeSet<_> = granted.iter().map(|(lease, _)| *lease).collect();
@@ -157,12 +157,12 @@ async fn a_repeated_acquire_is_the_same_one_in_whatever_shard_it_is() {
 async fn a_pool_grows_over_more_items_while_it_is_in_use() {
     let (dynamo, clock) = (Dynamo::start().await, Arc::new(FakeClock::at(START)));
     let (old, operator) = (instance(&dynamo, &clock), instance(&dynamo, &clock));
-    operator.store().define(&pool(), size(62, 2)).await.expect("the pool");
+    operator.store().define(&pool(), size(62, 2), None).await.expect("the pool");
     for _ in 0..60 {
         let asked = old.acquire(&pool(), lease(), TTL, Class::Standard, true).await;
         assert!(matches!(asked.expect("an answer").answer, AcquireAnswer::Granted(_)));
     }
-    let grown = operator.store().resize(&pool(), size(130, 2)).await.expect("the pool");
+    let grown = operator.store().resize(&pool(), size(130, 2), None).await.expect("the pool");
     assert_eq!((grown.shards, grown.size), (count(3), size(130, 2)));
     assert_eq!(grown.in_use(), 60);
     // The old instance knows one item, and hears of the others when that refuses.
@@ -184,13 +184,13 @@ async fn a_pool_is_split_otherwise_only_when_it_is_drained_and_empty() {
     };
     let held = lease();
     take(&controller, held).await;
-    assert!(store.resize_over(&pool(), size(6, 0), count(1)).await.is_err_and(in_use));
+    assert!(store.resize(&pool(), size(6, 0), Some(count(1))).await.is_err_and(in_use));
     store.drain(&pool()).await.expect("the pool");
-    assert!(store.resize_over(&pool(), size(6, 0), count(1)).await.is_err_and(in_use));
+    assert!(store.resize(&pool(), size(6, 0), Some(count(1))).await.is_err_and(in_use));
     controller.release(&pool(), held, None).await.expect("an answer");
-    let whole = store.resize_over(&pool(), size(6, 0), count(1)).await.expect("the pool");
+    let whole = store.resize(&pool(), size(6, 0), Some(count(1))).await.expect("the pool");
     assert_eq!((whole.shards, whole.draining, whole.size), (count(1), true, size(6, 0)));
-    let gone = store.look(&Shard::new(pool(), 1)).await;
+    let gone = store.peek(&Shard::new(pool(), 1)).await;
     assert!(matches!(gone, Err(StoreError::UnknownPool(_))));
     store.resume(&pool()).await.expect("the pool");
     let newcomer = instance(&dynamo, &clock);
@@ -222,14 +222,14 @@ async fn items_that_an_earlier_try_has_left_there_go_with_the_next() {
         }
         first_says_one(&dynamo).await;
         store.resume(&pool()).await.expect("the pool");
-        store.resize(&pool(), size(5, 0)).await.expect("the pool");
-        assert!(store.look(&Shard::new(pool(), 1)).await.is_ok());
-        let whole = store.resize_over(&pool(), size(6, 0), count(1)).await.expect("the pool");
+        store.resize(&pool(), size(5, 0), None).await.expect("the pool");
+        assert!(store.peek(&Shard::new(pool(), 1)).await.is_ok());
+        let whole = store.resize(&pool(), size(6, 0), Some(count(1))).await.expect("the pool");
         assert_eq!((whole.shards, whole.size), (count(1), size(6, 0)));
         assert_eq!(store.known_shards(&pool()), Some(count(1)));
         // What grants slots is just being added by somebody else.
         for number in [1, 2] {
-            let there = store.look(&Shard::new(pool(), number)).await.is_ok();
+            let there = store.peek(&Shard::new(pool(), number)).await.is_ok();
             assert_eq!(there, !drained);
         }
     }
@@ -249,7 +249,7 @@ async fn an_instance_that_knows_items_which_are_gone_finds_the_others() {
         stale.store().read(&pool()).await.expect("the pool");
     }
     operator.store().drain(&pool()).await.expect("the pool");
-    operator.store().resize_over(&pool(), size(6, 0), count(1)).await.expect("the pool");
+    operator.store().resize(&pool(), size(6, 0), Some(count(1))).await.expect("the pool");
     operator.store().resume(&pool()).await.expect("the pool");
     // Its first item, of the three that there were, is none that is left.
     let elsewhere = || {
@@ -257,8 +257,8 @@ async fn an_instance_that_knows_items_which_are_gone_finds_the_others() {
     };
     let asked = acquiring.acquire(&pool(), elsewhere(), TTL, Class::Standard, true).await;
     assert!(matches!(asked.expect("an answer").answer, AcquireAnswer::Granted(_)));
-    let stored = storing.store().acquire(&pool(), elsewhere(), TTL, Class::Standard).await;
-    assert!(matches!(stored, Ok(Acquired::Granted { .. })), "{stored:?}");
+    let stored = take(&storing, elsewhere()).await.answer;
+    assert!(matches!(stored, AcquireAnswer::Granted(_)), "{stored:?}");
     let held = elsewhere();
     take(&operator, held).await;
     let renewed = renewing.renew(&pool(), held, Seconds(60), None).await;
@@ -278,7 +278,7 @@ async fn a_repeated_call_to_a_pool_that_was_split_since_finds_its_lease() {
     stale.store().read(&pool()).await.expect("the pool");
     assert_eq!(stale.store().known_shards(&pool()), Some(count(1)));
     operator.store().drain(&pool()).await.expect("the pool");
-    operator.store().resize_over(&pool(), size(4, 0), count(2)).await.expect("the pool");
+    operator.store().resize(&pool(), size(4, 0), Some(count(2))).await.expect("the pool");
     operator.store().resume(&pool()).await.expect("the pool");
     // Its first try was granted in the second item, by an instance that knows of it.
     let second = || std::iter::repeat_with(lease).find(|lease| Tour::first(*lease, 2) == 1);
@@ -328,7 +328,7 @@ async fn a_split_pool_drains_is_swept_and_is_removed_as_one() {
     assert!(store.evict(&pool(), evicted).await.expect("an answer").was_until.is_some());
     assert!(store.remove_unused(&pool()).await.expect("an answer"));
     for number in 0..3 {
-        let gone = store.look(&Shard::new(pool(), number)).await;
+        let gone = store.peek(&Shard::new(pool(), number)).await;
         assert!(matches!(gone, Err(StoreError::UnknownPool(_))), "{number}");
     }
 }
@@ -342,7 +342,7 @@ async fn an_expired_lease_that_asks_again_is_held_to_the_limit_of_every_item() {
         let lease = lease();
         out.insert(lease, shard_of(&take(&controller, lease).await).expect("a slot"));
     }
-    store.resize(&pool(), size(4, 0)).await.expect("the pool");
+    store.resize(&pool(), size(4, 0), None).await.expect("the pool");
     clock.advance(Seconds(20));
     let (late, home) = out.pop_first().expect("six of them");
     for (lease, shard) in &out {
@@ -360,7 +360,7 @@ async fn an_expired_lease_that_asks_again_is_held_to_the_limit_of_every_item() {
         assert_eq!(shard_of(&take(&controller, late).await), Some(1 - home));
     }
     let found = store.find(&pool(), late).await.expect("an answer").expect("it is out");
-    assert_eq!(found.shard, 1 - home);
+    assert_eq!(found, 1 - home);
 }
 
 /// The slots that the pool has as it stands, item by item.
@@ -369,7 +369,7 @@ async fn slots_of(dynamo: &Dynamo, clock: &Arc<FakeClock>) -> Vec<u32> {
     let mut slots = Vec::new();
     let whole = store.store().read(&pool()).await.expect("the pool");
     for shard in Shard::all(&pool(), whole.shards) {
-        slots.push(store.store().look(&shard).await.expect("the shard").size.max_connections());
+        slots.push(store.store().peek(&shard).await.expect("the shard").size.max_connections());
     }
     slots
 }
@@ -378,7 +378,7 @@ async fn slots_of(dynamo: &Dynamo, clock: &Arc<FakeClock>) -> Vec<u32> {
 async fn uneven_pool() -> (Dynamo, Arc<FakeClock>, TestController) {
     let (dynamo, clock, controller) = split_pool(13, 1).await;
     let store = controller.store();
-    store.resize_over(&pool(), size(20, 0), count(2)).await.expect("the pool");
+    store.resize(&pool(), size(20, 0), Some(count(2))).await.expect("the pool");
     store.drain(&pool()).await.expect("the pool");
     assert_eq!(slots_of(&dynamo, &clock).await, [13, 7]);
     (dynamo, clock, controller)
@@ -394,7 +394,8 @@ async fn a_change_that_stops_at_any_write_and_is_resumed_grants_no_slot_too_many
             let known = operator.store().read(&pool()).await.expect("the pool");
             assert!(known.draining);
             dynamo.faults.fail_writes_after(writes);
-            let stopped = operator.store().resize_over(&pool(), size(slots, 0), count(items)).await;
+            let stopped =
+                operator.store().resize(&pool(), size(slots, 0), Some(count(items))).await;
             dynamo.faults.none();
             let most = slots.max(20);
             let there = slots_of(&dynamo, &clock).await;
@@ -436,7 +437,7 @@ async fn a_change_that_stopped_is_completed_by_the_next_try() {
         let (dynamo, clock, controller) = uneven_pool().await;
         dynamo.faults.fail_writes_after(stop);
         let (store, pool) = (controller.store(), pool());
-        let resize = || store.resize_over(&pool, size(20, 0), count(4));
+        let resize = || store.resize(&pool, size(20, 0), Some(count(4)));
         assert!(resize().await.is_err());
         dynamo.faults.none();
         resize().await.expect("the pool");
@@ -507,7 +508,7 @@ async fn take_step(controllers: &[TestController], at: usize, step: &Step, out: 
         }
         Step::Resize { slots, priority } => {
             if let Ok(size) = PoolSize::divide(slots, 0, priority) {
-                match store.resize(&pool(), size).await {
+                match store.resize(&pool(), size, None).await {
                     Ok(resized) => assert_eq!(resized.size, size),
                     Err(StoreError::Split { .. }) => {}
                     Err(error) => panic!("{error:?}"),
@@ -560,7 +561,7 @@ proptest! {
                 if whole.in_use() <= whole.size.max_connections() {
                     let mut within = true;
                     for shard in Shard::all(&pool(), whole.shards) {
-                        let seen = controllers[0].store().look(&shard).await.expect("the shard");
+                        let seen = controllers[0].store().peek(&shard).await.expect("the shard");
                         within &= seen.in_use() <= seen.size.max_connections();
                     }
                     if within {

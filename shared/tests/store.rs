@@ -11,17 +11,17 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rds_admission::pool::warm::FillLevel;
 use rds_admission::pool::{ANONYMOUS_LEASE, Class, LeaseId};
-use rds_admission::store::{Acquired, DynamoStore, Operations, Renewed, Store, StoreError};
+use rds_admission::store::{DynamoStore, PoolAdmin, Renewed, SlotStore, StoreError};
 use rds_admission::time::{FakeClock, SKEW_ALLOWANCE, Seconds};
 use support::dynamo::{Dynamo, START, TABLE};
-use support::{lease, pool, t2_micro};
+use support::{Acquired, lease, pool, t2_micro};
 
 type TestStore = DynamoStore<Arc<FakeClock>>;
 
 const TTL: Seconds = Seconds(35);
 
 async fn acquire(store: &TestStore, lease: LeaseId, class: Class) -> Acquired {
-    store.acquire(&pool(), lease, TTL, class).await.expect("an answer")
+    support::acquire(store, &pool(), lease, TTL, class).await.expect("an answer")
 }
 
 fn is_granted(acquired: &Acquired) -> bool {
@@ -69,7 +69,7 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
                         let new = LeaseId::random(&mut dice);
                         let ttl = Seconds(dice.random_range(1..20));
                         let class = if dice.random() { Class::Standard } else { Class::Priority };
-                        match store.acquire(&pool(), new, ttl, class).await {
+                        match support::acquire(&store, &pool(), new, ttl, class).await {
                             Ok(Acquired::Granted { in_use, max_connections, .. }) => {
                                 assert!(in_use <= max_connections);
                                 mine.push(new);
@@ -81,10 +81,10 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
                         }
                     }
                     (5..=7, Some(n)) => {
-                        store.release(&pool(), mine.swap_remove(n)).await.expect("an answer");
+                        store.release(&pool(), mine.swap_remove(n), None).await.expect("an answer");
                     }
                     (8, Some(n)) => {
-                        store.renew(&pool(), mine[n], TTL).await.expect("an answer");
+                        store.renew(&pool(), mine[n], TTL, None).await.expect("an answer");
                     }
                     (9, Some(n)) => {
                         store.evict(&pool(), mine.swap_remove(n)).await.expect("an answer");
@@ -114,7 +114,7 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
         left.extend(task.expect("no task fails"));
     }
     for lease in left {
-        store.release(&pool(), lease).await.expect("an answer");
+        store.release(&pool(), lease, None).await.expect("an answer");
     }
     // What is left was taken over by nobody and released by nobody: nothing.
     assert_eq!(store.read(&pool()).await.expect("the pool").in_use(), 0);
@@ -130,17 +130,17 @@ async fn every_call_may_be_repeated() {
     // The repeated one is the first one: with its expiry, not a later one.
     assert_eq!(acquire(&store, one, Class::Standard).await, first);
 
-    let renewed = store.renew(&pool(), one, TTL).await.expect("an answer");
-    assert_eq!(store.renew(&pool(), one, TTL).await.expect("an answer"), renewed);
+    let renewed = store.renew(&pool(), one, TTL, None).await.expect("an answer");
+    assert_eq!(store.renew(&pool(), one, TTL, None).await.expect("an answer"), renewed);
     let standard_limit = NonZeroU32::new(60).expect("not 0");
     let fill_level = Some(FillLevel { in_use: 1, standard_limit });
     assert!(matches!(renewed, Renewed::Until { fill_level: told, .. } if told == fill_level));
 
     for expected in [true, false, false] {
-        let release = store.release(&pool(), one).await.expect("an answer");
+        let release = store.release(&pool(), one, None).await.expect("an answer");
         assert_eq!((release.released, release.in_use), (expected, 0));
     }
-    assert_eq!(store.renew(&pool(), one, TTL).await.expect("an answer"), Renewed::Lost);
+    assert_eq!(store.renew(&pool(), one, TTL, None).await.expect("an answer"), Renewed::Lost);
 }
 
 #[tokio::test]
@@ -153,11 +153,11 @@ async fn a_renewal_that_was_delayed_does_not_shorten_a_later_one() {
     let one = lease();
     acquire(&store, one, Class::Standard).await;
     clock.advance(Seconds(20));
-    let later = store.renew(&pool(), one, TTL).await.expect("an answer");
+    let later = store.renew(&pool(), one, TTL, None).await.expect("an answer");
     let Renewed::Until { expires_at, .. } = later else { panic!("{later:?}") };
     assert_eq!(expires_at, START.plus(Seconds(20)).plus(TTL));
     // It says how long the lease lasts, not how long it would have made it last.
-    assert_eq!(delayed.renew(&pool(), one, TTL).await.expect("an answer"), later);
+    assert_eq!(delayed.renew(&pool(), one, TTL, None).await.expect("an answer"), later);
     let now = store.read(&pool()).await.expect("the pool");
     assert_eq!(now.leases[&one], expires_at);
 }
@@ -169,7 +169,7 @@ async fn an_expired_lease_is_taken_over_and_an_unexpired_one_never() {
     let crashed = fill(&store, 60).await;
     let late = crashed[0];
     clock.advance(TTL);
-    store.renew(&pool(), late, TTL).await.expect("an answer");
+    store.renew(&pool(), late, TTL, None).await.expect("an answer");
 
     // Within the skew allowance another counter's clock may still call them live.
     clock.advance(Seconds(SKEW_ALLOWANCE.0 - 1));
@@ -182,8 +182,11 @@ async fn an_expired_lease_is_taken_over_and_an_unexpired_one_never() {
     let now = store.read(&pool()).await.expect("the pool");
     assert_eq!(now.leases.keys().copied().collect::<BTreeSet<_>>(), BTreeSet::from([late, new]));
     // Who was taken over finds out, and frees nobody's slot.
-    assert_eq!(store.renew(&pool(), crashed[1], TTL).await.expect("an answer"), Renewed::Lost);
-    assert!(!store.release(&pool(), crashed[1]).await.expect("an answer").released);
+    assert_eq!(
+        store.renew(&pool(), crashed[1], TTL, None).await.expect("an answer"),
+        Renewed::Lost
+    );
+    assert!(!store.release(&pool(), crashed[1], None).await.expect("an answer").released);
     assert_eq!(store.read(&pool()).await.expect("the pool").in_use(), 2);
 }
 
@@ -208,7 +211,8 @@ async fn callers_without_a_lease_give_back_the_oldest_of_theirs() {
     let anonymous: Vec<_> =
         std::iter::repeat_with(|| LeaseId::anonymous(&mut rand::rng())).take(3).collect();
     for &lease in &anonymous {
-        let taken = store.acquire(&pool(), lease, ANONYMOUS_LEASE, Class::Standard).await;
+        let taken =
+            support::acquire(&store, &pool(), lease, ANONYMOUS_LEASE, Class::Standard).await;
         assert!(is_granted(&taken.expect("an answer")));
         clock.advance(Seconds(1));
     }
@@ -228,7 +232,8 @@ async fn sixty_callers_without_a_lease_give_back_sixty_at_once() {
     let (store, clock) = dynamo.store().await;
     for _ in 0..60 {
         let lease = LeaseId::anonymous(&mut rand::rng());
-        let taken = store.acquire(&pool(), lease, ANONYMOUS_LEASE, Class::Standard).await;
+        let taken =
+            support::acquire(&store, &pool(), lease, ANONYMOUS_LEASE, Class::Standard).await;
         assert!(is_granted(&taken.expect("an answer")));
     }
     let pool = pool();
@@ -238,7 +243,9 @@ async fn sixty_callers_without_a_lease_give_back_sixty_at_once() {
     // And twenty that never do are recovered after the longest life that a Lambda can have.
     for _ in 0..60 {
         let lease = LeaseId::anonymous(&mut rand::rng());
-        store.acquire(&pool, lease, ANONYMOUS_LEASE, Class::Standard).await.expect("an answer");
+        support::acquire(&store, &pool, lease, ANONYMOUS_LEASE, Class::Standard)
+            .await
+            .expect("an answer");
     }
     clock.advance(ANONYMOUS_LEASE);
     assert!(!is_granted(&acquire(&store, lease(), Class::Standard).await));
@@ -263,11 +270,11 @@ async fn every_decision_is_one_write_unit_at_any_filling() {
         // One request; a refused one reports nothing, but is billed by the size of the item, which
         // the next write shows, after a read.
         assert_eq!(dynamo.capacity.take(), (vec![], 1));
-        store.define(&pool(), t2_micro()).await.expect("the pool");
+        store.define(&pool(), t2_micro(), None).await.expect("the pool");
         assert_eq!(dynamo.capacity.take(), (vec![1.0; 2], 2));
     }
     while let Some(lease) = out.pop() {
-        store.release(&pool(), lease).await.expect("an answer");
+        store.release(&pool(), lease, None).await.expect("an answer");
         assert_eq!(dynamo.capacity.take(), (vec![1.0], 1), "release with {} left", out.len());
     }
 }
@@ -278,14 +285,16 @@ async fn an_unknown_pool_is_an_error_and_stays_unknown() {
     let (store, _) = dynamo.store().await;
     let nobody = "nobody".parse().expect("a name");
     let unknown = |error| matches!(error, StoreError::UnknownPool(name) if name == nobody);
-    assert!(store.acquire(&nobody, lease(), TTL, Class::Standard).await.is_err_and(unknown));
-    assert!(store.release(&nobody, lease()).await.is_err_and(unknown));
+    assert!(
+        support::acquire(&store, &nobody, lease(), TTL, Class::Standard).await.is_err_and(unknown)
+    );
+    assert!(store.release(&nobody, lease(), None).await.is_err_and(unknown));
     assert!(store.release_oldest_anonymous(&nobody).await.is_err_and(unknown));
-    assert!(store.renew(&nobody, lease(), TTL).await.is_err_and(unknown));
+    assert!(store.renew(&nobody, lease(), TTL, None).await.is_err_and(unknown));
     assert!(store.sweep(&nobody).await.is_err_and(unknown));
     assert!(store.drain(&nobody).await.is_err_and(unknown));
     assert!(store.resume(&nobody).await.is_err_and(unknown));
-    assert!(store.resize(&nobody, t2_micro()).await.is_err_and(unknown));
+    assert!(store.resize(&nobody, t2_micro(), None).await.is_err_and(unknown));
     assert!(store.evict(&nobody, lease()).await.is_err_and(unknown));
     assert!(store.read(&nobody).await.is_err_and(unknown));
 }
@@ -296,14 +305,14 @@ async fn a_pool_changes_its_size_and_keeps_its_leases() {
     let (store, _) = dynamo.store().await;
     let out = fill(&store, 62).await;
     let smaller = rds_admission::pool::PoolSize::divide(14, 4, 2).expect("a size");
-    store.define(&pool(), smaller).await.expect("the pool");
+    store.define(&pool(), smaller, None).await.expect("the pool");
     let now = store.read(&pool()).await.expect("the pool");
     assert_eq!((now.size, now.in_use()), (smaller, 62));
     assert!(!store.remove_unused(&pool()).await.expect("an answer"));
     for (back, lease) in out.into_iter().enumerate() {
         let full = !is_granted(&acquire(&store, support::lease(), Class::Priority).await);
         assert!(full, "none is granted while {} of 10 are out", 62 - back);
-        store.release(&pool(), lease).await.expect("an answer");
+        store.release(&pool(), lease, None).await.expect("an answer");
         if 62 - back - 1 < 10 {
             break;
         }
@@ -326,8 +335,10 @@ async fn a_table_that_is_not_there_is_an_error_that_says_what_failed() {
     let dynamo = Dynamo::start().await;
     let (_, clock) = dynamo.store().await;
     let store = DynamoStore::new(dynamo.client.clone(), "no-such-table", clock);
-    let failed = store.acquire(&pool(), lease(), TTL, Class::Standard).await;
-    let Err(error @ StoreError::Table { phase: "read", .. }) = failed else { panic!("{failed:?}") };
+    let failed = support::acquire(&store, &pool(), lease(), TTL, Class::Standard).await;
+    let Err(error @ StoreError::Table { phase: "acquire", .. }) = failed else {
+        panic!("{failed:?}")
+    };
     let said = rds_admission::telemetry::chain(&error);
     assert!(said.contains("ResourceNotFound"), "{said}");
 }
@@ -349,6 +360,6 @@ async fn the_articles_own_item_is_not_taken_for_a_pool() {
         .await
         .expect("an item");
     let old = "Old".parse().expect("a name");
-    let failed = store.acquire(&old, lease(), TTL, Class::Standard).await;
+    let failed = support::acquire(&store, &old, lease(), TTL, Class::Standard).await;
     assert!(matches!(failed, Err(StoreError::Malformed { .. })), "{failed:?}");
 }

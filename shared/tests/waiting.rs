@@ -8,8 +8,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::client::{Admission, AdmissionError, GivenBack};
 use rds_admission::controller::Controller;
-use rds_admission::pool::{Class, PoolSize};
-use rds_admission::store::{DynamoStore, Operations, Store};
+use rds_admission::pool::{Class, PoolSize, Shard};
+use rds_admission::store::{DynamoStore, PoolAdmin, SlotStore};
 use rds_admission::time::{Deadline, Seconds, SystemClock};
 use rds_admission::wire::Reason;
 use support::dynamo::{Dynamo, TABLE};
@@ -24,7 +24,7 @@ async fn world(slots: u32, shards: u32) -> (Dynamo, Direct) {
     let store = DynamoStore::new(dynamo.client.clone(), TABLE, SystemClock);
     let size = PoolSize::divide(slots, 0, 0).expect("a size");
     let shards = shards.try_into().expect("not 0");
-    store.define_over(&pool(), size, shards).await.expect("the pool");
+    store.define(&pool(), size, Some(shards)).await.expect("the pool");
     let controller = Controller::new(store, SystemClock, StdRng::seed_from_u64(1));
     (dynamo, controller)
 }
@@ -67,7 +67,11 @@ async fn a_slot_is_given_back_to_the_item_it_is_from() {
 async fn who_waits_gets_the_slot_that_comes_free() {
     let (_dynamo, controller) = world(1, 1).await;
     let held = lease();
-    controller.store().acquire(&pool(), held, Seconds(60), Class::Standard).await.expect("a slot");
+    controller
+        .store()
+        .acquire(&Shard::first(&pool()), held, Seconds(60), Class::Standard)
+        .await
+        .expect("a slot");
     let admission = Admission::new(controller.clone(), pool()).waiting(Duration::from_secs(20));
     let (refused, was_refused) = oneshot::channel();
     let free = async {
@@ -91,7 +95,11 @@ async fn who_waits_gets_the_slot_that_comes_free() {
 #[tokio::test]
 async fn who_waits_in_vain_is_refused_when_the_time_is_over() {
     let (dynamo, controller) = world(1, 1).await;
-    controller.store().acquire(&pool(), lease(), Seconds(60), Class::Standard).await.expect("one");
+    controller
+        .store()
+        .acquire(&Shard::first(&pool()), lease(), Seconds(60), Class::Standard)
+        .await
+        .expect("one");
     let wait = Duration::from_millis(600);
     dynamo.capacity.take();
     let admission = Admission::new(controller, pool()).waiting(wait);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use rds_admission::pool::{LeaseId, Pool, PoolSize};
-use rds_admission::store::Operations;
+use rds_admission::store::PoolAdmin;
 use rds_admission::telemetry::catch_panic;
 use rds_admission::time::UnixSeconds;
 use serde::Serialize;
@@ -60,10 +60,7 @@ async fn resize(
     let before = table.read().await?.size;
     let priority_before = before.max_connections() - before.standard_limit();
     let size = PoolSize::new(slots, priority.unwrap_or(priority_before))?;
-    let resized = match shards {
-        Some(shards) => table.store.resize_over(&table.pool, size, shards).await,
-        None => table.store.resize(&table.pool, size).await,
-    };
+    let resized = table.store.resize(&table.pool, size, shards).await;
     let pool = resized.map_err(|error| table.error(error))?;
     let goal = Goal { in_use: slots.get(), draining: pool.draining, slots: slots.get() };
     let mut summary = plural(slots.get(), "slot", "slots");

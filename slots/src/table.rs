@@ -6,7 +6,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::{Builder, ProvideCredentials};
 use rds_admission::pool::{Pool, PoolName};
-use rds_admission::store::{DynamoStore, Store, StoreError, Swept};
+use rds_admission::store::{DynamoStore, SlotStore, StoreError, Swept};
 use rds_admission::time::{Clock, UnixSeconds};
 
 use crate::args::Args;

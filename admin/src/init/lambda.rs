@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use rds_admission::store::{Operations, Owners};
+use rds_admission::store::PoolAdmin;
 use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::Deadline;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub async fn started<S>(
 ///
 /// # Errors
 /// When the Runtime API can't be reached.
-pub async fn run<S: Operations + Owners>(
+pub async fn run<S: PoolAdmin>(
     init: Result<Init<S>, String>,
     responder: Responder,
 ) -> Result<(), Error> {
@@ -46,7 +46,7 @@ pub async fn run<S: Operations + Owners>(
 ///
 /// # Errors
 /// When the event has none, or the answer could not be sent.
-pub async fn invocation<S: Operations + Owners>(
+pub async fn invocation<S: PoolAdmin>(
     init: &Result<Init<S>, String>,
     responder: &Responder,
     event: LambdaEvent<Value>,

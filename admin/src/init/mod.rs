@@ -13,7 +13,7 @@ pub use table::TableError;
 
 use pools::{Pools, Wanted};
 use rds_admission::pool::{InvalidSize, PoolName, PoolSize};
-use rds_admission::store::{Operations, Owners};
+use rds_admission::store::PoolAdmin;
 use rds_admission::telemetry::chain;
 use rds_admission::time::Deadline;
 use serde_json::json;
@@ -58,7 +58,7 @@ pub enum InitError {
     Pool(#[from] PoolError),
 }
 
-impl<S: Operations + Owners> Init<S> {
+impl<S: PoolAdmin> Init<S> {
     /// Prepares pools in `store` for `database`.
     pub fn new(store: S, database: Database) -> Self {
         Self { store, database }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use rds_admission::pool::{Pool, PoolName, PoolSize};
-use rds_admission::store::{Claimed, Operations, Owner, Owners, Ownership, StoreError};
+use rds_admission::store::{Claimed, Owner, Ownership, PoolAdmin, StoreError};
 use rds_admission::telemetry::chain;
 use rds_admission::time::Deadline;
 use thiserror::Error;
@@ -103,7 +103,7 @@ struct HandOver {
     is_left_over: bool,
 }
 
-impl<'s, S: Operations + Owners> Pools<'s, S> {
+impl<'s, S: PoolAdmin> Pools<'s, S> {
     pub(super) fn new(store: &'s S, owner: Owner) -> Self {
         Self { store, owner }
     }
@@ -219,11 +219,7 @@ impl<'s, S: Operations + Owners> Pools<'s, S> {
             self.empty(leaving, wanted.pool, deadline).await?;
         }
         let Wanted { pool, size, shards, .. } = *wanted;
-        match shards {
-            Some(shards) => self.store.define_over(pool, size, shards).await?,
-            None => self.store.define(pool, size).await?,
-        }
-        Ok(self.store.read(pool).await?)
+        Ok(self.store.define(pool, size, shards).await?)
     }
 
     /// Drains a pool, and waits until no lease of it is out: none comes in from then on.

@@ -33,7 +33,7 @@ use rds_admission::pool::{PoolName, PoolSize};
 use rds_admission::secret::{Credentials, SecretCache};
 use rds_admission::session::{Refusal, Session, SessionError, SessionOptions, Tls};
 use rds_admission::sessions::Sessions;
-use rds_admission::store::{MemoryStore, Store};
+use rds_admission::store::{MemoryStore, PoolAdmin};
 use rds_admission::telemetry::chain;
 use rds_admission::time::{Deadline, Seconds, SystemClock};
 use relay::Relay;
@@ -52,7 +52,7 @@ fn pool() -> PoolName {
 async fn counter() -> Controller<MemoryStore<SystemClock>, SystemClock> {
     let store = MemoryStore::new(SystemClock);
     let size = PoolSize::divide(MAX_CONNECTIONS, 4, 2).expect("a size");
-    store.define(&pool(), size).await.expect("a pool");
+    store.define(&pool(), size, None).await.expect("a pool");
     Controller::new(store, SystemClock, StdRng::seed_from_u64(0))
 }
 

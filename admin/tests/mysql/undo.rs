@@ -7,7 +7,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use rds_admission::client::{Admission, GivenBack, Slot};
 use rds_admission::session::{Session, SessionError};
-use rds_admission::store::Store;
+use rds_admission::store::SlotStore;
 use rds_admission::time::Deadline;
 
 use crate::server::MySql;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use counter::lambda::invocation;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use rds_admission::pool::{Class, Pool};
-use rds_admission::store::Store;
+use rds_admission::store::SlotStore;
 use rds_admission::time::UnixSeconds;
 use rds_admission::wire::{
     AcquireAnswer, ReleaseAnswer, RenewAnswer, Request, StatusAnswer, SweepAnswer, error_type,

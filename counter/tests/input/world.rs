@@ -7,8 +7,8 @@ use counter::{Counter, Limiter};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::controller::Controller;
-use rds_admission::pool::{Class, LeaseId, PoolName, PoolSize};
-use rds_admission::store::{MemoryStore, Operations, Store};
+use rds_admission::pool::{Class, LeaseId, PoolName, PoolSize, Shard};
+use rds_admission::store::{MemoryStore, PoolAdmin, SlotStore};
 use rds_admission::time::{Clock, FakeClock, Seconds, UnixSeconds};
 
 /// The pool.
@@ -61,11 +61,11 @@ pub(crate) async fn world(filling: Filling) -> (World, UnixSeconds) {
     let clock = Arc::new(FakeClock::at(START));
     let store = MemoryStore::new(Arc::clone(&clock));
     let size = PoolSize::divide(4, 0, 1).expect("a size");
-    store.define(&POOL, size).await.expect("the pool");
+    store.define(&POOL, size, None).await.expect("the pool");
     for (id, expired) in filling.leases() {
         let lease = LeaseId::from_stored(id).expect("an id");
         let ttl = Seconds(if *expired { 10 } else { 100 });
-        store.acquire(&POOL, lease, ttl, Class::Priority).await.expect("a slot");
+        store.acquire(&Shard::first(&POOL), lease, ttl, Class::Priority).await.expect("a slot");
     }
     if filling == Filling::Draining {
         store.drain(&POOL).await.expect("the pool");

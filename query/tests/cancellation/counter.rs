@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rds_admission::client::{Counter, CounterError};
-use rds_admission::pool::{PoolName, PoolSize};
-use rds_admission::store::{Acquired, MemoryStore, Store};
+use rds_admission::pool::{PoolName, PoolSize, Shard};
+use rds_admission::store::{Grant, MemoryStore, PoolAdmin, SlotStore};
 use rds_admission::time::SystemClock;
 use rds_admission::wire::{
     AcquireAnswer, Granted, Reason, Refused, ReleaseAnswer, Request, error_type,
@@ -52,7 +52,7 @@ impl Gates {
     pub(crate) async fn new(connections: Arc<AtomicUsize>) -> Self {
         let store = MemoryStore::new(SystemClock);
         let size = PoolSize::divide(66, 4, 2).expect("a size");
-        store.define(&pool(), size).await.expect("a pool");
+        store.define(&pool(), size, None).await.expect("a pool");
         let behaviour = Mutex::new((Acquire::Granted, Release::Works));
         Self { store, behaviour, connections, too_soon: AtomicU32::new(0) }
     }
@@ -96,21 +96,20 @@ impl Gates {
             Acquire::Refused => refused,
             Acquire::Failed => return Err(failed()),
             Acquire::Granted | Acquire::GrantedButLost => {
-                let acquired = self.store.acquire(pool, *lease, *ttl, *class).await;
-                match acquired.expect("a pool") {
-                    Acquired::Granted { expires_at, taken_over, in_use, max_connections } => {
-                        let lease = *lease;
-                        AcquireAnswer::Granted(Granted {
-                            lease,
-                            expires_at,
-                            shard: None,
-                            in_use,
-                            max_connections,
-                            taken_over,
-                            fill_level: None,
-                        })
-                    }
-                    Acquired::Full { .. } | Acquired::Draining { .. } => refused,
+                let shard = Shard::first(pool);
+                let outcome = self.store.acquire(&shard, *lease, *ttl, *class).await;
+                let outcome = outcome.expect("a pool");
+                match outcome.grant {
+                    Some(Grant { expires_at, taken_over }) => AcquireAnswer::Granted(Granted {
+                        lease: *lease,
+                        expires_at,
+                        shard: None,
+                        in_use: outcome.shard.in_use(),
+                        max_connections: outcome.shard.size.max_connections(),
+                        taken_over,
+                        fill_level: None,
+                    }),
+                    None => refused,
                 }
             }
         };
@@ -127,7 +126,7 @@ impl Gates {
             return Err(failed());
         }
         let connections = self.connections.load(Ordering::SeqCst);
-        let released = self.store.release(pool, *lease).await.expect("a pool");
+        let released = self.store.release(pool, *lease, None).await.expect("a pool");
         // A repeated release gives nothing back, and may come while the next request is at work.
         if released.released && connections > 0 {
             self.too_soon.fetch_add(1, Ordering::SeqCst);

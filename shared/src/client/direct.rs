@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Counter, CounterError};
 use crate::controller::Controller;
-use crate::store::Shards;
+use crate::store::SlotStore;
 use crate::time::Clock;
 use crate::wire::Request;
 
@@ -13,7 +13,7 @@ use crate::wire::Request;
 ///
 /// It saves the invoke, and the counter's time. What it remembers of a pool it has from its own requests
 /// only, of which one instance of a Lambda has fewer than a counter that serves many.
-impl<S: Shards + 'static, C: Clock + 'static> Counter for Controller<S, C> {
+impl<S: SlotStore + 'static, C: Clock + 'static> Counter for Controller<S, C> {
     async fn call(&self, request: &Request) -> Result<Value, CounterError> {
         let answered =
             self.answer(request).await.map_err(|source| CounterError::Table { source })?;

@@ -7,7 +7,7 @@ use super::memory::{Known, Shared};
 use super::{Controller, Decision, RequestCounts, shards_of};
 use crate::pool::frugal::{Sighting, Step, Tour};
 use crate::pool::{Class, LeaseId, PoolName, Shard};
-use crate::store::{Answer, Asked, Shards, StoreError, if_there};
+use crate::store::{Grant, ShardOutcome, SlotStore, StoreError, ok_if_missing_shard};
 use crate::time::{Clock, Seconds};
 use crate::wire::{AcquireAnswer, Granted, Reason, Refused};
 
@@ -29,7 +29,7 @@ enum At {
     Gone,
 }
 
-impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
+impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     /// Takes a slot of `pool` for `ttl`, under the id `lease`.
     ///
     /// An acquire that is `new`, which was never asked for before, may be refused by what is remembered of
@@ -164,11 +164,11 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         wanted: Wanted<'_>,
         requests: &mut RequestCounts,
     ) -> Result<Option<AcquireAnswer>, StoreError> {
-        let Some(found) = self.parts.store.find(wanted.pool, wanted.lease).await? else {
+        let Some(number) = self.parts.store.find(wanted.pool, wanted.lease).await? else {
             return Ok(None);
         };
         let memory = self.memory(wanted.pool);
-        match self.ask(wanted, &memory, found.shard as usize, requests).await? {
+        match self.ask(wanted, &memory, number as usize, requests).await? {
             At::Granted(answer) => Ok(Some(answer)),
             At::Full | At::Draining | At::Gone => Ok(None),
         }
@@ -208,8 +208,10 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
     ) -> Result<At, StoreError> {
         let Wanted { pool, lease, ttl, class } = wanted;
         let shard = shard_of(pool, number);
-        let asked = self.parts.store.ask(&shard, lease, ttl, class).await;
-        let Some(Asked { outcome, shard: seen, writes }) = if_there(&shard, asked)? else {
+        let outcome = self.parts.store.acquire(&shard, lease, ttl, class).await;
+        let Some(ShardOutcome { grant, shard: seen, writes }) =
+            ok_if_missing_shard(&shard, outcome)?
+        else {
             requests.writes += 1;
             return Ok(At::Gone);
         };
@@ -218,8 +220,8 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         let sighting = Sighting::of(&seen, Class::Standard, self.parts.clock.now());
         let mut memory = memory.lock();
         memory.saw(number, &seen);
-        Ok(match outcome {
-            Answer::Granted { expires_at, taken_over } => {
+        Ok(match grant {
+            Some(Grant { expires_at, taken_over }) => {
                 memory.frugal.granted(number, now, lease, &sighting);
                 let shard = (seen.shards > NonZeroU32::MIN).then_some(shard.number());
                 let fill_level = seen.fill_level();
@@ -233,9 +235,9 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
                     fill_level,
                 }))
             }
-            Answer::Full | Answer::Draining => {
+            None => {
                 memory.frugal.refused(number, now, lease, &sighting);
-                if outcome == Answer::Full { At::Full } else { At::Draining }
+                if seen.draining { At::Draining } else { At::Full }
             }
         })
     }

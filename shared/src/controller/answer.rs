@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::Controller;
 use crate::pool::{Class, LeaseId, PoolName};
-use crate::store::{Renewed, Shards, StoreError, Swept};
+use crate::store::{Renewed, SlotStore, StoreError, Swept};
 use crate::time::Clock;
 use crate::wire::{
     AcquireAnswer, Answer, Reason, Refused, ReleaseAnswer, RenewAnswer, Request, StatusAnswer,
@@ -52,7 +52,7 @@ impl<A> Decision<A> {
     }
 }
 
-impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
+impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     /// Answers one request.
     ///
     /// # Errors

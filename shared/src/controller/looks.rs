@@ -9,7 +9,7 @@ use super::memory::Shared;
 use super::{Controller, Parts};
 use crate::pool::frugal::Sighting;
 use crate::pool::{Class, LeaseId, Shard};
-use crate::store::{Shards, StoreError};
+use crate::store::{SlotStore, StoreError};
 use crate::time::{Clock, FreezeAwareInstant};
 
 /// A look that took longer tells of a pool that is no more: its process was frozen meanwhile.
@@ -33,7 +33,7 @@ pub(super) enum Looked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Own(pub(super) bool);
 
-impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
+impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     /// Looks at a shard for the caller that wants `lease`: with a request, or with those that wait for one.
     pub(super) async fn look(
         &self,
@@ -66,10 +66,10 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
     }
 }
 
-impl<S: Shards, C: Clock> Parts<S, C> {
+impl<S: SlotStore, C: Clock> Parts<S, C> {
     async fn look_for_all(&self, memory: &Shared, shard: &Shard) {
         let begun = FreezeAwareInstant::now();
-        let seen = self.store.look(shard).await;
+        let seen = self.store.peek(shard).await;
         let stale = begun.elapsed() > STALE;
         let (now, number) = (self.now(), shard.number() as usize);
         let mut memory = memory.lock();

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 
-use crate::pool::{ANONYMOUS_LEASE, LeaseId, PoolName, Shard};
-use crate::store::{Released, Renewed, Shards, StoreError, if_there};
+use crate::pool::{ANONYMOUS_LEASE, LeaseId, PoolName};
+use crate::store::{Released, Renewed, SlotStore, StoreError};
 use crate::time::{Clock, FreezeAwareInstant, Seconds};
 use memory::Memories;
 
@@ -50,7 +50,7 @@ impl<S, C> Clone for Controller<S, C> {
     }
 }
 
-impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
+impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     /// A controller that decides in `store`, tells expired leases by `clock`, and draws ids, chances and
     /// pauses from `dice`.
     pub fn new(store: S, clock: C, dice: StdRng) -> Self {
@@ -93,29 +93,12 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         lease: LeaseId,
         shard: Option<u32>,
     ) -> Result<Released, StoreError> {
-        let released = self.give_back(pool, lease, shard).await;
+        let released = self.parts.store.release(pool, lease, shard).await;
         if let Err(StoreError::Throttled { .. }) = released {
             self.parts.memories.throttled(pool, self.parts.now());
         }
         let back = released?;
         Ok(Released { in_use: self.in_use_after(pool, lease, shard, back), ..back })
-    }
-
-    /// Gives it back to the shard that is said, or wherever it is out.
-    async fn give_back(
-        &self,
-        pool: &PoolName,
-        lease: LeaseId,
-        shard: Option<u32>,
-    ) -> Result<Released, StoreError> {
-        let store = &self.parts.store;
-        if let Some(number) = shard {
-            let shard = Shard::new(pool.clone(), number);
-            if let Some(back) = if_there(&shard, store.release_from(&shard, lease).await)? {
-                return Ok(back);
-            }
-        }
-        store.release(pool, lease).await
     }
 
     /// The leases out of the whole pool, of which one shard has answered.
@@ -152,19 +135,12 @@ impl<S: Shards + 'static, C: Clock + 'static> Controller<S, C> {
         ttl: Seconds,
         shard: Option<u32>,
     ) -> Result<Renewed, StoreError> {
-        let store = &self.parts.store;
-        if let Some(number) = shard {
-            let shard = Shard::new(pool.clone(), number);
-            if let Some(renewed) = if_there(&shard, store.renew_in(&shard, lease, ttl).await)? {
-                return Ok(renewed);
-            }
-        }
-        store.renew(pool, lease, ttl).await
+        self.parts.store.renew(pool, lease, ttl, shard).await
     }
 }
 
 /// The shards of a pool; one, before the first was seen.
-fn shards_of<S: Shards>(store: &S, pool: &PoolName) -> NonZeroU32 {
+fn shards_of<S: SlotStore>(store: &S, pool: &PoolName) -> NonZeroU32 {
     store.known_shards(pool).unwrap_or(NonZeroU32::MIN)
 }
 

@@ -83,7 +83,7 @@ pub fn divide(size: PoolSize, shards: NonZeroU32) -> Result<Vec<PoolSize>, Inval
 /// A shard's share of the slots, and the leases that it has out: more than these only while the pool comes
 /// down from a larger size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
+pub struct ShardUsage {
     /// Its share.
     pub size: PoolSize,
     /// Its leases.
@@ -97,7 +97,7 @@ pub struct Held {
 /// [`InvalidSplit::InUse`] when slots would have to move between shards, [`InvalidSplit::TooFew`] when there
 /// are more shards than slots.
 pub fn change(
-    current: &[Held],
+    current: &[ShardUsage],
     size: PoolSize,
     shards: NonZeroU32,
 ) -> Result<Vec<PoolSize>, InvalidSplit> {
@@ -105,7 +105,7 @@ pub fn change(
     let Some(from) = from else { return divide(size, shards) };
     let more = shards.get().saturating_sub(from.get());
     // A slot of a shard that is added is a new one, and one that nothing is out for.
-    if shards < from || more > spare(current, size) {
+    if shards < from || more > new_slots(current, size) {
         return Err(InvalidSplit::InUse { from, to: shards });
     }
     let with_new = |share: fn(&PoolSize) -> u32| -> Vec<u32> {
@@ -118,13 +118,13 @@ pub fn change(
 
 /// The slots of `size` that are new, beyond those that are out above the shares of some shards.
 #[must_use]
-pub fn spare(current: &[Held], size: PoolSize) -> u32 {
-    let most = |shard: &Held| shard.size.max_connections().max(shard.in_use);
+pub fn new_slots(current: &[ShardUsage], size: PoolSize) -> u32 {
+    let most = |shard: &ShardUsage| shard.size.max_connections().max(shard.in_use);
     size.max_connections().saturating_sub(current.iter().map(most).sum())
 }
 
 /// Raises the shares of shards that have more leases out, as far as `target` goes.
-fn cover(slots: &mut [u32], current: &[Held], target: u32) {
+fn cover(slots: &mut [u32], current: &[ShardUsage], target: u32) {
     let mut left = target.saturating_sub(slots.iter().sum());
     for (share, shard) in slots.iter_mut().zip(current) {
         let more = shard.in_use.saturating_sub(*share).min(left);
@@ -195,8 +195,8 @@ mod tests {
     }
 
     /// Shards that are within their shares.
-    fn within(sizes: &[PoolSize]) -> Vec<Held> {
-        sizes.iter().map(|size| Held { size: *size, in_use: 0 }).collect()
+    fn within(sizes: &[PoolSize]) -> Vec<ShardUsage> {
+        sizes.iter().map(|size| ShardUsage { size: *size, in_use: 0 }).collect()
     }
 
     fn limits(sizes: &[PoolSize]) -> Vec<(u32, u32)> {
@@ -244,8 +244,9 @@ mod tests {
 
     #[test]
     fn a_pool_that_has_not_come_down_yet_gives_its_new_slots_to_what_is_out() {
-        let shrunk: Vec<_> =
-            [(2, 3), (1, 1)].map(|(slots, in_use)| Held { size: size(slots, 0), in_use }).into();
+        let shrunk: Vec<_> = [(2, 3), (1, 1)]
+            .map(|(slots, in_use)| ShardUsage { size: size(slots, 0), in_use })
+            .into();
         let grown = change(&shrunk, size(4, 0), shards(2)).expect("shares");
         assert_eq!(limits(&grown), [(3, 3), (1, 1)]);
         let more = change(&shrunk, size(6, 0), shards(2)).expect("shares");
@@ -265,7 +266,7 @@ mod tests {
             let held: Vec<_> = current
                 .iter()
                 .zip(out)
-                .map(|(size, in_use)| Held { size: *size, in_use })
+                .map(|(size, in_use)| ShardUsage { size: *size, in_use })
                 .collect();
             let Ok(changed) = change(&held, after, shards(count + more)) else { return Ok(()) };
             // What may be out at the most: each shard's share, or what it has above that.

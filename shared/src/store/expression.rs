@@ -1,22 +1,33 @@
-//! The conditional writes, as sentences.
+//! The conditional writes: one function for each transition of a pool.
 //!
-//! Each function is one transition of the pool. The condition is the guard that makes it safe under
-//! any interleaving; the update is what it does. Nothing here reads or decides.
+//! The condition is the guard that makes it safe under any interleaving; the update is what it does. Nothing
+//! here reads or decides.
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::item::{DRAIN, SHARDS};
+use super::Owner;
+use super::item::{DRAIN, HANDED_TO, OWNER_RESOURCE, OWNER_STACK, SHARDS};
 use crate::pool::split::Share;
-use crate::pool::{Class, LeaseId, Pool, PoolSize};
+use crate::pool::{Class, LeaseId, Pool, PoolName, PoolSize};
 use crate::time::{SKEW_ALLOWANCE, UnixSeconds};
 
-/// Without it, an update would make an item that is no pool.
-const THERE_IS_A_POOL: &str = "attribute_exists(RDBMSName)";
+/// Without it, an update would create an item that is no pool.
+const POOL_EXISTS: &str = "attribute_exists(RDBMSName)";
 
-/// A conditional write: both expressions, and what their placeholders stand for.
+/// The item holds no lease, or is gone.
+pub(crate) const IS_UNUSED: &str = "attribute_not_exists(RDBMSName) OR InUse = :zero";
+
+/// The item holds no lease and grants none, or is gone.
+pub(crate) const IS_UNUSED_AND_DRAINS: &str =
+    "attribute_not_exists(RDBMSName) OR (InUse = :zero AND attribute_exists(Drain))";
+
+/// The owner is `:resource` of `:stack`.
+pub(crate) const IS_OWNER: &str = "OwnerStack = :stack AND OwnerResource = :resource";
+
+/// A conditional write: both expressions, and the names and values of their placeholders.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Write {
     pub(crate) update: String,
@@ -31,13 +42,21 @@ impl Write {
         self
     }
 
-    fn number(mut self, placeholder: &str, number: impl Into<Number>) -> Self {
-        self.values.insert(placeholder.to_owned(), AttributeValue::N(number.into().0));
+    fn number(self, placeholder: &str, number: impl Into<Number>) -> Self {
+        self.value(placeholder, AttributeValue::N(number.into().0))
+    }
+
+    fn text(self, placeholder: &str, text: &str) -> Self {
+        self.value(placeholder, AttributeValue::S(text.to_owned()))
+    }
+
+    fn value(mut self, placeholder: &str, value: AttributeValue) -> Self {
+        self.values.insert(placeholder.to_owned(), value);
         self
     }
 }
 
-/// A number as DynamoDB takes it: in digits.
+/// A number as DynamoDB takes it, in decimal digits.
 struct Number(String);
 
 impl From<UnixSeconds> for Number {
@@ -66,8 +85,8 @@ fn limit_of(class: Class) -> &'static str {
     }
 }
 
-/// Take a free slot: if the pool exists and does not drain, is below the class's limit, and the lease is
-/// not out.
+/// Acquires a free slot, if the pool exists and does not drain, is below the class's limit, and does not hold
+/// the lease.
 pub(crate) fn add(lease: LeaseId, expires_at: UnixSeconds, class: Class) -> Write {
     let limit = limit_of(class);
     Write {
@@ -83,8 +102,8 @@ pub(crate) fn add(lease: LeaseId, expires_at: UnixSeconds, class: Class) -> Writ
     .number(":one", 1_u32)
 }
 
-/// Replace expired leases by a new one: if the pool does not drain, each of them still has exactly the
-/// expiry that was seen, and the pool without them is below the limit that was seen.
+/// Replaces expired leases by a new one, if the pool does not drain, each of them still has exactly the
+/// expiry that was read, and the pool without them is below the limit that was read.
 ///
 /// The lease itself may be among the expired.
 pub(crate) fn take_over(
@@ -94,7 +113,7 @@ pub(crate) fn take_over(
     class: Class,
     size: PoolSize,
 ) -> Write {
-    let (mut write, mut guards) = still_as_seen(expired);
+    let (mut write, mut guards) = unchanged(expired);
     guards.push(format!("attribute_not_exists({DRAIN})"));
     if !expired.contains_key(&lease) {
         guards.push("attribute_not_exists(Leases.#lease)".to_owned());
@@ -122,9 +141,9 @@ pub(crate) fn take_over(
     .number(":change", 1 - gone)
 }
 
-/// Take expired leases away: if each of them still has exactly the expiry that was seen.
+/// Removes expired leases, if each of them still has exactly the expiry that was read.
 pub(crate) fn sweep(expired: &BTreeMap<LeaseId, UnixSeconds>) -> Write {
-    let (write, guards) = still_as_seen(expired);
+    let (write, guards) = unchanged(expired);
     let removed: Vec<_> = (0..expired.len()).map(|n| format!("Leases.#x{n}")).collect();
     Write {
         update: format!("REMOVE {} SET InUse = InUse - :swept", removed.join(", ")),
@@ -134,8 +153,8 @@ pub(crate) fn sweep(expired: &BTreeMap<LeaseId, UnixSeconds>) -> Write {
     .number(":swept", i64::try_from(expired.len()).unwrap_or(i64::MAX))
 }
 
-/// The names and values of leases that were seen, and a guard for each that it is as it was.
-fn still_as_seen(seen: &BTreeMap<LeaseId, UnixSeconds>) -> (Write, Vec<String>) {
+/// The names and values of leases that were read, and a guard for each that it is unchanged.
+fn unchanged(seen: &BTreeMap<LeaseId, UnixSeconds>) -> (Write, Vec<String>) {
     let mut write = Write::default();
     let mut guards = Vec::with_capacity(seen.len() + 4);
     for (n, (lease, expires_at)) in seen.iter().enumerate() {
@@ -145,7 +164,7 @@ fn still_as_seen(seen: &BTreeMap<LeaseId, UnixSeconds>) -> (Write, Vec<String>) 
     (write, guards)
 }
 
-/// Give a slot back: if the lease is out.
+/// Releases a slot, if the lease is held.
 pub(crate) fn remove(lease: LeaseId) -> Write {
     Write {
         update: "REMOVE Leases.#lease SET InUse = InUse - :one".to_owned(),
@@ -156,9 +175,9 @@ pub(crate) fn remove(lease: LeaseId) -> Write {
     .number(":one", 1_u32)
 }
 
-/// Make a lease last until `expires_at`: if it is out, and does not last longer already; and where it has
-/// expired at `now`, if the pool does not drain, and has no more leases out than slots:
-/// [`Pool::may_renew`]. A lease that is not out compares with nothing, and so is refused too.
+/// Makes a lease last until `expires_at`, if it is held and does not last longer already, and by
+/// [`Pool::may_renew`]: where it has expired at `now`, if the pool does not drain and holds no more leases than
+/// it has slots. A comparison with a lease that is not held is false.
 pub(crate) fn renew(lease: LeaseId, expires_at: UnixSeconds, now: UnixSeconds) -> Write {
     let dead = UnixSeconds(now.0.saturating_sub(SKEW_ALLOWANCE.0.into()));
     Write {
@@ -174,7 +193,7 @@ pub(crate) fn renew(lease: LeaseId, expires_at: UnixSeconds, now: UnixSeconds) -
     .number(":dead", dead)
 }
 
-/// What a shard is to be.
+/// What a shard is changed to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
     pub(crate) share: Share,
@@ -182,7 +201,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Sets all of it, and nothing of what a lease changes.
+    /// Sets the share, and nothing that a lease changes.
     fn write(self) -> Write {
         let mut set = vec!["MaxConnections = :max", "StandardLimit = :standard"];
         let mut remove = Vec::new();
@@ -198,7 +217,7 @@ impl Target {
         }
         if self.draining {
             set.push(&drain);
-            write.values.insert(":yes".to_owned(), AttributeValue::Bool(true));
+            write = write.value(":yes", AttributeValue::Bool(true));
         } else {
             remove.push(DRAIN);
         }
@@ -212,18 +231,18 @@ impl Target {
     }
 }
 
-/// Create a shard, which nobody knows of yet; or make one anew that an earlier try has left there. Leases
-/// that are out are not touched.
+/// Creates a shard that is not in use yet, or takes one over that an earlier attempt has left. Keeps the leases
+/// that it holds.
 pub(crate) fn create(target: Target) -> Write {
     let mut write = target.write().number(":zero", 0_u32);
-    write.values.insert(":none".to_owned(), AttributeValue::M(HashMap::new()));
+    write = write.value(":none", AttributeValue::M(HashMap::new()));
     let counts = "SET InUse = if_not_exists(InUse, :zero), Leases = if_not_exists(Leases, :none), ";
     write.update = write.update.replacen("SET ", counts, 1);
     write
 }
 
-/// Give a shard another share: if it is of the size, drains or not, and is of as many, as was `seen`; and if
-/// it is `empty`, where slots move to it from others or from it to them. Leases that are out are not touched.
+/// Changes the share of a shard, if its size, its draining and its number of shards are as in `seen`; and, where
+/// slots move between shards, if it is `empty`. Keeps the leases that it holds.
 pub(crate) fn change(seen: &Pool, target: Target, empty: bool) -> Write {
     let drain = if seen.draining { "attribute_exists" } else { "attribute_not_exists" };
     let shards = if seen.shards == NonZeroU32::MIN {
@@ -249,24 +268,46 @@ pub(crate) fn change(seen: &Pool, target: Target, empty: bool) -> Write {
     write
 }
 
-/// Grant nothing more: if there is a pool.
+/// Stops granting slots, if the pool exists.
 pub(crate) fn drain() -> Write {
-    let values = HashMap::from([(":yes".to_owned(), AttributeValue::Bool(true))]);
     Write {
         update: format!("SET {DRAIN} = :yes"),
-        condition: Some(THERE_IS_A_POOL.to_owned()),
-        values,
+        condition: Some(POOL_EXISTS.to_owned()),
+        ..Write::default()
+    }
+    .value(":yes", AttributeValue::Bool(true))
+}
+
+/// Grants slots again, if the pool exists.
+pub(crate) fn resume() -> Write {
+    Write {
+        update: format!("REMOVE {DRAIN}"),
+        condition: Some(POOL_EXISTS.to_owned()),
         ..Write::default()
     }
 }
 
-/// Grant again: if there is a pool.
-pub(crate) fn resume() -> Write {
+/// Makes `owner` the owner, if there is no other one, and records where the slots are handed to.
+pub(crate) fn claim(owner: &Owner, handed_to: Option<&PoolName>) -> Write {
+    let set = format!("SET {OWNER_STACK} = :stack, {OWNER_RESOURCE} = :resource");
+    let condition = Some(format!("attribute_not_exists({OWNER_STACK}) OR ({IS_OWNER})"));
+    let write = match handed_to {
+        Some(to) => Write { update: format!("{set}, {HANDED_TO} = :to"), ..Write::default() }
+            .text(":to", to.as_str()),
+        None => Write { update: format!("{set} REMOVE {HANDED_TO}"), ..Write::default() },
+    };
+    Write { condition, ..write }.text(":stack", &owner.stack).text(":resource", &owner.resource)
+}
+
+/// Ends the ownership, if it is that of `owner`.
+pub(crate) fn disown(owner: &Owner) -> Write {
     Write {
-        update: format!("REMOVE {DRAIN}"),
-        condition: Some(THERE_IS_A_POOL.to_owned()),
+        update: format!("REMOVE {OWNER_STACK}, {OWNER_RESOURCE}, {HANDED_TO}"),
+        condition: Some(IS_OWNER.to_owned()),
         ..Write::default()
     }
+    .text(":stack", &owner.stack)
+    .text(":resource", &owner.resource)
 }
 
 #[cfg(test)]

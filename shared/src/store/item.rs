@@ -1,4 +1,4 @@
-//! Reading a pool out of its item.
+//! Reading items.
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
@@ -7,37 +7,42 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use thiserror::Error;
 
+use super::{Owner, Ownership};
 use crate::pool::{LeaseId, Pool, PoolSize};
 use crate::time::UnixSeconds;
 
-/// What is wrong with an item that should be a pool.
+/// A defect of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MalformedItem {
-    /// An attribute is missing, or is not what it should be.
+    /// An attribute is missing or has another type.
     #[error("attribute {0} is missing or of another type")]
     Attribute(&'static str),
-    /// A lease's id or expiry is not one.
+    /// A lease's id or expiry is invalid.
     #[error("lease {0:?} is not one")]
     Lease(String),
     /// The count and the leases differ.
     #[error("InUse is {in_use} but {leases} leases are out")]
     Count {
-        /// What the count says.
+        /// The count.
         in_use: u32,
-        /// How many leases there are.
+        /// The number of leases.
         leases: u32,
     },
 }
 
-type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The attribute that a pool has while it drains, and only then: whether it is there is what counts, not
-/// what it holds. Its name is short: with a full pool of 62 slots the item comes to 1,024 bytes at the
-/// most, the last that one write unit covers.
+/// The attribute that a pool has while it drains, whatever its value. Its name is short: the item of a full
+/// pool of 62 slots has at most 1,024 bytes, which one write unit covers.
 pub(crate) const DRAIN: &str = "Drain";
 
-/// The number of shards, on every item of a pool that is split; an item without it is a pool of its own.
+/// The number of shards, on every item of a pool that is split; an item without it is a whole pool.
 pub(crate) const SHARDS: &str = "Shards";
+
+/// The attributes of an owner's item: its stack, its resource there, and the pool that was handed over to.
+pub(crate) const OWNER_STACK: &str = "OwnerStack";
+pub(crate) const OWNER_RESOURCE: &str = "OwnerResource";
+pub(crate) const HANDED_TO: &str = "HandedTo";
 
 /// The pool, or shard of one, that an item holds.
 pub(crate) fn pool(item: &Item) -> Result<Pool, MalformedItem> {
@@ -48,7 +53,7 @@ pub(crate) fn pool(item: &Item) -> Result<Pool, MalformedItem> {
     let size = size.ok_or(MalformedItem::Attribute("StandardLimit"))?;
     let shards = if item.contains_key(SHARDS) { number(item, SHARDS)? } else { NonZeroU32::MIN };
     let pool = Pool { size, leases: leases(item)?, draining: item.contains_key(DRAIN), shards };
-    let in_use = in_use(item)?;
+    let in_use = number(item, "InUse")?;
     if in_use == pool.in_use() {
         Ok(pool)
     } else {
@@ -56,9 +61,19 @@ pub(crate) fn pool(item: &Item) -> Result<Pool, MalformedItem> {
     }
 }
 
-/// The number of leases out, from an item or from the part of it that an update returned.
-fn in_use(item: &Item) -> Result<u32, MalformedItem> {
-    number(item, "InUse")
+/// The ownership that the item of an owner holds.
+pub(crate) fn ownership(item: &Item) -> Result<Ownership, MalformedItem> {
+    let text = |attribute: &'static str| match item.get(attribute).map(AttributeValue::as_s) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text.clone())),
+        Some(Err(_)) => Err(MalformedItem::Attribute(attribute)),
+    };
+    let owner = text(OWNER_STACK)?.zip(text(OWNER_RESOURCE)?);
+    let handed_to = text(HANDED_TO)?.map(|name| name.parse()).transpose();
+    Ok(Ownership {
+        owner: owner.map(|(stack, resource)| Owner { stack, resource }),
+        handed_to: handed_to.map_err(|_| MalformedItem::Attribute(HANDED_TO))?,
+    })
 }
 
 fn number<N: FromStr>(item: &Item, attribute: &'static str) -> Result<N, MalformedItem> {

@@ -1,18 +1,17 @@
-//! The store without a table: the same rules on a map, for tests and simulations.
+//! The store without a table: the same rules on a map, for tests.
 
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Acquired, Answer, Asked, Claimed, Evicted, Found, Operations, Owner, Owners, Ownership,
-    Released, Renewed, Shards, Store, StoreError, Swept,
+    Claimed, Evicted, Grant, Owner, Ownership, PoolAdmin, Released, Renewed, ShardOutcome,
+    SlotStore, StoreError, Swept,
 };
 use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize, Shard};
 use crate::time::{Clock, Seconds, UnixSeconds};
 
-/// Pools in memory, none of them split. Behaves as [`DynamoStore`](super::DynamoStore) does when it is
-/// alone.
+/// Pools in memory, none of them split. Behaves as a [`DynamoStore`](super::DynamoStore) that is alone.
 #[derive(Debug)]
 pub struct MemoryStore<C> {
     clock: C,
@@ -41,25 +40,59 @@ impl<C: Clock> MemoryStore<C> {
 }
 
 impl Pool {
-    /// Removes these leases. Returns how many there are.
+    /// Removes these leases. Returns their number.
     fn forget(&mut self, expired: &BTreeMap<LeaseId, UnixSeconds>) -> u32 {
         self.leases.retain(|lease, _| !expired.contains_key(lease));
         u32::try_from(expired.len()).unwrap_or(u32::MAX)
     }
 }
 
-impl<C: Clock> Store for MemoryStore<C> {
+impl<C: Clock> SlotStore for MemoryStore<C> {
+    fn known_shards(&self, _: &PoolName) -> Option<NonZeroU32> {
+        Some(NonZeroU32::MIN)
+    }
+
     async fn acquire(
         &self,
-        pool: &PoolName,
+        shard: &Shard,
         lease: LeaseId,
         ttl: Seconds,
         class: Class,
-    ) -> Result<Acquired, StoreError> {
-        Ok(self.ask(&Shard::first(pool), lease, ttl, class).await?.into())
+    ) -> Result<ShardOutcome, StoreError> {
+        self.with(shard.pool(), |pool| {
+            let mut taken_over = 0;
+            let expires_at = loop {
+                match pool.plan_acquire(lease, class, self.clock.now()) {
+                    AcquirePlan::Full | AcquirePlan::Draining => break None,
+                    AcquirePlan::Held { expires_at } => break Some(expires_at),
+                    AcquirePlan::Add => break Some(self.clock.expiry(ttl)),
+                    AcquirePlan::Sweep { expired } => taken_over += pool.forget(&expired),
+                    AcquirePlan::TakeOver { expired } => {
+                        taken_over += pool.forget(&expired);
+                        break Some(self.clock.expiry(ttl));
+                    }
+                }
+            };
+            pool.leases.extend(expires_at.map(|expires_at| (lease, expires_at)));
+            let grant = expires_at.map(|expires_at| Grant { expires_at, taken_over });
+            ShardOutcome { grant, shard: pool.clone(), writes: 1 }
+        })
     }
 
-    async fn release(&self, pool: &PoolName, lease: LeaseId) -> Result<Released, StoreError> {
+    async fn peek(&self, shard: &Shard) -> Result<Pool, StoreError> {
+        self.read(shard.pool()).await
+    }
+
+    async fn find(&self, pool: &PoolName, lease: LeaseId) -> Result<Option<u32>, StoreError> {
+        self.with(pool, |pool| pool.leases.contains_key(&lease).then_some(0))
+    }
+
+    async fn release(
+        &self,
+        pool: &PoolName,
+        lease: LeaseId,
+        _: Option<u32>,
+    ) -> Result<Released, StoreError> {
         self.with(pool, |pool| {
             let released = pool.leases.remove(&lease).is_some();
             Released { released, in_use: pool.in_use() }
@@ -79,6 +112,7 @@ impl<C: Clock> Store for MemoryStore<C> {
         pool: &PoolName,
         lease: LeaseId,
         ttl: Seconds,
+        _: Option<u32>,
     ) -> Result<Renewed, StoreError> {
         let (now, asked) = (self.clock.now(), self.clock.expiry(ttl));
         self.with(pool, |pool| {
@@ -103,20 +137,31 @@ impl<C: Clock> Store for MemoryStore<C> {
     async fn read(&self, pool: &PoolName) -> Result<Pool, StoreError> {
         self.with(pool, |pool| pool.clone())
     }
+}
 
-    async fn define(&self, pool: &PoolName, size: PoolSize) -> Result<(), StoreError> {
-        let mut pools = self.lock();
-        pools.entry(pool.clone()).or_insert_with(|| Pool::new(size)).size = size;
-        Ok(())
-    }
-
-    async fn define_over(
+impl<C: Clock> PoolAdmin for MemoryStore<C> {
+    async fn define(
         &self,
         pool: &PoolName,
         size: PoolSize,
-        _: NonZeroU32,
-    ) -> Result<(), StoreError> {
-        self.define(pool, size).await
+        _: Option<NonZeroU32>,
+    ) -> Result<Pool, StoreError> {
+        let mut pools = self.lock();
+        let pool = pools.entry(pool.clone()).or_insert_with(|| Pool::new(size));
+        pool.size = size;
+        Ok(pool.clone())
+    }
+
+    async fn resize(
+        &self,
+        pool: &PoolName,
+        size: PoolSize,
+        _: Option<NonZeroU32>,
+    ) -> Result<Pool, StoreError> {
+        self.with(pool, |pool| {
+            pool.size = size;
+            pool.clone()
+        })
     }
 
     async fn remove_unused(&self, pool: &PoolName) -> Result<bool, StoreError> {
@@ -127,9 +172,7 @@ impl<C: Clock> Store for MemoryStore<C> {
         pools.remove(pool);
         Ok(true)
     }
-}
 
-impl<C: Clock> Operations for MemoryStore<C> {
     async fn drain(&self, pool: &PoolName) -> Result<Pool, StoreError> {
         self.with(pool, |pool| {
             pool.draining = true;
@@ -144,31 +187,13 @@ impl<C: Clock> Operations for MemoryStore<C> {
         })
     }
 
-    async fn resize(&self, pool: &PoolName, size: PoolSize) -> Result<Pool, StoreError> {
-        self.with(pool, |pool| {
-            pool.size = size;
-            pool.clone()
-        })
-    }
-
-    async fn resize_over(
-        &self,
-        pool: &PoolName,
-        size: PoolSize,
-        _: NonZeroU32,
-    ) -> Result<Pool, StoreError> {
-        self.resize(pool, size).await
-    }
-
     async fn evict(&self, pool: &PoolName, lease: LeaseId) -> Result<Evicted, StoreError> {
         self.with(pool, |pool| {
             let was_until = pool.leases.remove(&lease);
             Evicted { was_until, in_use: pool.in_use() }
         })
     }
-}
 
-impl<C: Clock> Owners for MemoryStore<C> {
     async fn ownership(&self, pool: &PoolName) -> Result<Option<Ownership>, StoreError> {
         Ok(self.owners().get(pool).cloned())
     }
@@ -203,68 +228,5 @@ impl<C: Clock> Owners for MemoryStore<C> {
             }
         }
         Ok(())
-    }
-}
-
-impl<C: Clock> Shards for MemoryStore<C> {
-    fn known_shards(&self, _: &PoolName) -> Option<NonZeroU32> {
-        Some(NonZeroU32::MIN)
-    }
-
-    async fn ask(
-        &self,
-        shard: &Shard,
-        lease: LeaseId,
-        ttl: Seconds,
-        class: Class,
-    ) -> Result<Asked, StoreError> {
-        self.with(shard.pool(), |pool| {
-            let mut taken_over = 0;
-            let outcome = loop {
-                match pool.plan_acquire(lease, class, self.clock.now()) {
-                    AcquirePlan::Full => break Answer::Full,
-                    AcquirePlan::Draining => break Answer::Draining,
-                    AcquirePlan::Held { expires_at } => {
-                        break Answer::Granted { expires_at, taken_over };
-                    }
-                    AcquirePlan::Add => {
-                        break Answer::Granted { expires_at: self.clock.expiry(ttl), taken_over };
-                    }
-                    AcquirePlan::Sweep { expired } => taken_over += pool.forget(&expired),
-                    AcquirePlan::TakeOver { expired } => {
-                        taken_over += pool.forget(&expired);
-                        break Answer::Granted { expires_at: self.clock.expiry(ttl), taken_over };
-                    }
-                }
-            };
-            if let Answer::Granted { expires_at, .. } = outcome {
-                pool.leases.insert(lease, expires_at);
-            }
-            Asked { outcome, shard: pool.clone(), writes: 1 }
-        })
-    }
-
-    async fn look(&self, shard: &Shard) -> Result<Pool, StoreError> {
-        self.read(shard.pool()).await
-    }
-
-    async fn find(&self, pool: &PoolName, lease: LeaseId) -> Result<Option<Found>, StoreError> {
-        self.with(pool, |pool| {
-            let expires_at = *pool.leases.get(&lease)?;
-            Some(Found { shard: 0, expires_at })
-        })
-    }
-
-    async fn release_from(&self, shard: &Shard, lease: LeaseId) -> Result<Released, StoreError> {
-        self.release(shard.pool(), lease).await
-    }
-
-    async fn renew_in(
-        &self,
-        shard: &Shard,
-        lease: LeaseId,
-        ttl: Seconds,
-    ) -> Result<Renewed, StoreError> {
-        self.renew(shard.pool(), lease, ttl).await
     }
 }

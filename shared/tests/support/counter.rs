@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::client::{Counter, CounterError};
 use rds_admission::controller::Controller;
-use rds_admission::store::{MemoryStore, Store};
+use rds_admission::store::{MemoryStore, PoolAdmin, SlotStore};
 use rds_admission::time::SystemClock;
 use rds_admission::wire::{Request, error_type};
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub(crate) struct InMemory {
 impl InMemory {
     pub(crate) async fn new() -> Self {
         let store = MemoryStore::new(SystemClock);
-        store.define(&super::pool(), super::t2_micro()).await.expect("a pool");
+        store.define(&super::pool(), super::t2_micro(), None).await.expect("a pool");
         Self {
             controller: Controller::new(store, SystemClock, StdRng::seed_from_u64(0)),
             failing_releases: Arc::default(),

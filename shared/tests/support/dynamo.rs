@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use rds_admission::store::{DynamoStore, Store};
+use rds_admission::store::{DynamoStore, PoolAdmin};
 use rds_admission::time::{FakeClock, UnixSeconds};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -56,7 +56,7 @@ impl Dynamo {
     pub(crate) async fn store(&self) -> (DynamoStore<Arc<FakeClock>>, Arc<FakeClock>) {
         let clock = Arc::new(FakeClock::at(START));
         let store = DynamoStore::new(self.client.clone(), TABLE, Arc::clone(&clock));
-        store.define(&super::pool(), super::t2_micro()).await.expect("a pool");
+        store.define(&super::pool(), super::t2_micro(), None).await.expect("a pool");
         (store, clock)
     }
 }

@@ -10,7 +10,7 @@ use mysql_async::prelude::Queryable;
 use rds_admission::client::{AdmissionError, GivenBack, Woken};
 use rds_admission::pool::Class;
 use rds_admission::session::SessionError;
-use rds_admission::store::{Operations, Store};
+use rds_admission::store::{PoolAdmin, SlotStore};
 use rds_admission::time::{Deadline, Seconds};
 
 use crate::scene::{KEEP, Scene, connection_id, is_kept, strict, warm};
@@ -56,7 +56,7 @@ async fn a_slot_is_given_back_while_the_pool_is_fuller_than_that() {
     assert_eq!(scene.counter.in_use().await, 41);
     scene.server.is_left_alone().await;
 
-    scene.counter.store().release(&pool(), others[0]).await.expect("an answer");
+    scene.counter.store().release(&pool(), others[0], None).await.expect("an answer");
     assert!(is_kept(&scene.connection().await));
 }
 

@@ -7,10 +7,10 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use rds_admission::client::{Admission, Admitted, GivenBack};
 use rds_admission::pool::warm::Warm;
-use rds_admission::pool::{Class, LeaseId};
+use rds_admission::pool::{Class, LeaseId, Shard};
 use rds_admission::session::Session;
 use rds_admission::sessions::Sessions;
-use rds_admission::store::Store;
+use rds_admission::store::SlotStore;
 use rds_admission::time::{Deadline, Seconds};
 use serde_json::json;
 
@@ -76,7 +76,8 @@ impl Scene {
         while self.counter.in_use().await < in_use {
             let lease = lease();
             let (store, pool) = (self.counter.store(), pool());
-            let took = store.acquire(&pool, lease, Seconds(60), Class::Standard).await;
+            let took =
+                store.acquire(&Shard::first(&pool), lease, Seconds(60), Class::Standard).await;
             took.expect("a slot");
             taken.push(lease);
         }

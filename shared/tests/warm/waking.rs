@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use rds_admission::client::Woken;
-use rds_admission::store::Store;
+use rds_admission::store::SlotStore;
 use rds_admission::time::Seconds;
 
 use crate::scene::{Scene, connection_id, is_kept};
@@ -46,7 +46,7 @@ async fn a_statement_may_take_as_long_as_the_renewed_lease_lets_it() {
 async fn a_lease_that_was_lost_is_followed_by_another_one_and_another_connection() {
     let scene = Scene::keeping(Seconds(2)).await;
     let first = scene.works_within(SHORT, connection_id).await;
-    scene.counter.store().release(&pool(), first.held.lease).await.expect("an answer");
+    scene.counter.store().release(&pool(), first.held.lease, None).await.expect("an answer");
     let afresh = scene.works_within(LONG, connection_id).await;
     assert!(afresh.held.woken.is_none() && afresh.held.lost);
     assert_ne!(afresh.held.lease, first.held.lease);

@@ -8,7 +8,7 @@ mod sizing;
 
 use std::num::NonZeroU32;
 
-use rds_admission::store::{Store, StoreError};
+use rds_admission::store::{SlotStore, StoreError};
 
 use crate::args::DoctorArgs;
 use crate::error::Error;

@@ -1,7 +1,7 @@
 //! What is changed.
 
-use rds_admission::pool::{Class, LeaseId};
-use rds_admission::store::{Acquired, Operations, Store};
+use rds_admission::pool::{Class, LeaseId, Shard};
+use rds_admission::store::{PoolAdmin, SlotStore};
 use rds_admission::time::Seconds;
 use serde_json::{Value, json};
 
@@ -9,8 +9,8 @@ use crate::slots::World;
 use crate::support::{lease, pool};
 
 async fn is_granted(world: &World, class: Class) -> bool {
-    let acquired = world.store.acquire(&pool(), lease(), Seconds(60), class).await;
-    matches!(acquired.expect("an answer"), Acquired::Granted { .. })
+    let acquired = world.store.acquire(&Shard::first(&pool()), lease(), Seconds(60), class).await;
+    acquired.expect("an answer").grant.is_some()
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn to_wait_is_to_see_the_last_lease_end_and_to_take_away_what_expired() {
     while world.in_use().await != 1 {
         tokio::task::yield_now().await;
     }
-    assert!(world.store.release(&pool(), held).await.expect("an answer").released);
+    assert!(world.store.release(&pool(), held, None).await.expect("an answer").released);
     let (code, said) = crate::slots::said(&waiting.wait_with_output().await.expect("it ends"));
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("done: Prod_MySQL: 0 of 62 slots in use"), "{said}");
@@ -111,11 +111,11 @@ async fn a_smaller_pool_is_waited_for() {
     let (code, said) = world.run(&["resize", "2", "--priority", "1"]).await;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("2 slots once 1 more lease has ended"), "{said}");
-    world.store.release(&pool(), third).await.expect("an answer");
+    world.store.release(&pool(), third, None).await.expect("an answer");
     let (code, answer) = world.json(&["resize", "2", "--wait"]).await;
     assert_eq!((code, &answer["down"], &answer["inUse"]), (0, &json!(true), &json!(2)));
     assert!(!is_granted(&world, Class::Priority).await);
-    world.store.release(&pool(), second).await.expect("an answer");
+    world.store.release(&pool(), second, None).await.expect("an answer");
     assert!(is_granted(&world, Class::Priority).await);
 }
 

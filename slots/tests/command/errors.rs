@@ -1,7 +1,7 @@
 //! What can't be done is said in one line that names what is missing.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use rds_admission::store::Operations;
+use rds_admission::store::PoolAdmin;
 
 use crate::slots::{World, bare, said};
 use crate::support::dynamo::TABLE;

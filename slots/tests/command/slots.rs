@@ -3,8 +3,8 @@
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 
-use rds_admission::pool::{Class, LeaseId};
-use rds_admission::store::{Acquired, DynamoStore, Store};
+use rds_admission::pool::{Class, LeaseId, Shard};
+use rds_admission::store::{DynamoStore, ShardOutcome, SlotStore};
 use rds_admission::time::{FakeClock, Seconds, SystemClock};
 use serde_json::Value;
 use tokio::process::Command;
@@ -36,14 +36,21 @@ impl World {
     /// A lease that lasts for minutes.
     pub(crate) async fn lease(&self, id: &str) -> LeaseId {
         let lease = LeaseId::from_stored(id).expect("an id");
-        granted(&self.store.acquire(&pool(), lease, Seconds(600), Class::Standard).await);
+        granted(
+            &self.store.acquire(&Shard::first(&pool()), lease, Seconds(600), Class::Standard).await,
+        );
         lease
     }
 
     /// A lease that was over long ago.
     pub(crate) async fn expired(&self, id: &str) -> LeaseId {
         let lease = LeaseId::from_stored(id).expect("an id");
-        granted(&self.long_ago.acquire(&pool(), lease, Seconds(35), Class::Standard).await);
+        granted(
+            &self
+                .long_ago
+                .acquire(&Shard::first(&pool()), lease, Seconds(35), Class::Standard)
+                .await,
+        );
         lease
     }
 
@@ -76,8 +83,8 @@ impl World {
     }
 }
 
-fn granted(acquired: &Result<Acquired, rds_admission::store::StoreError>) {
-    assert!(matches!(acquired, Ok(Acquired::Granted { .. })), "{acquired:?}");
+fn granted(acquired: &Result<ShardOutcome, rds_admission::store::StoreError>) {
+    assert!(matches!(acquired, Ok(outcome) if outcome.grant.is_some()), "{acquired:?}");
 }
 
 /// The command in an environment that tells it nothing.

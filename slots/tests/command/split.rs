@@ -1,7 +1,7 @@
 //! A pool over several items.
 
 use rds_admission::pool::{LeaseId, Shard};
-use rds_admission::store::{Shards, Store};
+use rds_admission::store::SlotStore;
 use serde_json::json;
 
 use crate::slots::World;
@@ -23,18 +23,18 @@ impl World {
             if at == u32::try_from(leases.len()).expect("few") {
                 leases.push(id);
             } else {
-                assert!(world.store.release(&pool(), id).await.expect("an answer").released);
+                assert!(world.store.release(&pool(), id, None).await.expect("an answer").released);
             }
         }
         (world, leases)
     }
 
     async fn shard_of(&self, lease: LeaseId) -> Option<u32> {
-        self.store.find(&pool(), lease).await.expect("a pool").map(|found| found.shard)
+        self.store.find(&pool(), lease).await.expect("a pool")
     }
 
     async fn has(&self, number: u32) -> bool {
-        self.store.look(&Shard::new(pool(), number)).await.is_ok()
+        self.store.peek(&Shard::new(pool(), number)).await.is_ok()
     }
 }
 
@@ -53,7 +53,7 @@ async fn a_pool_is_split_and_made_whole_only_when_it_is_drained_and_empty() {
         assert!(said.contains("drain it first"), "{said}");
         assert!(!world.has(1).await);
     }
-    assert!(world.store.release(&pool(), held).await.expect("an answer").released);
+    assert!(world.store.release(&pool(), held, None).await.expect("an answer").released);
     let (code, answer) = world.json(&to_three).await;
     assert_eq!((code, &answer["shards"], &answer["draining"]), (0, &json!(3), &json!(true)));
     assert_eq!((&answer["maxConnections"], &answer["standardLimit"]), (&json!(62), &json!(60)));
@@ -74,7 +74,7 @@ async fn a_pool_is_split_and_made_whole_only_when_it_is_drained_and_empty() {
 async fn items_that_may_not_be_removed_are_named_and_grant_nothing() {
     let (world, leases) = World::split().await;
     for lease in leases {
-        assert!(world.store.release(&pool(), lease).await.expect("an answer").released);
+        assert!(world.store.release(&pool(), lease, None).await.expect("an answer").released);
     }
     assert_eq!(world.run(&["drain"]).await.0, 0);
     world.front.denies("DeleteItem");
@@ -89,7 +89,7 @@ async fn items_that_may_not_be_removed_are_named_and_grant_nothing() {
     assert_eq!(world.run(&["resume"]).await.0, 0);
     // The store of this test knows three items, and asks those that are left over too.
     for number in 1..3 {
-        assert!(world.store.look(&Shard::new(pool(), number)).await.expect("an item").draining);
+        assert!(world.store.peek(&Shard::new(pool(), number)).await.expect("an item").draining);
     }
     world.front.permits("DeleteItem");
     let (code, answer) = world.json(&to_one).await;

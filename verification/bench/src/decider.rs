@@ -6,8 +6,8 @@ use futures::future::BoxFuture;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rds_admission::controller::Controller;
-use rds_admission::pool::{Class, LeaseId, PoolName};
-use rds_admission::store::{Acquired, DynamoStore, Store as _};
+use rds_admission::pool::{Class, LeaseId, PoolName, Shard};
+use rds_admission::store::{DynamoStore, SlotStore as _};
 use rds_admission::time::{Seconds, SystemClock};
 use rds_admission::wire::{AcquireAnswer, Granted};
 
@@ -57,15 +57,14 @@ impl Decider for StoreDecider {
         lease: LeaseId,
     ) -> BoxFuture<'a, Result<Option<Slot>>> {
         async move {
-            let acquired = self.0.acquire(pool, lease, TTL, Class::Standard).await?;
-            let granted = matches!(acquired, Acquired::Granted { .. });
-            Ok(granted.then_some(Slot { lease, shard: None }))
+            let outcome = self.0.acquire(&Shard::first(pool), lease, TTL, Class::Standard).await?;
+            Ok(outcome.grant.map(|_| Slot { lease, shard: None }))
         }
         .boxed()
     }
 
     fn release<'a>(&'a self, pool: &'a PoolName, slot: Slot) -> BoxFuture<'a, Result<bool>> {
-        async move { Ok(self.0.release(pool, slot.lease).await?.released) }.boxed()
+        async move { Ok(self.0.release(pool, slot.lease, slot.shard).await?.released) }.boxed()
     }
 }
 

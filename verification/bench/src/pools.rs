@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::types::AttributeValue;
 use rds_admission::pool::{LeaseId, MAX_LEASE, PoolName, PoolSize};
-use rds_admission::store::Store as _;
+use rds_admission::store::PoolAdmin as _;
 use rds_admission::time::{Clock as _, SystemClock};
 
 use crate::table::{Item, Table, number};
@@ -99,7 +99,7 @@ async fn fill_one(
     occupancy: Occupancy,
     callers: u32,
 ) -> Result<()> {
-    table.store().define(pool, PoolSize::divide(SLOTS, 0, 0)?).await?;
+    table.store().define(pool, PoolSize::divide(SLOTS, 0, 0)?, None).await?;
     let empty = table.item(pool.as_str()).await?;
     let typical = occupancy.typical(callers);
     table.put(pool.as_str(), with_leases(empty.clone(), occupancy.standing)).await?;

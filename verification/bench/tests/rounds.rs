@@ -13,7 +13,7 @@ use bench::rush::{Load, Until, run};
 use bench::server::Server;
 use bench::subject::{BareCount, BareUpdate, Decided, Operation, Subject};
 use bench::table::Table;
-use rds_admission::store::Store as _;
+use rds_admission::store::SlotStore as _;
 
 async fn database() -> (Server, Table) {
     let server = Server::start(Path::new(env!("CARGO_BIN_EXE_bench"))).await.expect("a server");

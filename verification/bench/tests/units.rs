@@ -11,7 +11,7 @@ use bench::server::Server;
 use bench::subject::{BareCount, BareUpdate, Operation, Subject};
 use bench::table::{KEY, Table};
 use rds_admission::pool::{LeaseId, PoolName, PoolSize};
-use rds_admission::store::Store as _;
+use rds_admission::store::{PoolAdmin as _, SlotStore as _};
 use support::capacity::{Meter, Used, item_bytes, write_units};
 
 struct World {
@@ -32,7 +32,7 @@ impl World {
     async fn pool(&self, slots: u32) -> PoolName {
         let pool: PoolName = "Prod_MySQL".parse().expect("a name");
         let size = PoolSize::new(NonZeroU32::new(slots).expect("not 0"), 0).expect("a size");
-        self.table.store().define_over(&pool, size, NonZeroU32::MIN).await.expect("a pool");
+        self.table.store().define(&pool, size, Some(NonZeroU32::MIN)).await.expect("a pool");
         pool
     }
 }

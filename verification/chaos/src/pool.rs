@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use aws_config::{BehaviorVersion, Region};
 use rds_admission::client::Via;
 use rds_admission::pool::PoolName;
-use rds_admission::store::{DynamoStore, Store as _, StoreError};
+use rds_admission::store::{DynamoStore, SlotStore as _, StoreError};
 use rds_admission::time::SystemClock;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};

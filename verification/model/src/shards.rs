@@ -2,7 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use rds_admission::pool::split::Held;
+use rds_admission::pool::split::ShardUsage;
 
 use crate::item::Item;
 use crate::lease::Lease;
@@ -37,9 +37,9 @@ impl Shards {
 
     /// The share of each, and the leases that it has out.
     #[must_use]
-    pub fn held(&self) -> Vec<Held> {
+    pub fn held(&self) -> Vec<ShardUsage> {
         let in_use = |item: &Item| u32::try_from(item.leases.len()).unwrap_or(u32::MAX);
-        self.iter().map(|item| Held { size: item.size(), in_use: in_use(item) }).collect()
+        self.iter().map(|item| ShardUsage { size: item.size(), in_use: in_use(item) }).collect()
     }
 
     /// The slots of all.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use rds_admission::pool::{Class, LeaseId};
-use rds_admission::store::{Acquired, MemoryStore, Store};
+use rds_admission::pool::{Class, LeaseId, Shard};
+use rds_admission::store::{MemoryStore, SlotStore};
 use rds_admission::time::{FakeClock, Seconds, UnixSeconds};
 
 use super::*;
@@ -53,8 +53,9 @@ async fn update(
 /// Asks for a slot, and says whether there was one.
 async fn asks(store: &TestStore, pool: &str, lease: u32) -> bool {
     let lease: LeaseId = format!("lease{lease:03}").parse().expect("an id");
-    let asked = store.acquire(&name(pool), lease, Seconds(30), Class::Standard).await;
-    matches!(asked, Ok(Acquired::Granted { .. }))
+    let asked =
+        store.acquire(&Shard::first(&name(pool)), lease, Seconds(30), Class::Standard).await;
+    asked.is_ok_and(|outcome| outcome.grant.is_some())
 }
 
 async fn in_use(store: &TestStore, pool: &str) -> u32 {
@@ -71,7 +72,7 @@ async fn another_stack_is_refused_by_name_and_its_end_removes_nothing() {
     let (store, _) = store();
     let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
     create(&first, "Orders").await.expect("the pool");
-    store.resize(&name("Orders"), size(4)).await.expect("the pool");
+    store.resize(&name("Orders"), size(4), None).await.expect("the pool");
     for refused in [create(&second, "Orders").await, update(&second, "Mine", "Orders").await] {
         let Err(error @ PoolError::Owned { .. }) = refused else { panic!("{refused:?}") };
         assert!(error.to_string().contains("stack orders"), "{error}");
@@ -92,7 +93,7 @@ async fn another_stack_is_refused_by_name_and_its_end_removes_nothing() {
 #[tokio::test]
 async fn a_pool_without_an_owner_is_its_own_stacks_by_an_update_and_nobody_elses_by_a_creation() {
     let (store, _) = store();
-    store.define(&name("Orders"), size(4)).await.expect("the pool");
+    store.define(&name("Orders"), size(4), None).await.expect("the pool");
     let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
     let refused = create(&second, "Orders").await;
     assert!(matches!(refused, Err(PoolError::Unowned { .. })), "{refused:?}");
@@ -103,7 +104,7 @@ async fn a_pool_without_an_owner_is_its_own_stacks_by_an_update_and_nobody_elses
     let refused = update(&second, "Orders", "Orders").await;
     assert!(matches!(refused, Err(PoolError::Owned { .. })), "{refused:?}");
     // A stack that was never updated removes its pool as ever.
-    store.define(&name("Old"), size(4)).await.expect("the pool");
+    store.define(&name("Old"), size(4), None).await.expect("the pool");
     assert!(second.remove(Some(name("Old")), None).await.expect("an answer"));
 }
 
@@ -150,7 +151,7 @@ async fn another_name_grants_nothing_before_every_lease_of_the_old_one_has_ended
             if left > 0 && store.read(&name("Orders")).await.expect("the pool").draining {
                 left -= 1;
                 let lease = format!("lease{left:03}").parse().expect("an id");
-                store.release(&name("Orders"), lease).await.expect("an answer");
+                store.release(&name("Orders"), lease, None).await.expect("an answer");
             }
             tokio::task::yield_now().await;
         }
@@ -180,7 +181,7 @@ async fn a_pool_that_somebody_resumes_meanwhile_is_drained_again() {
         store.resume(&orders_pool).await.expect("the pool");
         // The pool is empty for a moment, which proves nothing while it grants.
         let lease = "lease000".parse().expect("an id");
-        store.release(&orders_pool, lease).await.expect("an answer");
+        store.release(&orders_pool, lease, None).await.expect("an answer");
         drains().await;
         assert!(!asks(&store, "Orders", 1).await);
     };
@@ -227,7 +228,7 @@ async fn a_rollback_hands_the_slots_back() {
     assert!(matches!(refused, Err(PoolError::NotEmpty { in_use: 1, .. })), "{refused:?}");
     assert!(!asks(&store, "Orders", 1).await);
     let lease = "lease000".parse().expect("an id");
-    store.release(&name("Orders2"), lease).await.expect("an answer");
+    store.release(&name("Orders2"), lease, None).await.expect("an answer");
     update(&orders, "Orders2", "Orders").await.expect("the pool");
     assert!(asks(&store, "Orders", 1).await);
     assert!(!asks(&store, "Orders2", 1).await);
@@ -248,13 +249,13 @@ async fn a_handover_that_was_cut_short_is_undone_by_the_rollback() {
             store.drain(&name("Orders")).await.expect("the pool");
         }
         if defined {
-            store.define(&name("Orders2"), size(SLOTS)).await.expect("the pool");
+            store.define(&name("Orders2"), size(SLOTS), None).await.expect("the pool");
             assert!(asks(&store, "Orders2", 0).await);
             let refused = update(&orders, "Orders", "Orders").await;
             assert!(matches!(refused, Err(PoolError::NotEmpty { .. })), "{refused:?}");
             assert!(!asks(&store, "Orders", 0).await);
             let lease = "lease000".parse().expect("an id");
-            store.release(&name("Orders2"), lease).await.expect("an answer");
+            store.release(&name("Orders2"), lease, None).await.expect("an answer");
         }
         update(&orders, "Orders", "Orders").await.expect("the pool");
         assert!(asks(&store, "Orders", 0).await);
@@ -279,7 +280,7 @@ async fn a_pool_of_another_stack_is_left_alone_by_who_leaves_it() {
 #[tokio::test]
 async fn a_pool_without_an_owner_is_not_taken_by_another_stack_that_changes_its_name() {
     let (store, _) = store();
-    store.define(&name("Orders"), size(4)).await.expect("the pool");
+    store.define(&name("Orders"), size(4), None).await.expect("the pool");
     let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
     create(&second, "Mine").await.expect("the pool");
     let refused = update(&second, "Mine", "Orders").await;
@@ -300,7 +301,7 @@ async fn a_second_resource_of_the_stack_is_refused_and_its_end_leaves_the_pool_t
     let owner = Owner { stack: ORDERS.to_owned(), resource: "Slots".to_owned() };
     let second = Pools::new(&store, owner);
     create(&first, "Orders").await.expect("the pool");
-    store.resize(&name("Orders"), size(4)).await.expect("the pool");
+    store.resize(&name("Orders"), size(4), None).await.expect("the pool");
     create(&second, "Mine").await.expect("the pool");
     for refused in [create(&second, "Orders").await, update(&second, "Mine", "Orders").await] {
         let Err(error @ PoolError::Sibling { .. }) = refused else { panic!("{refused:?}") };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use comfy_table::Table as Printed;
 use rds_admission::pool::{PoolName, PoolSize};
-use rds_admission::store::Store as _;
+use rds_admission::store::PoolAdmin as _;
 use support::document;
 
 use super::setting::{Options, metered};
@@ -79,7 +79,7 @@ async fn measured(options: &Options, processes: u32, make: Make) -> Result<(Outc
     let (_server, table, meter) = metered(options).await?;
     let pool: PoolName = "Prod_MySQL".parse()?;
     let slots = NonZeroU32::new(SLOTS).context("a pool without slots")?;
-    table.store().define(&pool, PoolSize::new(slots, 0)?).await?;
+    table.store().define(&pool, PoolSize::new(slots, 0)?, None).await?;
     let deciders: Vec<_> = (0..processes).map(|_| make(&table)).collect();
     let until = Until { rejections: u64::MAX, length: QUIET_LENGTH };
     let quiet = run(&deciders, (&pool, SLOTS), QUIET, until, &meter).await?;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use comfy_table::Table as Printed;
 use rds_admission::pool::{LeaseId, PoolName, PoolSize};
-use rds_admission::store::Store as _;
+use rds_admission::store::PoolAdmin as _;
 use rds_admission::time::{Clock as _, SystemClock};
 use support::capacity::{Meter, Used};
 use support::document;
@@ -61,7 +61,7 @@ async fn admitted(options: &Options, slots: u32, standing: u32) -> Result<Used> 
     let (_server, table, meter) = metered(options).await?;
     let pool: PoolName = "Prod_MySQL".parse()?;
     let size = NonZeroU32::new(slots).context("a pool without slots")?;
-    table.store().define(&pool, PoolSize::new(size, 0)?).await?;
+    table.store().define(&pool, PoolSize::new(size, 0)?, None).await?;
     let controller = ControllerDecider::new(&table);
     for _ in 0..standing {
         let slot = controller.acquire(&pool, LeaseId::random(&mut rand::rng())).await?;
