@@ -1,7 +1,6 @@
-//! How a custom resource answers CloudFormation.
+//! The protocol between CloudFormation and a custom resource.
 //!
-//! CloudFormation waits for an answer, for up to an hour, on every path: success, failure, and the
-//! request that could not even be read
+//! CloudFormation waits up to an hour for a response, so one is sent on every path
 //! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html>).
 
 use std::fmt;
@@ -13,34 +12,27 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use thiserror::Error;
 
-/// What a custom resource is asked
+/// A request to a custom resource
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>).
 #[derive(Debug, Clone)]
-pub struct Request {
-    /// What is to be done.
-    pub request_type: RequestType,
-    /// The properties, as the template writes them.
-    pub resource_properties: Value,
+pub(crate) struct Request {
+    pub(crate) request_type: RequestType,
+    pub(crate) resource_properties: Value,
     /// The properties before an update; null otherwise.
-    pub old_resource_properties: Value,
-    /// Where the answer goes.
-    pub reply_to: ReplyTo,
+    pub(crate) old_resource_properties: Value,
+    pub(crate) reply_to: ReplyTo,
 }
 
-/// The three requests there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum RequestType {
-    /// The resource is new.
+pub(crate) enum RequestType {
     Create,
-    /// Its properties have changed.
     Update,
-    /// It is to go.
     Delete,
 }
 
-/// Where an answer goes, and what it answers.
+/// Where to send the response, and which request it answers.
 #[derive(Clone)]
-pub struct ReplyTo {
+pub(crate) struct ReplyTo {
     url: String,
     stack_id: String,
     request_id: String,
@@ -48,7 +40,7 @@ pub struct ReplyTo {
     physical_resource_id: Option<String>,
 }
 
-/// The answer's address is presigned: whoever knows it can answer.
+/// Omits the URL, which is presigned: it is a credential.
 impl fmt::Debug for ReplyTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReplyTo")
@@ -57,19 +49,16 @@ impl fmt::Debug for ReplyTo {
     }
 }
 
-/// An event that is no request.
+/// An event that is not a request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the event's {field} is missing, or not one that is known")]
-pub struct InvalidEvent {
+#[error("the event's {field} is missing or unknown")]
+pub(crate) struct InvalidEvent {
     field: &'static str,
 }
 
 impl ReplyTo {
-    /// Where an event wants its answer, whatever else is wrong with it.
-    ///
-    /// # Errors
-    /// [`InvalidEvent`] when it says no address: then nobody waits for an answer.
-    pub fn read(event: &Value) -> Result<Self, InvalidEvent> {
+    /// Reads where an event wants its response. Fails only without a URL; then no response is expected.
+    pub(crate) fn read(event: &Value) -> Result<Self, InvalidEvent> {
         const URL: &str = "ResponseURL";
         let text = |name| event.get(name).and_then(Value::as_str).map(str::to_owned);
         Ok(Self {
@@ -81,25 +70,19 @@ impl ReplyTo {
         })
     }
 
-    /// Who owns what the request makes.
-    #[must_use]
-    pub fn owner(&self) -> Owner {
+    /// Returns the owner of what the request creates.
+    pub(crate) fn owner(&self) -> Owner {
         Owner { stack: self.stack_id.clone(), resource: self.logical_resource_id.clone() }
     }
 
-    /// The resource's id as it stands before the request.
-    #[must_use]
-    pub fn resource_id(&self) -> String {
+    /// Returns the resource's id before the request.
+    pub(crate) fn resource_id(&self) -> String {
         self.physical_resource_id.clone().unwrap_or_else(|| Outcome::NOT_CREATED.to_owned())
     }
 }
 
 impl Request {
-    /// The request that an event is, with its answer's address.
-    ///
-    /// # Errors
-    /// [`InvalidEvent`] when it does not say what is to be done, or for which resource.
-    pub fn read(event: &Value, reply_to: ReplyTo) -> Result<Self, InvalidEvent> {
+    pub(crate) fn read(event: &Value, reply_to: ReplyTo) -> Result<Self, InvalidEvent> {
         const TYPE: &str = "RequestType";
         let property = |name| event.get(name).cloned().unwrap_or_default();
         for (field, text) in [
@@ -120,43 +103,39 @@ impl Request {
         })
     }
 
-    /// Whether an update has changed this property. One that was not there before has not.
-    #[must_use]
-    pub fn changes(&self, property: &str) -> bool {
+    /// Whether an update changes the property. A property that is new does not count.
+    pub(crate) fn changes(&self, property: &str) -> bool {
         let before = self.old_resource_properties.get(property);
         before.is_some_and(|before| Some(before) != self.resource_properties.get(property))
     }
 }
 
-/// An answer is at most 4,096 bytes; a reason must leave room for the rest.
-const LONGEST_REASON: usize = 1_000;
+/// In characters. A response may have 4,096 bytes.
+const MAX_REASON: usize = 1_000;
 
-/// An answer is sent this often before it is given up.
-const TRIES: u32 = 4;
+const ATTEMPTS: u32 = 4;
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// The resource's id after the request. Another id than before makes CloudFormation delete the
-    /// old one.
-    pub physical_resource_id: String,
-    /// The attributes, or the reason why there are none.
-    pub result: Result<Value, String>,
+pub(crate) struct Outcome {
+    /// The resource's id after the request. If it differs from the id before, CloudFormation deletes the old
+    /// resource.
+    pub(crate) physical_resource_id: String,
+    /// The resource's attributes, or the reason of the failure.
+    pub(crate) result: Result<Value, String>,
 }
 
 impl Outcome {
-    /// The resource's id when it could not be created: deleting it is a matter of nothing.
-    pub const NOT_CREATED: &str = "not-created";
+    /// The id of a resource whose creation failed.
+    pub(crate) const NOT_CREATED: &str = "not-created";
 
-    /// A request came to nothing; the resource is what it was.
-    #[must_use]
-    pub fn failed(request: &ReplyTo, reason: String) -> Self {
+    /// The request failed; the resource is unchanged.
+    pub(crate) fn failed(request: &ReplyTo, reason: String) -> Self {
         Self { physical_resource_id: request.resource_id(), result: Err(reason) }
     }
 
-    /// What could not be created is deleted, which is a matter of nothing.
-    #[must_use]
-    pub fn nothing_removed() -> Self {
+    /// The deletion of a resource that was never created.
+    pub(crate) fn nothing_removed() -> Self {
         Self {
             physical_resource_id: Self::NOT_CREATED.to_owned(),
             result: Ok(json!({ "Removed": false })),
@@ -164,12 +143,12 @@ impl Outcome {
     }
 }
 
-/// Why an answer could not be sent.
+/// A response could not be sent.
 #[derive(Debug, Error)]
-#[error("CloudFormation could not be told")]
+#[error("the response could not be sent to CloudFormation")]
 pub struct RespondError(#[source] reqwest::Error);
 
-/// Sends answers.
+/// Sends responses.
 #[derive(Debug, Clone)]
 pub struct Responder(reqwest::Client);
 
@@ -188,27 +167,24 @@ struct Response<'r> {
 }
 
 impl Responder {
-    /// A sender of answers.
+    /// Creates a sender.
     ///
     /// # Errors
     /// When TLS can't be set up.
     pub fn new() -> Result<Self, RespondError> {
-        Ok(Self(
-            reqwest::Client::builder()
-                .timeout(Duration::from_secs(10))
-                .build()
-                .map_err(RespondError)?,
-        ))
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build();
+        client.map(Self).map_err(RespondError)
     }
 
-    /// Sends the answer to a request to the address that it came with.
-    ///
-    /// # Errors
-    /// [`RespondError`] after several tries.
-    pub async fn respond(&self, request: &ReplyTo, outcome: &Outcome) -> Result<(), RespondError> {
-        let (url, body) = (&request.url, answer(request, outcome).to_string());
+    /// Sends the response to a request, with retries.
+    pub(crate) async fn respond(
+        &self,
+        request: &ReplyTo,
+        outcome: &Outcome,
+    ) -> Result<(), RespondError> {
+        let (url, body) = (&request.url, response(request, outcome).to_string());
         let mut pause = Duration::from_millis(200);
-        for attempt in 1..TRIES {
+        for attempt in 1..ATTEMPTS {
             match self.put(url, &body).await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
@@ -221,19 +197,19 @@ impl Responder {
         self.put(url, &body).await.map_err(|error| RespondError(error.without_url()))
     }
 
-    /// The address is presigned for a PUT without a content type.
+    /// The URL is presigned for a PUT without a content type.
     async fn put(&self, url: &str, body: &str) -> reqwest::Result<()> {
         self.0.put(url).body(body.to_owned()).send().await?.error_for_status()?;
         Ok(())
     }
 }
 
-fn answer(request: &ReplyTo, outcome: &Outcome) -> Value {
+fn response(request: &ReplyTo, outcome: &Outcome) -> Value {
     let (status, reason, data) = match &outcome.result {
         Ok(data) => ("SUCCESS", None, Some(data)),
-        Err(reason) => ("FAILED", Some(reason.chars().take(LONGEST_REASON).collect()), None),
+        Err(reason) => ("FAILED", Some(reason.chars().take(MAX_REASON).collect()), None),
     };
-    serde_json::json!(Response {
+    json!(Response {
         status,
         reason,
         physical_resource_id: &outcome.physical_resource_id,
@@ -249,7 +225,7 @@ mod tests {
     use super::*;
 
     fn event() -> Value {
-        serde_json::json!({
+        json!({
             "RequestType": "Create", "ResponseURL": "http://example/?signed", "StackId": "stack",
             "RequestId": "request", "ResourceType": "Custom::AdmissionPool",
             "LogicalResourceId": "Pool", "ResourceProperties": {"PoolName": "p"},
@@ -257,66 +233,64 @@ mod tests {
     }
 
     fn request() -> ReplyTo {
-        ReplyTo::read(&event()).expect("an address")
+        ReplyTo::read(&event()).expect("a URL")
     }
 
     #[test]
-    fn an_event_without_what_is_to_be_done_still_has_an_address() {
-        for wrong in [serde_json::json!("Upsert"), serde_json::json!(1), Value::Null] {
+    fn an_invalid_request_still_has_a_response_url() {
+        for wrong in [json!("Upsert"), json!(1), Value::Null] {
             let mut event = event();
             event["RequestType"] = wrong;
             let invalid = Request::read(&event, request()).expect_err("no request");
             assert!(invalid.to_string().contains("RequestType"), "{invalid}");
             assert!(ReplyTo::read(&event).is_ok());
         }
-        let only = ReplyTo::read(&serde_json::json!({"ResponseURL": "http://example/"}));
-        assert_eq!(only.expect("an address").resource_id(), Outcome::NOT_CREATED);
-        for nowhere in [serde_json::json!({"ResponseURL": 1}), serde_json::json!([])] {
-            let invalid = ReplyTo::read(&nowhere).expect_err("no address");
+        let only = ReplyTo::read(&json!({"ResponseURL": "http://example/"}));
+        assert_eq!(only.expect("a URL").resource_id(), Outcome::NOT_CREATED);
+        for nowhere in [json!({"ResponseURL": 1}), json!([])] {
+            let invalid = ReplyTo::read(&nowhere).expect_err("no URL");
             assert!(invalid.to_string().contains("ResponseURL"), "{invalid}");
         }
     }
 
     #[test]
-    fn a_property_is_changed_when_it_was_another_before() {
+    fn a_property_changes_when_it_had_another_value() {
         let mut event = event();
         let changes = |event: &Value| Request::read(event, request()).expect("one").changes("D");
-        event["ResourceProperties"] = serde_json::json!({"D": "b"});
+        event["ResourceProperties"] = json!({"D": "b"});
         assert!(!changes(&event), "a create");
-        for (before, is_changed) in [
-            (serde_json::json!({}), false),
-            (serde_json::json!({"D": "b"}), false),
-            (serde_json::json!({"D": "a"}), true),
-        ] {
+        for (before, is_changed) in
+            [(json!({}), false), (json!({"D": "b"}), false), (json!({"D": "a"}), true)]
+        {
             event["OldResourceProperties"] = before;
             assert_eq!(changes(&event), is_changed, "{event}");
         }
     }
 
     #[test]
-    fn an_answer_names_what_it_answers() {
+    fn a_response_identifies_its_request() {
         let outcome = Outcome {
             physical_resource_id: "p".to_owned(),
-            result: Ok(serde_json::json!({"MaxConnections": 62})),
+            result: Ok(json!({"MaxConnections": 62})),
         };
-        let expected = serde_json::json!({
+        let expected = json!({
             "Status": "SUCCESS", "PhysicalResourceId": "p", "StackId": "stack",
             "RequestId": "request", "LogicalResourceId": "Pool", "Data": {"MaxConnections": 62},
         });
-        assert_eq!(answer(&request(), &outcome), expected);
+        assert_eq!(response(&request(), &outcome), expected);
     }
 
     #[test]
     fn a_long_reason_leaves_room_for_the_rest() {
         let outcome =
             Outcome { physical_resource_id: "p".to_owned(), result: Err("é".repeat(100_000)) };
-        let answer = answer(&request(), &outcome);
-        assert_eq!(answer["Status"], "FAILED");
-        assert!(answer.to_string().len() < 4_096);
+        let response = response(&request(), &outcome);
+        assert_eq!(response["Status"], "FAILED");
+        assert!(response.to_string().len() < 4_096);
     }
 
     #[test]
-    fn the_presigned_address_is_not_shown() {
+    fn the_presigned_url_is_not_shown() {
         let request = Request::read(&event(), request()).expect("a request");
         assert!(!format!("{request:?}").contains("signed"));
     }

@@ -1,8 +1,7 @@
-//! What looks after the database.
+//! The Lambdas that administer the database.
 //!
-//! [`init`] is the stack's custom resource: it prepares the database and gives the pool its size.
-//! [`cloudformation`] is how a custom resource answers. [`rotate`] is the rotation function of the
-//! database's secret: it gives the database a new password.
+//! [`init`] is the stack's custom resource: it prepares the database and defines the pool. [`rotate`] is the rotation
+//! function of the database's secret.
 
 pub mod cloudformation;
 pub mod init;

@@ -1,7 +1,7 @@
 //! `slots`: the command-line tool of the person on call.
 //!
 //! It works on the DynamoDB table with the AWS credentials of its user, so it works when the counter does not. Every
-//! change is one conditional write, like the counter's ([`Operations`](rds_admission::store::Operations)).
+//! change is one conditional write, like the counter's ([`PoolAdmin`](rds_admission::store::PoolAdmin)).
 
 mod args;
 mod clock;

@@ -20,7 +20,7 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     // What CloudFormation is told when it asks: without an answer it would wait.
     // Boxed: it is large.
-    let init = Box::pin(init::lambda::started(parts())).await;
+    let init = Box::pin(init::lambda::start(parts())).await;
     init::lambda::run(init, cloudformation::Responder::new()?).await
 }
 

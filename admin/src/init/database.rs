@@ -1,4 +1,4 @@
-//! Preparing the database: waiting for it, and the question how many connections there are.
+//! Prepares the database: waits for it, creates the sample table, reads the server's settings.
 
 use std::time::Duration;
 
@@ -13,169 +13,161 @@ use thiserror::Error;
 
 use super::table::{self, TableError};
 
-/// The pause between two tries to reach a database that is not up yet.
+/// Pause between two attempts to log in.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// What the preparing itself takes at the most, once the database is up.
+/// Time reserved for the statements after the login.
 const STATEMENTS: Duration = Duration::from_secs(20);
 
-/// Two inits at once (CloudFormation repeats a request that was not answered) take turns.
-const TAKE_TURN: &str = "SELECT GET_LOCK('rds-admission-init', 15)";
+/// CloudFormation repeats a request without a response, so two may run at once.
+const LOCK: &str = "SELECT GET_LOCK('rds-admission-init', 15)";
 
-/// A database to be prepared.
+const SETTINGS: &str = "SELECT @@global.max_connections, @@global.wait_timeout, \
+     @@global.connect_timeout, @@global.max_connect_errors";
+
+/// A database to prepare.
 #[derive(Debug)]
 pub struct Database {
     secret: SecretCache,
     options: SessionOptions,
 }
 
-/// Why it could not be prepared.
+/// The database could not be prepared.
 #[derive(Debug, Error)]
 pub enum DatabaseError {
-    /// There are no credentials.
+    /// The secret could not be read, or lacks a field.
     #[error("reading the secret")]
     Secret(#[from] SecretError),
-    /// It could not be reached, or did not let in.
+    /// The last attempt to log in failed.
     #[error("logging in at {host}, port {port}")]
     LogIn {
         /// The server's name or address.
         host: String,
         /// Its port.
         port: u16,
-        /// What went wrong at the last try.
+        /// Why.
         source: SessionError,
     },
-    /// It failed.
-    #[error("talking to the server")]
+    /// A statement failed.
+    #[error("statement")]
     Session(#[from] SessionError),
-    /// The sample's table could not be prepared.
+    /// The sample table could not be prepared.
     #[error("table Employees")]
     Table(#[from] TableError),
-    /// Another init does not come to an end.
-    #[error("another init holds the lock")]
+    /// Another invocation holds the lock.
+    #[error("another invocation of init holds the lock")]
     Busy,
-    /// It does not say how it is set.
-    #[error("the server's settings came without a row")]
+    /// The server returned no settings.
+    #[error("the server returned no row for its settings")]
     NoSettings,
 }
 
-/// How the server is set, as far as the pool depends on it.
+/// The server's settings that the pool depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// `@@max_connections`: the connections that it takes.
+    /// `@@max_connections`.
     pub max_connections: u32,
-    /// `@@wait_timeout`: how long it lets a session idle that has no limit of its own yet.
-    pub wait_timeout: Seconds,
-    /// `@@connect_timeout`: how long it waits for the next word of a login.
-    pub connect_timeout: Seconds,
-    /// `@@max_connect_errors`: the logins in a row that may be broken off before it blocks their host.
-    pub max_connect_errors: u64,
+    wait_timeout: Seconds,
+    connect_timeout: Seconds,
+    max_connect_errors: u64,
 }
 
 impl Settings {
-    const ASK: &str = "SELECT @@global.max_connections, @@global.wait_timeout, \
-         @@global.connect_timeout, @@global.max_connect_errors";
-
-    /// What to mend, when the server would leave a login or a session that its holder froze in the
-    /// midst of open for longer than the lease, or would block the functions' hosts after it has stalled
-    /// for a moment.
+    /// Returns which settings to change. With long timeouts a client that freezes during its login outlives its
+    /// lease; with a low `max_connect_errors` a short stall of the server blocks the functions' hosts.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
-        let warnings: Vec<_> = self.timeouts().into_iter().chain(self.connect_errors()).collect();
+        let Self { wait_timeout, connect_timeout, max_connect_errors, .. } = *self;
+        let mut warnings = Vec::new();
+        if wait_timeout > GRACE || connect_timeout > GRACE {
+            warnings.push(format!(
+                "set wait_timeout ({wait_timeout}) and connect_timeout ({connect_timeout}) to at most {GRACE}: a \
+                 client that freezes during its login stays connected for that time, possibly after its lease has \
+                 expired"
+            ));
+        }
+        if max_connect_errors < MIN_CONNECT_ERRORS {
+            warnings.push(format!(
+                "set max_connect_errors ({max_connect_errors}) to at least {MIN_CONNECT_ERRORS}: a server that \
+                 stalls for some seconds interrupts as many logins, and then rejects every function with error 1129 \
+                 until its host is unblocked"
+            ));
+        }
         (!warnings.is_empty()).then(|| warnings.join("; "))
-    }
-
-    fn timeouts(&self) -> Option<String> {
-        let Self { wait_timeout, connect_timeout, .. } = *self;
-        (wait_timeout > GRACE || connect_timeout > GRACE).then(|| {
-            format!(
-                "set wait_timeout ({wait_timeout}) and connect_timeout ({connect_timeout}) to \
-                 {GRACE} at the most: a client that is frozen while it logs in keeps its connection \
-                 so long, and its lease may be over sooner"
-            )
-        })
-    }
-
-    fn connect_errors(&self) -> Option<String> {
-        let Self { max_connect_errors, .. } = *self;
-        (max_connect_errors < MIN_CONNECT_ERRORS).then(|| {
-            format!(
-                "set max_connect_errors ({max_connect_errors}) to {MIN_CONNECT_ERRORS} at the least: \
-                 a server that stalls for some seconds has so many logins broken off, and then refuses \
-                 every function with error 1129 until somebody unblocks its host"
-            )
-        })
     }
 }
 
 impl Database {
-    /// The database that `secret` leads to.
+    /// The database that `secret` names.
     pub fn new(secret: SecretCache, options: SessionOptions) -> Self {
-        // The lock may keep a session idle on the server for a while.
+        // The session may idle while it waits for the lock of the table.
         Self { secret, options: SessionOptions { idle: Seconds(5), ..options } }
     }
 
-    /// Waits until the database answers, creates the table where it is missing, fills it when `seed`
-    /// is set and it is the sample's own and empty, and returns how the server is set.
+    /// Waits until the database accepts a login, creates the table if it is missing, and fills it if `fill` is set and
+    /// it is the sample's own and empty. Returns the server's settings.
     ///
     /// # Errors
-    /// [`DatabaseError`]; what was done by then does no harm to another try.
-    pub async fn prepare(&self, deadline: Deadline, seed: bool) -> Result<Settings, DatabaseError> {
-        // The secret may lead elsewhere than at the last request, and the old database still answer.
+    /// [`DatabaseError`]. Calling it again is safe.
+    pub async fn prepare(&self, deadline: Deadline, fill: bool) -> Result<Settings, DatabaseError> {
+        // The secret may name another database since the last request, while the old one still answers.
         let read = self.secret.read_anew().await?;
         if read.database.as_deref().unwrap_or_default().is_empty() {
             return Err(SecretError::Shape { field: "dbname" }.into());
         }
-        // One for all tries: a login that took too long goes on in the background, and a server that stalls
-        // would have one more of them with each try.
-        let slot = Slot::outside_the_pool(deadline);
-        let mut last = None;
-        let mut session = loop {
-            let error = match Session::log_in(&slot, &self.options, &self.secret).await {
-                Ok(session) => break session,
-                Err(LoginError::Secret(error)) => return Err(error.into()),
-                Err(LoginError::Session(error)) => error,
-            };
-            let error = match (error, last.take()) {
-                (SessionError::Slot { .. }, Some(earlier)) => earlier,
-                (error, _) => error,
-            };
-            // A server that answers "no" is up. One that has no connection left may have one soon.
-            let is_up = error.is_refused() && !error.is_too_many_connections();
-            if is_up || deadline.left() < PAUSE + STATEMENTS {
-                return Err(self.not_logged_in(error).await);
-            }
-            last = Some(error);
-            tokio::time::sleep(PAUSE).await;
-        };
-        let prepared = prepare_in(&mut session, seed).await;
+        let mut session = self.log_in(deadline).await?;
+        let prepared = prepare_in(&mut session, fill).await;
         session.close().await;
         prepared
     }
 
-    async fn not_logged_in(&self, source: SessionError) -> DatabaseError {
-        // What was tried, whatever the secret holds by now.
-        match self.secret.last_read().await {
-            Some(tried) => {
-                DatabaseError::LogIn { host: tried.host.clone(), port: tried.port, source }
+    async fn log_in(&self, deadline: Deadline) -> Result<Session, DatabaseError> {
+        // One slot for all attempts: a login that timed out continues in the background, and with a new slot each
+        // attempt would add another to a server that stalls.
+        let slot = Slot::outside_the_pool(deadline);
+        let mut last = None;
+        loop {
+            let error = match Session::log_in(&slot, &self.options, &self.secret).await {
+                Ok(session) => return Ok(session),
+                Err(LoginError::Secret(error)) => return Err(error.into()),
+                Err(LoginError::Session(error)) => error,
+            };
+            let error = match (error, last.take()) {
+                // The slot is still taken by the attempt before.
+                (SessionError::Slot { .. }, Some(earlier)) => earlier,
+                (error, _) => error,
+            };
+            // Retries if the server is not up, or has no free connection.
+            let is_final = error.is_refused() && !error.is_too_many_connections();
+            if is_final || deadline.left() < PAUSE + STATEMENTS {
+                return Err(match self.secret.last_read().await {
+                    Some(tried) => DatabaseError::LogIn {
+                        host: tried.host.clone(),
+                        port: tried.port,
+                        source: error,
+                    },
+                    None => error.into(),
+                });
             }
-            None => source.into(),
+            last = Some(error);
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
 
-async fn prepare_in(session: &mut Session, seed: bool) -> Result<Settings, DatabaseError> {
-    if session.query_first::<Option<u8>>(TAKE_TURN).await?.flatten() != Some(1) {
+async fn prepare_in(session: &mut Session, fill: bool) -> Result<Settings, DatabaseError> {
+    if session.query_first::<Option<u8>>(LOCK).await?.flatten() != Some(1) {
         return Err(DatabaseError::Busy);
     }
-    table::prepare(session, seed).await?;
-    let settings = session.query_first::<(u32, u32, u32, u64)>(Settings::ASK).await?;
-    let (max_connections, wait, connect, errors) = settings.ok_or(DatabaseError::NoSettings)?;
+    table::prepare(session, fill).await?;
+    let settings = session.query_first::<(u32, u32, u32, u64)>(SETTINGS).await?;
+    let (max_connections, wait, connect, max_connect_errors) =
+        settings.ok_or(DatabaseError::NoSettings)?;
     Ok(Settings {
         max_connections,
         wait_timeout: Seconds(wait),
         connect_timeout: Seconds(connect),
-        max_connect_errors: errors,
+        max_connect_errors,
     })
 }
 
@@ -196,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_soon_blocks_its_clients_is_warned_of() {
+    fn a_low_max_connect_errors_is_warned_of() {
         assert_eq!(WELL.warning(), None);
         let soon = Settings { max_connect_errors: 100, ..WELL };
         assert!(soon.warning().is_some_and(|text| text.contains("max_connect_errors (100)")));
@@ -205,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_more_patient_than_a_lease_is_warned_of() {
+    fn a_timeout_longer_than_a_lease_is_warned_of() {
         assert_eq!(warning(5, 5), None);
         assert!(warning(28_800, 5).is_some_and(|text| text.contains("wait_timeout (28800 s)")));
         assert!(warning(5, 10).is_some_and(|text| text.contains("connect_timeout (10 s)")));

@@ -1,4 +1,4 @@
-//! `init` behind the Lambda Runtime API.
+//! `init` on the Lambda Runtime API.
 
 use std::time::Duration;
 
@@ -12,22 +12,25 @@ use tokio::time::timeout;
 use super::Init;
 use crate::cloudformation::{Outcome, ReplyTo, Request, RequestType, Responder};
 
-/// What is kept of the invocation's time for the answer.
-const FOR_THE_ANSWER: Duration = Duration::from_secs(45);
+/// Time of the invocation that is reserved for sending the response.
+const RESPONSE_TIME: Duration = Duration::from_secs(45);
 
-/// The `init` that `parts` makes, or why there is none, for [`run`]: also where making it panics.
+/// The outcome of a failed request in the log.
+const FAILED: &str = "failed";
+
+/// Builds `init` for [`run`]. Catches panics.
 ///
 /// # Errors
-/// What went wrong, in one line.
-pub async fn started<S>(
-    parts: impl Future<Output = Result<Init<S>, Error>>,
+/// Returns the reason in one line.
+pub async fn start<S>(
+    build: impl Future<Output = Result<Init<S>, Error>>,
 ) -> Result<Init<S>, String> {
-    let parts = catch_panic(parts).await.unwrap_or_else(|panicked| Err(panicked.into()));
-    parts.map_err(|error| chain(&*error))
+    let built = catch_panic(build).await.unwrap_or_else(|panicked| Err(panicked.into()));
+    built.map_err(|error| chain(&*error))
 }
 
-/// Serves invocations until Lambda ends the instance. Where there is no `init`, for the reason that is given in
-/// its place, CloudFormation is told that reason: it would wait for an answer for a quarter of an hour.
+/// Serves invocations until Lambda ends the instance. If `init` is an error, every request fails with it:
+/// CloudFormation waits for a response, so the function must not just exit.
 ///
 /// # Errors
 /// When the Runtime API can't be reached.
@@ -36,16 +39,14 @@ pub async fn run<S: PoolAdmin>(
     responder: Responder,
 ) -> Result<(), Error> {
     let (init, responder) = (&init, &responder);
-    // Boxed: the nested futures of the SDKs are deeper than the compiler follows by default.
+    // Boxed: the nested futures of the SDKs exceed the compiler's default recursion limit.
     lambda_runtime::run(service_fn(move |event| Box::pin(invocation(init, responder, event)))).await
 }
 
-/// One invocation, and the one line that is logged of it: all of the function but the Runtime API.
-///
-/// Whatever becomes of it, CloudFormation is answered, if the event has an address to answer to.
+/// Handles one invocation and logs one line. Sends a response whatever happens, if the event has a URL for it.
 ///
 /// # Errors
-/// When the event has none, or the answer could not be sent.
+/// When the event has no URL, or the response could not be sent.
 pub async fn invocation<S: PoolAdmin>(
     init: &Result<Init<S>, String>,
     responder: &Responder,
@@ -55,11 +56,11 @@ pub async fn invocation<S: PoolAdmin>(
     let reply_to = ReplyTo::read(&event.payload).inspect_err(|invalid| {
         tracing::error!(request_id, outcome = FAILED, cause = %invalid, "init");
     })?;
-    let deadline = Deadline::at_epoch_ms(event.context.deadline).earlier_by(FOR_THE_ANSWER);
-    let read = Request::read(&event.payload, reply_to.clone());
-    let asked = read.as_ref().ok().map(|request| format!("{:?}", request.request_type));
+    let deadline = Deadline::at_epoch_ms(event.context.deadline).earlier_by(RESPONSE_TIME);
+    let request = Request::read(&event.payload, reply_to.clone());
+    let asked = request.as_ref().ok().map(|request| format!("{:?}", request.request_type));
     let failed = |reason| Outcome::failed(&reply_to, reason);
-    let (outcome, word) = match (init, &read) {
+    let (outcome, failure) = match (init, &request) {
         (Ok(init), Ok(request)) => {
             match timeout(deadline.left(), catch_panic(init.handle(request, deadline))).await {
                 Ok(Ok(outcome)) => (outcome, FAILED),
@@ -67,31 +68,28 @@ pub async fn invocation<S: PoolAdmin>(
                 Err(_) => (failed("out of time".to_owned()), FAILED),
             }
         }
-        // It could not be created for the same reason, and a deletion that fails would leave its stack stuck.
+        // After a failed creation CloudFormation deletes the resource. If that failed too, the stack would be stuck.
         (Err(_), Ok(request)) if deletes_nothing(request) => (Outcome::nothing_removed(), FAILED),
         (Err(reason), _) => (failed(reason.clone()), FAILED),
         (_, Err(invalid)) => (failed(chain(invalid)), FAILED),
     };
-    let told = responder.respond(&reply_to, &outcome).await;
+    let sent = responder.respond(&reply_to, &outcome).await;
     let resource = &outcome.physical_resource_id;
     match &outcome.result {
         Ok(data) => {
-            // Where the function could not start, and there was nothing to do.
+            // Set if `init` could not start and there was nothing to delete.
             let cause = init.as_ref().err();
             tracing::info!(request_id, asked, resource, outcome = "success", cause, %data, "init");
         }
         Err(cause) => {
-            tracing::error!(request_id, asked, resource, outcome = word, cause, "init");
+            tracing::error!(request_id, asked, resource, outcome = failure, cause, "init");
         }
     }
-    Ok(told?)
+    Ok(sent?)
 }
 
-/// Whether what is to be deleted was never created.
+/// Whether the request deletes a resource that was never created.
 fn deletes_nothing(request: &Request) -> bool {
     request.request_type == RequestType::Delete
         && request.reply_to.resource_id() == Outcome::NOT_CREATED
 }
-
-/// What became of a request that came to nothing, in the log.
-const FAILED: &str = "failed";

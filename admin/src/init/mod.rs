@@ -1,4 +1,4 @@
-//! Preparing a database and its pool.
+//! Prepares the database and defines the pool.
 
 mod database;
 pub mod lambda;
@@ -7,11 +7,9 @@ mod properties;
 mod table;
 
 pub use database::{Database, DatabaseError, Settings};
-pub use pools::PoolError;
-pub use properties::{InvalidProperty, Properties};
-pub use table::TableError;
 
-use pools::{Pools, Wanted};
+use std::num::NonZeroU32;
+
 use rds_admission::pool::{InvalidSize, PoolName, PoolSize};
 use rds_admission::store::PoolAdmin;
 use rds_admission::telemetry::chain;
@@ -20,67 +18,55 @@ use serde_json::json;
 use thiserror::Error;
 
 use crate::cloudformation::{Outcome, Request, RequestType};
+use pools::{PoolError, Pools, Wanted};
+use properties::{InvalidProperty, Properties};
 
-/// The property that is another one when the database is: the instance's identifier, or the ARN of an existing
-/// database's secret.
+/// The property that identifies the database: the instance's identifier, or the ARN of an existing database's secret.
 const DATABASE: &str = "Database";
 
-/// Prepares databases and pools.
+/// The custom resource's handler.
 #[derive(Debug)]
 pub struct Init<S> {
     store: S,
     database: Database,
 }
 
-/// Why something could not be prepared. Which phase failed is in the text that CloudFormation
-/// shows.
+/// A request failed. The text, with the phase first, is shown by CloudFormation.
 #[derive(Debug, Error)]
-pub enum InitError {
-    /// The template passes something that makes no sense.
+enum InitError {
     #[error("properties")]
     Properties(#[from] InvalidProperty),
-    /// The database could not be reached, or failed.
     #[error("database")]
     Database(#[from] DatabaseError),
-    /// The numbers leave no slot.
     #[error("size")]
     Size(#[from] InvalidSize),
-    /// The server takes fewer connections than the pool was sized for: it would be exhausted.
     #[error("the server takes {server} connections, but the pool is sized for {sized_for}")]
-    DoesNotFit {
-        /// `@@max_connections`.
-        server: u32,
-        /// The template's `MaxConnections`.
-        sized_for: u32,
-    },
-    /// The pool is another stack's, can't be handed over, or could not be written.
+    DoesNotFit { server: u32, sized_for: u32 },
     #[error("table")]
     Pool(#[from] PoolError),
 }
 
 impl<S: PoolAdmin> Init<S> {
-    /// Prepares pools in `store` for `database`.
+    /// Creates a handler for the pools in `store`.
     pub fn new(store: S, database: Database) -> Self {
         Self { store, database }
     }
 
-    /// Does what `request` asks for, before `deadline`.
-    pub async fn handle(&self, request: &Request, deadline: Deadline) -> Outcome {
-        let done = match request.request_type {
+    pub(crate) async fn handle(&self, request: &Request, deadline: Deadline) -> Outcome {
+        let result = match request.request_type {
             RequestType::Delete => self.remove(request).await,
             RequestType::Create | RequestType::Update => self.prepare(request, deadline).await,
         };
-        done.unwrap_or_else(|error| Outcome::failed(&request.reply_to, chain(&error)))
+        result.unwrap_or_else(|error| Outcome::failed(&request.reply_to, chain(&error)))
     }
 
     async fn prepare(&self, request: &Request, deadline: Deadline) -> Result<Outcome, InitError> {
         let properties = Properties::parse(&request.resource_properties)?;
-        // Only a database that is new to the stack gets the sample's rows: somebody may have deleted
-        // them since.
-        let seed = request.request_type == RequestType::Create || request.changes(DATABASE);
-        let server = self.database.prepare(deadline, seed).await?;
+        // Only a database that is new to the stack gets the sample's rows, because a user may have deleted them.
+        let fill = request.request_type == RequestType::Create || request.changes(DATABASE);
+        let server = self.database.prepare(deadline, fill).await?;
         let connections = server.max_connections;
-        let sized_for = properties.max_connections.map_or(connections, std::num::NonZeroU32::get);
+        let sized_for = properties.max_connections.map_or(connections, NonZeroU32::get);
         if connections < sized_for {
             return Err(InitError::DoesNotFit { server: connections, sized_for });
         }
@@ -95,8 +81,8 @@ impl<S: PoolAdmin> Init<S> {
             shards: properties.shards,
             before: pool_of(&request.reply_to.resource_id()),
         };
-        let shards =
-            Pools::new(&self.store, request.reply_to.owner()).prepare(wanted, deadline).await?;
+        let pools = Pools::new(&self.store, request.reply_to.owner());
+        let shards = pools.prepare(wanted, deadline).await?;
         Ok(Outcome {
             physical_resource_id: properties.pool.to_string(),
             result: Ok(json!({
@@ -109,17 +95,17 @@ impl<S: PoolAdmin> Init<S> {
         })
     }
 
-    /// Removes the stack's pool, unless leases are out: their holders still have to give them back.
+    /// Removes the stack's pool, unless leases are held.
     async fn remove(&self, request: &Request) -> Result<Outcome, InitError> {
         let id = request.reply_to.resource_id();
         let property = Properties::parse(&request.resource_properties).ok();
         let pools = Pools::new(&self.store, request.reply_to.owner());
-        let removed = pools.remove(pool_of(&id), property.map(|asked| asked.pool)).await?;
+        let removed = pools.remove(pool_of(&id), property.map(|property| property.pool)).await?;
         Ok(Outcome { physical_resource_id: id, result: Ok(json!({ "Removed": removed })) })
     }
 }
 
-/// The pool that a resource's id names; none of one that was not created.
+/// Returns the pool that a resource's id names, if the resource was created.
 fn pool_of(id: &str) -> Option<PoolName> {
     id.parse().ok().filter(|_| id != Outcome::NOT_CREATED)
 }

@@ -1,4 +1,4 @@
-//! The pool of a stack: whose it is, its size, its end, and how its slots go over to one of another name.
+//! The pools of a stack: ownership, definition, removal, and the handover of slots when a pool is renamed.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,77 +12,58 @@ use thiserror::Error;
 #[cfg(test)]
 mod tests;
 
-/// The pause between two looks at a pool that is to become empty.
+/// Time between two reads of a pool that is being emptied.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What is kept of the time for the writes that follow the wait, or undo what came before it.
+/// Time reserved for the writes after the wait, or for undoing those before it.
 const WRITES: Duration = Duration::from_secs(15);
 
-/// Why a pool could not be prepared or removed.
 #[derive(Debug, Error)]
-pub enum PoolError {
-    /// Another stack's resource made the pool.
+pub(super) enum PoolError {
     #[error(
         "pool {pool} of this table belongs to {owner}: choose another PoolName (if that stack is gone, \
          delete the table's item {pool}#owner)"
     )]
-    Owned {
-        /// The pool.
-        pool: PoolName,
-        /// Whose it is.
-        owner: Owner,
-    },
-    /// Another resource of the stack made the pool.
+    Owned { pool: PoolName, owner: Owner },
+    /// Another resource of this stack owns the pool.
     #[error(
-        "pool {pool} is that of the resource {resource} of this stack, and two resources can't have one: \
+        "pool {pool} belongs to the resource {resource} of this stack, and two resources can't share one: \
          choose another PoolName"
     )]
-    Sibling {
-        /// The pool.
-        pool: PoolName,
-        /// The logical id of the resource that it belongs to.
-        resource: String,
-    },
-    /// The pool is there, and a resource that did not have it before can't have made it.
+    Sibling { pool: PoolName, resource: String },
+    /// The pool has no owner, and is not the resource's according to CloudFormation.
     #[error(
-        "pool {pool} is in this table already, and a version that wrote down no owner made it: update \
-         the stack that it belongs to, and choose another PoolName for this one (if that stack is gone, \
-         delete the table's item {pool})"
+        "pool {pool} exists in this table, created by a version that stored no owner: update the stack that it \
+         belongs to, and choose another PoolName for this one (if that stack is gone, delete the table's item \
+         {pool})"
     )]
-    Unowned {
-        /// The pool.
-        pool: PoolName,
-    },
-    /// Its slots can't go over to another pool while connections may be open under them.
+    Unowned { pool: PoolName },
+    /// Connections may be open under the leases, so the slots can't go to another pool.
     #[error(
-        "pool {from} was not handed over to {to}: {in_use} of its leases were still out after it had been \
-         drained for {waited} s, and both pools together would admit too many; {from} {now}. Drain it \
-         first (slots drain --pool {from} --wait), then update the stack"
+        "pool {from} was not handed over to {to}: {in_use} of its leases were still held after {waited} s of \
+         draining, and both pools together would admit too many; {from} {now}. Drain it first (slots drain \
+         --pool {from} --wait), then update the stack"
     )]
     NotEmpty {
-        /// The pool that the stack has.
         from: PoolName,
-        /// The one that it is to have.
         to: PoolName,
-        /// The leases that are out.
         in_use: u32,
-        /// How long was waited for them, in seconds.
+        /// In seconds.
         waited: u64,
-        /// What `from` does now, in words.
+        /// The state of `from` afterwards, in words.
         now: &'static str,
     },
-    /// The table failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What is asked for.
+/// The pool that the template asks for.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted<'r> {
     pub(super) pool: &'r PoolName,
     pub(super) size: PoolSize,
     pub(super) shards: Option<NonZeroU32>,
-    /// The pool that the resource stands for as CloudFormation knows it.
+    /// The resource's pool before the request, according to CloudFormation.
     pub(super) before: Option<PoolName>,
 }
 
@@ -93,13 +74,13 @@ pub(super) struct Pools<'s, S> {
     owner: Owner,
 }
 
-/// A pool whose slots go over to another.
-struct HandOver {
+/// A pool whose slots are handed over to another.
+struct Handover {
     from: PoolName,
-    /// Whether it drained before, by somebody else's doing. Where an earlier try has ended in the middle, it is
-    /// taken for that one's: a pool that grants against an order shows, and one that drains for good is an outage.
+    /// Whether an operator drained it before. False if an earlier handover was interrupted, which may have drained
+    /// it: a pool that is resumed against an order is noticed, one that drains for good is an outage.
     was_draining: bool,
-    /// Whether CloudFormation does not know of it, and so will not have it removed.
+    /// Whether CloudFormation does not know of it, and so will not delete it.
     is_left_over: bool,
 }
 
@@ -108,12 +89,11 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
         Self { store, owner }
     }
 
-    /// Makes the pool the stack's own, gives it this size, and has it grant: once every other pool that the
-    /// stack has had grants nothing more and has no lease out. Returns the number of its items.
+    /// Claims and defines the pool, after the stack's other pools are drained and empty. Returns the number of its
+    /// items.
     ///
-    /// # Errors
-    /// [`PoolError`]; what was begun is undone. Where that fails too, or the process ends, the next request,
-    /// be it the same one or the rollback, goes on from there: the owner's item says what was handed over.
+    /// An error undoes what was done. If that fails too, or the process ends, the next request (a retry or the
+    /// rollback) continues: the owner's item records the handover.
     pub(super) async fn prepare(
         &self,
         wanted: Wanted<'_>,
@@ -121,9 +101,9 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
     ) -> Result<NonZeroU32, PoolError> {
         let pool = wanted.pool;
         let known = self.store.ownership(pool).await?;
-        let is_there = self.is_there(pool).await?;
+        let exists = self.exists(pool).await?;
         let was_its_own = wanted.before.as_ref() == Some(pool);
-        if known.is_none() && is_there && !was_its_own {
+        if known.is_none() && exists && !was_its_own {
             return Err(PoolError::Unowned { pool: pool.clone() });
         }
         let was_ours = known.as_ref().is_some_and(|known| known.owner.is_some());
@@ -132,20 +112,20 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
         self.claim(pool, handed_to.as_ref()).await?;
         let sized = self.take_over(&wanted, &leaving, deadline).await;
         if sized.is_err() {
-            let is_new = !was_ours && !is_there;
+            let is_new = !was_ours && !exists;
             if let Err(error) = self.undo(&leaving, is_new.then_some(pool)).await {
                 tracing::error!(cause = chain(&error), "undo");
             }
         }
         let Pool { shards, draining, .. } = sized?;
-        // Whoever drained it before this resource had it, or while its slots were another's, meant another use of it.
+        // A drain from before this resource owned the pool, or from the handover.
         if draining && (!was_its_own || handed_to.is_some()) {
             self.store.resume(pool).await?;
         }
         if let Some(to) = &handed_to {
             self.claim(pool, None).await?;
-            // CloudFormation has never heard of what was claimed and not made.
-            if !self.is_there(to).await? {
+            // Claimed but not defined: CloudFormation does not know of it.
+            if !self.exists(to).await? {
                 self.store.disown(to, &self.owner, true).await?;
             }
         }
@@ -155,11 +135,10 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
         Ok(shards)
     }
 
-    /// Removes the pool of the resource, unless leases are out: their holders still have to give them back.
-    /// What is another's is left alone. Returns whether there was one, and is no longer.
+    /// Removes the resource's pool, unless leases are held or another owns it. Returns whether it was removed.
     ///
-    /// `id` is the resource's, and `property` its pool by its properties: CloudFormation makes up an id for a
-    /// resource whose creation was never answered.
+    /// `id` is the pool by the resource's id, and `property` by its properties: CloudFormation invents an id if the
+    /// creation got no response.
     pub(super) async fn remove(
         &self,
         id: Option<PoolName>,
@@ -169,7 +148,7 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
             match self.store.ownership(&id).await?.and_then(|known| known.owner) {
                 Some(owner) if owner == self.owner => return self.remove_own(&id).await,
                 Some(_) => return Ok(false),
-                None if self.is_there(&id).await? => {
+                None if self.exists(&id).await? => {
                     return Ok(self.store.remove_unused(&id).await?);
                 }
                 None => {}
@@ -180,13 +159,13 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
         if owner.as_ref() == Some(&self.owner) { self.remove_own(&pool).await } else { Ok(false) }
     }
 
-    /// The stack's other pools: the one that CloudFormation knows, and one that this pool was handed over to
-    /// by an update that is rolled back.
+    /// Returns the stack's other pools: the one that CloudFormation knows, and the one that an update which is now
+    /// rolled back handed this pool over to.
     async fn leaving(
         &self,
         wanted: &Wanted<'_>,
         handed_to: Option<&PoolName>,
-    ) -> Result<Vec<HandOver>, PoolError> {
+    ) -> Result<Vec<Handover>, PoolError> {
         let before = wanted.before.as_ref();
         let mut names: Vec<_> = before.into_iter().chain(handed_to).collect();
         names.dedup();
@@ -200,7 +179,7 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
                 Ok(_) | Err(StoreError::UnknownPool(_)) => continue,
                 Err(error) => return Err(error.into()),
             };
-            leaving.push(HandOver {
+            leaving.push(Handover {
                 from: from.clone(),
                 was_draining: seen.draining && handed_to.is_none(),
                 is_left_over: before != Some(from),
@@ -212,7 +191,7 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
     async fn take_over(
         &self,
         wanted: &Wanted<'_>,
-        leaving: &[HandOver],
+        leaving: &[Handover],
         deadline: Deadline,
     ) -> Result<Pool, PoolError> {
         for leaving in leaving {
@@ -222,21 +201,21 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
         Ok(self.store.define(pool, size, shards).await?)
     }
 
-    /// Drains a pool, and waits until no lease of it is out: none comes in from then on.
+    /// Drains a pool and waits until no lease is held.
     async fn empty(
         &self,
-        HandOver { from, was_draining, .. }: &HandOver,
+        Handover { from, was_draining, .. }: &Handover,
         to: &PoolName,
         deadline: Deadline,
     ) -> Result<(), PoolError> {
         self.claim(from, Some(to)).await?;
-        let begun = std::time::Instant::now();
+        let start = std::time::Instant::now();
         let mut pool = self.store.drain(from).await?;
         while pool.in_use() > 0 {
             if deadline.left() < PAUSE + WRITES {
-                let now = if *was_draining { "drains on" } else { "grants again" };
+                let now = if *was_draining { "is still draining" } else { "grants again" };
                 let (from, to, in_use) = (from.clone(), to.clone(), pool.in_use());
-                let waited = begun.elapsed().as_secs();
+                let waited = start.elapsed().as_secs();
                 return Err(PoolError::NotEmpty { from, to, in_use, waited, now });
             }
             tokio::time::sleep(PAUSE).await;
@@ -245,7 +224,7 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
                 Err(StoreError::Contended { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            // Somebody has resumed it: empty is only one that drains.
+            // An operator has resumed it.
             if !pool.draining {
                 pool = self.store.drain(from).await?;
             }
@@ -253,17 +232,17 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
         Ok(())
     }
 
-    /// Has the pools grant again that were to be handed over, and gives up the one that was not made.
-    async fn undo(&self, leaving: &[HandOver], made: Option<&PoolName>) -> Result<(), PoolError> {
-        for HandOver { from, was_draining, .. } in leaving {
+    /// Resumes the pools that were to be handed over, and releases the claim on a new pool.
+    async fn undo(&self, leaving: &[Handover], new: Option<&PoolName>) -> Result<(), PoolError> {
+        for Handover { from, was_draining, .. } in leaving {
             if !was_draining {
                 self.store.resume(from).await?;
             }
             self.claim(from, None).await?;
         }
-        if let Some(made) = made {
-            let is_there = self.is_there(made).await?;
-            self.store.disown(made, &self.owner, !is_there).await?;
+        if let Some(new) = new {
+            let exists = self.exists(new).await?;
+            self.store.disown(new, &self.owner, !exists).await?;
         }
         Ok(())
     }
@@ -279,14 +258,14 @@ impl<'s, S: PoolAdmin> Pools<'s, S> {
     }
 
     async fn remove_own(&self, pool: &PoolName) -> Result<bool, PoolError> {
-        let was_there = self.is_there(pool).await?;
+        let was_there = self.exists(pool).await?;
         let is_gone = self.store.remove_unused(pool).await?;
         self.store.disown(pool, &self.owner, is_gone).await?;
         Ok(was_there && is_gone)
     }
 
-    /// Whether the table has the pool, be its item damaged.
-    async fn is_there(&self, pool: &PoolName) -> Result<bool, PoolError> {
+    /// Whether the pool exists, even if its item is malformed.
+    async fn exists(&self, pool: &PoolName) -> Result<bool, PoolError> {
         match self.store.read(pool).await {
             Ok(_) | Err(StoreError::Malformed { .. }) => Ok(true),
             Err(StoreError::UnknownPool(_)) => Ok(false),

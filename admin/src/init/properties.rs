@@ -6,35 +6,29 @@ use rds_admission::pool::PoolName;
 use serde_json::Value;
 use thiserror::Error;
 
-/// A property that is missing or makes no sense.
+/// A property is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name} {problem}")]
-pub struct InvalidProperty {
+pub(super) struct InvalidProperty {
     name: &'static str,
     problem: String,
 }
 
-/// What the template asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Properties {
-    /// The pool to define.
-    pub pool: PoolName,
-    /// The connections of the server that the pool is sized for; `None`: as many as it takes.
-    pub max_connections: Option<NonZeroU32>,
-    /// Connections that stay outside the pool.
-    pub reserved_connections: u32,
-    /// Slots kept for class `priority`.
-    pub priority_slots: u32,
-    /// Items to split the pool over; `None`: as many as keep each within a write unit.
-    pub shards: Option<NonZeroU32>,
+pub(super) struct Properties {
+    pub(super) pool: PoolName,
+    /// The server's connections that the pool is sized for; `None`: its `max_connections`.
+    pub(super) max_connections: Option<NonZeroU32>,
+    /// Connections outside the pool.
+    pub(super) reserved_connections: u32,
+    pub(super) priority_slots: u32,
+    /// Items to split the pool over; `None`: chosen by size.
+    pub(super) shards: Option<NonZeroU32>,
 }
 
 impl Properties {
-    /// Reads the properties of a request.
-    ///
-    /// # Errors
-    /// [`InvalidProperty`] names the first one that is wrong.
-    pub fn parse(properties: &Value) -> Result<Self, InvalidProperty> {
+    /// Parses the properties. The error names the first invalid one.
+    pub(super) fn parse(properties: &Value) -> Result<Self, InvalidProperty> {
         const POOL: &str = "PoolName";
         let name = properties.get(POOL).and_then(Value::as_str).ok_or_else(|| missing(POOL))?;
         let invalid = |error| InvalidProperty { name: POOL, problem: format!("{error}") };
@@ -61,8 +55,8 @@ fn number(properties: &Value, name: &'static str) -> Result<u32, InvalidProperty
         Value::Number(number) => number.as_u64().and_then(|number| number.try_into().ok()),
         _ => None,
     };
-    let problem = || "must be a whole number".to_owned();
-    number.ok_or_else(|| InvalidProperty { name, problem: problem() })
+    let invalid = || InvalidProperty { name, problem: "must be a whole number".to_owned() };
+    number.ok_or_else(invalid)
 }
 
 #[cfg(test)]
@@ -92,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_property_that_is_wrong_is_named() {
+    fn an_invalid_property_is_named() {
         for name in ["PoolName", "MaxConnections", "ReservedConnections", "PrioritySlots"] {
             for value in [json!(null), json!(""), json!("+ 1"), json!(-1), json!("a b"), json!([])]
             {

@@ -140,7 +140,7 @@ async fn a_function_that_can_not_start_says_why_to_who_waits() {
 #[tokio::test]
 async fn a_function_that_panics_while_it_starts_says_so_to_who_waits() {
     let parts = async { panic!("no roots") };
-    let init = lambda::started::<MemoryStore<SystemClock>>(parts).await;
+    let init = lambda::start::<MemoryStore<SystemClock>>(parts).await;
     let (url, answers) = cloudformation().await;
     invoke(&init, create(&url)).await;
     let answer = only(&answers);

@@ -205,7 +205,7 @@ async fn a_pool_that_does_not_become_empty_is_not_handed_over() {
         assert!(said.contains("pool Orders was not handed over to Orders2: 1 of its"), "{said}");
         assert!(said.contains("slots drain --pool Orders --wait"), "{said}");
         // What an operator has drained stays so.
-        assert_eq!(said.contains("drains on"), drained);
+        assert_eq!(said.contains("is still draining"), drained);
         assert_eq!(asks(&store, "Orders", 1).await, !drained);
         assert!(!asks(&store, "Orders2", 1).await);
         // The rollback has nothing to do, and the new name is anybody's.
