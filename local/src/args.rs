@@ -5,22 +5,23 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
-use local::StackOptions;
-use local::deploy::Parameters;
 
-/// The whole cloud on one machine: a real MariaDB, the AWS APIs, and template.yaml deployed.
+use crate::parameters::Parameters;
+use crate::progress::Progress;
+use crate::stack::StackOptions;
+
+/// The whole cloud on one machine: a real MariaDB, the AWS APIs, and template.yaml deployed
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) paths: Paths,
 }
 
-/// Where things are.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Place {
+pub(crate) struct Paths {
     /// Folder of template.yaml [default: the nearest one above the current folder]
     #[arg(long, global = true)]
     project: Option<PathBuf>,
@@ -35,19 +36,19 @@ pub(crate) struct Place {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Bring the stack up and leave it running
+    /// Start the stack and leave it running
     Up {
         #[command(flatten)]
         template: Template,
-        /// Stay with the stack and end it with Ctrl-C
+        /// Run in the foreground until Ctrl-C
         #[arg(long)]
         foreground: bool,
     },
-    /// End the stack
+    /// Stop the stack
     Down,
-    /// Say whether the stack is up, and where
+    /// Print whether the stack is up, and its addresses
     Status,
-    /// Bring the stack up, run a command with `STACK_JSON` set to its stack.json, end the stack
+    /// Start the stack, run a command with `STACK_JSON` set to its stack.json, stop the stack
     Run {
         #[command(flatten)]
         template: Template,
@@ -55,7 +56,7 @@ pub(crate) enum Command {
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
-    /// What `up` starts in the background
+    /// The supervisor that `up` starts in the background
     #[command(hide = true)]
     Serve {
         #[command(flatten)]
@@ -63,10 +64,9 @@ pub(crate) enum Command {
     },
 }
 
-/// What is deployed.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Template {
-    /// Seconds that each query is made to take on the server (parameter `HoldSeconds`)
+    /// Seconds for which each query holds its connection (parameter `HoldSeconds`)
     #[arg(long, value_name = "SECONDS")]
     hold: Option<String>,
     /// A parameter of template.yaml; may be repeated
@@ -74,8 +74,7 @@ pub(crate) struct Template {
     params: Vec<String>,
 }
 
-impl Place {
-    /// The working folder.
+impl Paths {
     pub(crate) fn dir(&self) -> Result<PathBuf> {
         match &self.dir {
             Some(dir) => Ok(dir.clone()),
@@ -83,17 +82,23 @@ impl Place {
         }
     }
 
-    /// The stack that is meant, before anything is said about what is deployed.
-    pub(crate) fn stack(&self) -> Result<StackOptions> {
-        let mut options = StackOptions::new(self.project()?).dir(self.dir()?);
-        if let Some(venv) = &self.venv {
-            let venv = std::path::absolute(venv).context("resolving --venv")?;
-            options = options.venv(venv);
-        }
-        Ok(options)
+    /// The stack that these options describe.
+    pub(crate) fn stack(&self, template: &Template, progress: Progress) -> Result<StackOptions> {
+        let project = self.project()?;
+        let venv = match &self.venv {
+            Some(venv) => std::path::absolute(venv).context("resolving --venv")?,
+            None => project.join(".venv"),
+        };
+        Ok(StackOptions {
+            dir: self.dir()?,
+            venv,
+            project,
+            parameters: template.parameters()?,
+            progress,
+        })
     }
 
-    /// The arguments that say the same in another folder.
+    /// These options as arguments, valid in any folder.
     pub(crate) fn arguments(&self) -> Result<Vec<OsString>> {
         let mut arguments = vec!["--project".into(), self.project()?.into()];
         arguments.extend(["--dir".into(), std::path::absolute(self.dir()?)?.into()]);
@@ -107,7 +112,7 @@ impl Place {
         if let Some(project) = &self.project {
             return std::path::absolute(project).context("resolving --project");
         }
-        let here = std::env::current_dir().context("asking for the current folder")?;
+        let here = std::env::current_dir().context("reading the current folder")?;
         here.ancestors()
             .find(|folder| folder.join("template.yaml").exists())
             .map(PathBuf::from)
@@ -116,7 +121,6 @@ impl Place {
 }
 
 impl Template {
-    /// The template's parameters.
     pub(crate) fn parameters(&self) -> Result<Parameters> {
         let parameters = Parameters::parse(&self.params)?;
         Ok(match &self.hold {
@@ -125,7 +129,7 @@ impl Template {
         })
     }
 
-    /// The arguments that say the same.
+    /// These options as arguments.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let hold = self.hold.iter().map(|seconds| format!("--hold={seconds}"));
         let params = self.params.iter().map(|param| format!("--param={param}"));

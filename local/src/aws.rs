@@ -1,9 +1,9 @@
 //! The few calls to the AWS APIs that the stack itself needs, over plain HTTP.
 //!
-//! An SDK would do the same with a few hundred crates more: MiniStack checks no signatures, it
-//! only reads from them which service is meant.
+//! The SDKs would add a few hundred crates. MiniStack checks no signatures; it reads the service's name from them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
@@ -11,27 +11,89 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::REGION;
-use crate::instances::FunctionRecord;
 
-/// A client of the AWS APIs below one URL.
-#[derive(Clone, Debug)]
-pub struct Aws {
+/// `GetFunction`'s answer, as far as it is used.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct FunctionRecord {
+    pub(crate) configuration: Configuration,
+    code: Code,
+    concurrency: Option<Concurrency>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Configuration {
+    pub(crate) function_name: String,
+    pub(crate) function_arn: String,
+    /// Changes with every change of code or configuration.
+    revision_id: String,
+    /// The code's hash in base64.
+    pub(crate) code_sha256: String,
+    #[serde(default)]
+    pub(crate) handler: String,
+    /// Seconds.
+    timeout: u64,
+    /// Megabytes. Passed to the function, not enforced.
+    pub(crate) memory_size: u32,
+    #[serde(default)]
+    pub(crate) environment: Environment,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Environment {
+    #[serde(default)]
+    pub(crate) variables: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Code {
+    location: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Concurrency {
+    reserved_concurrent_executions: usize,
+}
+
+impl FunctionRecord {
+    pub(crate) fn name(&self) -> &str {
+        &self.configuration.function_name
+    }
+
+    /// Instances of another revision are outdated.
+    pub(crate) fn revision(&self) -> &str {
+        &self.configuration.revision_id
+    }
+
+    /// The time limit of an invocation.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.configuration.timeout)
+    }
+
+    /// The most concurrent invocations; `None` without a limit of the function's own.
+    pub(crate) fn reserved_concurrency(&self) -> Option<usize> {
+        self.concurrency.as_ref().map(|concurrency| concurrency.reserved_concurrent_executions)
+    }
+}
+
+/// A client of the AWS APIs at one URL.
+pub(crate) struct Aws {
     endpoint: String,
     http: Client,
 }
 
 impl Aws {
-    /// A client of the APIs below `endpoint` (no slash at the end).
-    #[must_use]
-    pub fn new(endpoint: impl Into<String>) -> Self {
+    /// `endpoint` has no slash at the end.
+    pub(crate) fn new(endpoint: impl Into<String>) -> Self {
         Self { endpoint: endpoint.into(), http: Client::new() }
     }
 
     /// Lambda's `GetFunction`; `None` when there is no such function.
-    ///
-    /// # Errors
-    /// When the API can't be reached, refuses, or answers something else.
-    pub async fn function(&self, name: &str) -> Result<Option<FunctionRecord>> {
+    pub(crate) async fn function(&self, name: &str) -> Result<Option<FunctionRecord>> {
         let url = format!("{}/2015-03-31/functions/{name}", self.endpoint);
         let answer = send("GetFunction", sign(self.http.get(url), "lambda")).await?;
         if answer.status() == StatusCode::NOT_FOUND {
@@ -45,22 +107,15 @@ impl Aws {
         Ok(Some(record))
     }
 
-    /// Downloads what a pre-signed URL points at.
-    ///
-    /// # Errors
-    /// When it can't be reached or is refused.
-    pub async fn download(&self, url: &str) -> Result<Vec<u8>> {
-        let answer = send("a download", self.http.get(url)).await?;
+    /// Downloads a function's code, a zip file.
+    pub(crate) async fn code(&self, record: &FunctionRecord) -> Result<Vec<u8>> {
+        let answer = send("a download", self.http.get(&record.code.location)).await?;
         let bytes = accept("a download", answer).await?.bytes().await;
         Ok(bytes.context("reading a download")?.to_vec())
     }
 
-    /// Secrets Manager's `CreateSecret`; returns the secret's ARN.
-    ///
-    /// # Errors
-    /// When the API can't be reached, refuses, or answers something else. The secret is never
-    /// part of the error.
-    pub async fn create_secret(&self, name: &str, secret: &Value) -> Result<String> {
+    /// Secrets Manager's `CreateSecret`; returns the secret's ARN. Errors do not contain the secret.
+    pub(crate) async fn create_secret(&self, name: &str, secret: &Value) -> Result<String> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Created {
@@ -87,11 +142,8 @@ impl Aws {
         Ok(created.arn)
     }
 
-    /// The outputs of a CloudFormation stack, by key.
-    ///
-    /// # Errors
-    /// When the API can't be reached, refuses, or answers something else.
-    pub async fn stack_outputs(&self, stack: &str) -> Result<BTreeMap<String, String>> {
+    /// The outputs of a CloudFormation stack by key.
+    pub(crate) async fn stack_outputs(&self, stack: &str) -> Result<BTreeMap<String, String>> {
         let form = format!("Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
         let request = self
             .http
@@ -114,7 +166,7 @@ async fn accept(call: &str, answer: Response) -> Result<Response> {
         return Ok(answer);
     }
     let text = answer.text().await.unwrap_or_default();
-    anyhow::bail!("{call} was answered {status}: {text}")
+    anyhow::bail!("{call} failed with {status}: {text}")
 }
 
 fn sign(request: RequestBuilder, service: &str) -> RequestBuilder {
@@ -145,7 +197,7 @@ fn parse_outputs(xml: &str) -> Result<BTreeMap<String, String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_outputs;
+    use super::*;
 
     #[test]
     fn reads_the_outputs_of_a_stack() {
@@ -165,5 +217,38 @@ mod tests {
     fn a_stack_without_outputs_is_an_error() {
         assert!(parse_outputs("<DescribeStacksResponse/>").is_err());
         assert!(parse_outputs("not xml").is_err());
+    }
+
+    #[test]
+    fn reads_get_functions_answer() {
+        let record: FunctionRecord = serde_json::from_value(json!({
+            "Configuration": {
+                "FunctionName": "counter", "FunctionArn": "arn:aws:lambda:…:counter",
+                "RevisionId": "r1", "CodeSha256": "a/b=", "Handler": "bootstrap",
+                "Timeout": 3, "MemorySize": 128, "Version": "$LATEST",
+                "Environment": {"Variables": {"TABLE_NAME": "t"}}
+            },
+            "Code": {"RepositoryType": "S3", "Location": "http://127.0.0.1/zip"},
+            "Concurrency": {"ReservedConcurrentExecutions": 5}
+        }))
+        .unwrap();
+        assert_eq!(record.name(), "counter");
+        assert_eq!(record.timeout(), Duration::from_secs(3));
+        assert_eq!(record.reserved_concurrency(), Some(5));
+        assert_eq!(record.configuration.environment.variables["TABLE_NAME"], "t");
+    }
+
+    #[test]
+    fn environment_and_concurrency_may_be_missing() {
+        let record: FunctionRecord = serde_json::from_value(json!({
+            "Configuration": {
+                "FunctionName": "f", "FunctionArn": "a", "RevisionId": "r", "CodeSha256": "c",
+                "Timeout": 1, "MemorySize": 128
+            },
+            "Code": {"Location": "http://127.0.0.1/zip"}
+        }))
+        .unwrap();
+        assert_eq!(record.reserved_concurrency(), None);
+        assert!(record.configuration.environment.variables.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The REST API's stage, which MiniStack serves below a path of its own.
+//! The stage of the REST API, which MiniStack serves at a path of its own.
 
 use anyhow::{Context as _, Result};
 use axum::Json;
@@ -7,14 +7,15 @@ use axum::response::{IntoResponse as _, Response};
 
 use serde_json::{Value, json};
 
-use super::API_PATH;
 use crate::instances::PAYLOAD_LIMIT;
 
-/// What MiniStack's message has when a function failed behind the execution host, and when it did not
-/// answer in time.
+/// The path of the REST API's stage at the front door.
+pub(crate) const API_PATH: &str = "/api";
+
+/// Parts of MiniStack's messages when a function failed, and when it timed out.
 const FAILED: [&str; 2] = ["Proxy target returned HTTP", "Sandbox.Timedout"];
 
-/// Which stage of which API.
+/// A stage of a REST API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestApi {
     id: String,
@@ -22,7 +23,7 @@ pub struct RestApi {
 }
 
 impl RestApi {
-    /// Reads them from a stage's URL on AWS,
+    /// Parses a stage's URL on AWS,
     /// `https://{id}.execute-api.{region}.amazonaws.com/{stage}`.
     ///
     /// # Errors
@@ -39,26 +40,26 @@ impl RestApi {
         parse().with_context(|| format!("{url} is not the URL of a REST API's stage"))
     }
 
-    /// Where MiniStack serves what this door serves at `path`, with the query of `uri`.
+    /// MiniStack's URL for `path`, with the query of `uri`.
     pub(super) fn rewrite(&self, path: &str, uri: &Uri) -> Uri {
         let Self { id, stage } = self;
         let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
         format!("/restapis/{id}/{stage}/_user_request_/{path}{query}")
             .parse()
-            // The path was part of a URI and is put between parts of one.
+            // Cannot fail: all parts are parts of a valid URI.
             .unwrap_or_else(|_| uri.clone())
     }
 }
 
-/// What follows [`API_PATH`] and its slash, when the request is for the API.
+/// The path after [`API_PATH`] and its slash of a request to the API.
 pub(super) fn path_below(uri: &Uri) -> Option<&str> {
     let rest = uri.path().strip_prefix(API_PATH)?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
-/// MiniStack tells a client all about the failure of a function; API Gateway tells nothing
+/// Removes the details of a function's failure, which MiniStack returns and API Gateway does not
 /// (<https://repost.aws/knowledge-center/api-gateway-502-errors>).
-pub(super) async fn as_on_aws(answer: Response) -> Response {
+pub(super) async fn hide_failure(answer: Response) -> Response {
     if answer.status() != StatusCode::BAD_GATEWAY {
         return answer;
     }
@@ -82,7 +83,7 @@ mod tests {
     use axum::http::Uri;
     use axum::response::Response;
 
-    use super::{RestApi, as_on_aws, path_below};
+    use super::{RestApi, hide_failure, path_below};
 
     #[test]
     fn knows_the_api_from_its_url() {
@@ -97,10 +98,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_function_that_failed_is_answered_for_as_on_aws() {
+    async fn the_details_of_a_failure_are_hidden() {
         let seen = async |status: u16, body: &'static str| {
             let answer = Response::builder().status(status).body(body.into()).unwrap();
-            let answer = as_on_aws(answer).await;
+            let answer = hide_failure(answer).await;
             let status = answer.status().as_u16();
             (status, axum::body::to_bytes(answer.into_body(), 1024).await.unwrap())
         };

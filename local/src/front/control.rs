@@ -1,7 +1,7 @@
-//! What can be asked of the stack itself, below `/_local`: to see and disturb its parts.
+//! The control API below `/_local`: lists the parts and injects faults.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
@@ -14,13 +14,24 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use super::Front;
-use super::faults::Rule;
-use crate::instances::{self, INSTANCES_PATH};
+use super::faults::{FaultRegistry, Rule};
+use crate::instances::{self, Host, INSTANCES_PATH};
 use crate::mariadb::{Ending, MariaDb};
 
-/// The routes, for `front` and for `database`, when there is one.
-pub(super) fn routes(front: &Front) -> Router {
+/// A shared database that can be restarted.
+pub(crate) type SharedDatabase = Arc<Mutex<MariaDb>>;
+
+/// The parts that the API controls.
+#[derive(Clone)]
+pub(super) struct Control {
+    pub(super) host: Host,
+    pub(super) faults: Arc<FaultRegistry>,
+    /// Missing until it has started.
+    pub(super) database: Arc<OnceLock<SharedDatabase>>,
+}
+
+pub(super) fn routes(control: Control) -> Router {
+    let host = control.host.clone();
     Router::new()
         .route(&format!("{INSTANCES_PATH}/{{id}}/kill"), post(kill))
         .route(&format!("{INSTANCES_PATH}/{{id}}/freeze"), post(freeze))
@@ -30,14 +41,14 @@ pub(super) fn routes(front: &Front) -> Router {
         .route("/_local/faults/{id}", delete(remove))
         .route("/_local/database/restart", post(restart))
         .route("/_local/database/max-connections", post(max_connections))
-        .with_state(front.clone())
+        .with_state(control)
         .route(INSTANCES_PATH, get(instances::list))
-        .with_state(front.host.clone())
+        .with_state(host)
 }
 
-async fn kill(State(front): State<Front>, Path(id): Path<String>) -> StatusCode {
-    let Some(instance) = front.host.instance(&id) else { return StatusCode::NOT_FOUND };
-    instance.kill_from_outside();
+async fn kill(State(control): State<Control>, Path(id): Path<String>) -> StatusCode {
+    let Some(instance) = control.host.instance(&id) else { return StatusCode::NOT_FOUND };
+    instance.kill_by_fault();
     StatusCode::NO_CONTENT
 }
 
@@ -47,29 +58,29 @@ struct Freeze {
 }
 
 async fn freeze(
-    State(front): State<Front>,
+    State(control): State<Control>,
     Path(id): Path<String>,
     Json(Freeze { seconds }): Json<Freeze>,
 ) -> Response {
     let Ok(time) = Duration::try_from_secs_f64(seconds) else {
         return (StatusCode::BAD_REQUEST, "seconds must be a time").into_response();
     };
-    let Some(instance) = front.host.instance(&id) else {
+    let Some(instance) = control.host.instance(&id) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     instance.freeze(time);
     StatusCode::NO_CONTENT.into_response()
 }
 
-async fn interrupted(State(front): State<Front>) -> Response {
-    Json(front.host.interruptions()).into_response()
+async fn interrupted(State(control): State<Control>) -> Response {
+    Json(control.host.interruptions()).into_response()
 }
 
-async fn list(State(front): State<Front>) -> Response {
-    Json(front.faults.list()).into_response()
+async fn list(State(control): State<Control>) -> Response {
+    Json(control.faults.list()).into_response()
 }
 
-async fn add(State(front): State<Front>, rule: Result<Json<Rule>, JsonRejection>) -> Response {
+async fn add(State(control): State<Control>, rule: Result<Json<Rule>, JsonRejection>) -> Response {
     let rule = match rule {
         Ok(Json(rule)) => rule,
         Err(error) => return (StatusCode::BAD_REQUEST, error.body_text()).into_response(),
@@ -77,16 +88,16 @@ async fn add(State(front): State<Front>, rule: Result<Json<Rule>, JsonRejection>
     if let Err(wrong) = rule.check() {
         return (StatusCode::BAD_REQUEST, wrong).into_response();
     }
-    (StatusCode::CREATED, Json(json!({"id": front.faults.add(rule)}))).into_response()
+    (StatusCode::CREATED, Json(json!({"id": control.faults.add(rule)}))).into_response()
 }
 
-async fn clear(State(front): State<Front>) -> StatusCode {
-    front.faults.clear();
+async fn clear(State(control): State<Control>) -> StatusCode {
+    control.faults.clear();
     StatusCode::NO_CONTENT
 }
 
-async fn remove(State(front): State<Front>, Path(id): Path<u64>) -> StatusCode {
-    if front.faults.remove(id) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
+async fn remove(State(control): State<Control>, Path(id): Path<u64>) -> StatusCode {
+    if control.faults.remove(id) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND }
 }
 
 #[derive(Deserialize)]
@@ -95,8 +106,8 @@ struct After {
     after: u64,
 }
 
-async fn hits(State(front): State<Front>, Query(After { after }): Query<After>) -> Response {
-    let (hits, last) = front.faults.hits(after);
+async fn hits(State(control): State<Control>, Query(After { after }): Query<After>) -> Response {
+    let (hits, last) = control.faults.hits(after);
     Json(json!({"hits": hits, "last": last})).into_response()
 }
 
@@ -109,12 +120,12 @@ struct Restart {
     down_ms: u64,
 }
 
-async fn restart(State(front): State<Front>, Json(asked): Json<Restart>) -> Response {
-    let Some(database) = front.database().cloned() else { return no_database() };
-    let ending = if asked.crash { Ending::Crash } else { Ending::Shutdown };
-    let away = Duration::from_millis(asked.down_ms);
-    // Whoever asked may go away; the database is to come back all the same.
-    let restart = async move { database.lock().await.restart(ending, away).await };
+async fn restart(State(control): State<Control>, Json(restart): Json<Restart>) -> Response {
+    let Some(database) = control.database.get().cloned() else { return no_database() };
+    let ending = if restart.crash { Ending::Crash } else { Ending::Shutdown };
+    let pause = Duration::from_millis(restart.down_ms);
+    // A task of its own, so that the database starts again even if the client leaves.
+    let restart = async move { database.lock().await.restart(ending, pause).await };
     done(tokio::spawn(restart).await.unwrap_or_else(|error| Err(error.into())))
 }
 
@@ -123,13 +134,13 @@ struct Connections {
     value: NonZeroU32,
 }
 
-async fn max_connections(State(front): State<Front>, Json(to): Json<Connections>) -> Response {
-    let Some(database) = front.database() else { return no_database() };
+async fn max_connections(State(control): State<Control>, Json(to): Json<Connections>) -> Response {
+    let Some(database) = control.database.get() else { return no_database() };
     done(database.lock().await.set_max_connections(to.value).await)
 }
 
 fn no_database() -> Response {
-    (StatusCode::NOT_FOUND, "there is no database behind this door").into_response()
+    (StatusCode::NOT_FOUND, "there is no database").into_response()
 }
 
 fn done(result: anyhow::Result<()>) -> Response {
@@ -138,6 +149,3 @@ fn done(result: anyhow::Result<()>) -> Response {
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
     }
 }
-
-/// A database that can be disturbed, shared with whoever looks after it.
-pub(crate) type SharedDatabase = Arc<Mutex<MariaDb>>;

@@ -1,4 +1,4 @@
-//! Passes a request on to MiniStack, and the answer back, unchanged.
+//! Forwards requests to MiniStack, and returns its answers unchanged.
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -9,12 +9,10 @@ use axum::response::{IntoResponse as _, Response};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 
-use super::path_and_query;
-
-/// Requests are read whole before they go on; the largest is an upload of a function's code.
+/// Requests are buffered. The largest is an upload of a function's code.
 const BODY_LIMIT: usize = 256 * 1024 * 1024;
 
-/// The server behind the door.
+/// The client of MiniStack.
 #[derive(Clone)]
 pub(super) struct Upstream {
     url: String,
@@ -27,12 +25,12 @@ impl Upstream {
             .redirect(Policy::none())
             .no_proxy()
             .build()
-            // Without TLS or proxies to set up there is nothing that can fail.
+            // Cannot fail: there is no TLS or proxy to set up.
             .unwrap_or_default();
         Self { url: url.to_owned(), http }
     }
 
-    /// Sends `request` on, with its path and query replaced by those of `uri`.
+    /// Forwards `request` with the path and query of `uri`.
     pub(super) async fn forward(&self, uri: &Uri, request: Request) -> Response {
         match read(request).await {
             Ok((mut parts, body)) => {
@@ -43,25 +41,26 @@ impl Upstream {
         }
     }
 
-    /// Sends on a request that has been read already.
+    /// Forwards a buffered request.
     pub(super) async fn send(&self, parts: Parts, body: Bytes) -> Response {
-        let url = format!("{}{}", self.url, path_and_query(&parts.uri));
+        let url =
+            format!("{}{}", self.url, parts.uri.path_and_query().map_or("/", |path| path.as_str()));
         let mut headers = parts.headers;
         drop_hop_by_hop(&mut headers);
-        // The body goes on at once and whole.
+        // The body is complete already.
         headers.remove(EXPECT);
         let answer = self.http.request(parts.method, url).headers(headers).body(body).send().await;
         match answer {
-            Ok(answer) => pass_back(answer),
+            Ok(answer) => return_answer(answer),
             Err(error) => {
-                let text = format!("MiniStack can't be reached: {error}");
+                let text = format!("MiniStack is out of reach: {error}");
                 (StatusCode::BAD_GATEWAY, text).into_response()
             }
         }
     }
 }
 
-/// Reads a request whole; the answer to it where it can't be read.
+/// Buffers a request; an error is the answer to it.
 pub(super) async fn read(request: Request) -> Result<(Parts, Bytes), Response> {
     let (parts, body) = request.into_parts();
     match axum::body::to_bytes(body, BODY_LIMIT).await {
@@ -70,7 +69,7 @@ pub(super) async fn read(request: Request) -> Result<(Parts, Bytes), Response> {
     }
 }
 
-fn pass_back(answer: reqwest::Response) -> Response {
+fn return_answer(answer: reqwest::Response) -> Response {
     let status = answer.status();
     let mut headers = answer.headers().clone();
     drop_hop_by_hop(&mut headers);
@@ -78,7 +77,7 @@ fn pass_back(answer: reqwest::Response) -> Response {
     (status, headers, body).into_response()
 }
 
-/// These speak about one connection, not about the message.
+/// Removes the headers of one connection.
 fn drop_hop_by_hop(headers: &mut HeaderMap) {
     for name in [CONNECTION, TRANSFER_ENCODING] {
         headers.remove(name);

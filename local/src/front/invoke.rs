@@ -1,4 +1,4 @@
-//! Lambda's `Invoke` as the SDKs speak it.
+//! Lambda's `Invoke` and updates of a function, as the SDKs send them.
 
 use axum::body::Bytes;
 use axum::extract::Request;
@@ -9,13 +9,8 @@ use serde_json::json;
 
 use crate::instances::{Event, Host, Outcome, PAYLOAD_LIMIT, Refusal, trace_id};
 
-/// The function that an `Invoke` is for.
-pub(super) struct Target {
-    function: String,
-}
-
-/// The function meant by a request, when it is an `Invoke` of an unpublished version.
-pub(super) fn target(request: &Request) -> Option<Target> {
+/// The function of an `Invoke` of an unpublished version.
+pub(super) fn invoked_function(request: &Request) -> Option<String> {
     if request.method() != Method::POST {
         return None;
     }
@@ -27,11 +22,11 @@ pub(super) fn target(request: &Request) -> Option<Target> {
     let (function, inner) = parse_reference(reference)?;
     let latest = |version: &str| version == "$LATEST" || version == "%24LATEST";
     let qualified = inner.as_deref().or_else(|| qualifier(request.uri()));
-    qualified.is_none_or(latest).then_some(Target { function })
+    qualified.is_none_or(latest).then_some(function)
 }
 
 /// Name and qualifier of `name`, `name:qualifier`, `account:function:name`, or an ARN.
-pub(super) fn parse_reference(reference: &str) -> Option<(String, Option<String>)> {
+fn parse_reference(reference: &str) -> Option<(String, Option<String>)> {
     let reference = &reference.replace("%3A", ":").replace("%3a", ":");
     let own = match reference.rsplit_once(":function:") {
         Some((_, own)) => own,
@@ -49,16 +44,25 @@ fn qualifier(uri: &Uri) -> Option<&str> {
     uri.query()?.split('&').find_map(|pair| pair.strip_prefix("Qualifier="))
 }
 
-/// An `Invoke` that has been read.
-pub(super) struct Call {
+/// The function of an `UpdateFunctionConfiguration` or `UpdateFunctionCode`.
+pub(super) fn changed_function(request: &Request) -> Option<String> {
+    if request.method() != Method::PUT {
+        return None;
+    }
+    let path = request.uri().path().strip_prefix("/2015-03-31/functions/")?;
+    let reference = path.strip_suffix("/configuration").or_else(|| path.strip_suffix("/code"))?;
+    Some(parse_reference(reference)?.0)
+}
+
+/// An `Invoke` with its payload.
+pub(super) struct Invocation {
     function: String,
     parts: Parts,
     payload: Bytes,
 }
 
-impl Call {
-    /// Reads the request's payload.
-    pub(super) async fn read(target: Target, request: Request) -> Result<Self, Response> {
+impl Invocation {
+    pub(super) async fn read(function: String, request: Request) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let payload = axum::body::to_bytes(body, PAYLOAD_LIMIT).await.map_err(|_| {
             let message = format!("Request must be smaller than {PAYLOAD_LIMIT} bytes");
@@ -68,18 +72,17 @@ impl Call {
                 &json!({"Type": "User", "message": message}),
             )
         })?;
-        Ok(Self { function: target.function, parts, payload })
+        Ok(Self { function, parts, payload })
     }
 
-    /// What the function is to be told.
     pub(super) fn payload(&self) -> &[u8] {
         &self.payload
     }
 
-    /// Runs it; `None` when the host does not know the function.
+    /// Runs it; `None` when the host does not have the function.
     pub(super) async fn run(&self, host: &Host) -> Option<Response> {
         let event = Event {
-            // Lambda reads no payload as an empty object.
+            // Lambda treats an empty payload as an empty object.
             payload: if self.payload.is_empty() {
                 Bytes::from_static(b"{}")
             } else {
@@ -88,7 +91,7 @@ impl Call {
             trace_id: trace_id(&self.parts.headers),
         };
         let kind = invocation_type(&self.parts.headers);
-        if kind != "RequestResponse" && !host.knows(&self.function).await {
+        if kind != "RequestResponse" && !host.has(&self.function).await {
             return None;
         }
         match kind {
@@ -102,7 +105,7 @@ impl Call {
         }
     }
 
-    /// The request again, as it came.
+    /// The original request.
     pub(super) fn into_request(self) -> (Parts, Bytes) {
         (self.parts, self.payload)
     }
@@ -153,13 +156,12 @@ fn refuse(status: StatusCode, error_type: &'static str, body: &serde_json::Value
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
-    use axum::extract::Request;
 
-    use super::target;
+    use super::*;
 
     fn function(method: &str, uri: &str) -> Option<String> {
         let request = Request::builder().method(method).uri(uri).body(Body::empty());
-        target(&request.unwrap()).map(|target| target.function)
+        invoked_function(&request.unwrap())
     }
 
     #[test]
@@ -192,5 +194,21 @@ mod tests {
         ] {
             assert_eq!(function(method, uri), None, "{method} {uri}");
         }
+    }
+
+    fn changed(method: Method, path: &str) -> Option<String> {
+        changed_function(&Request::builder().method(method).uri(path).body(Body::empty()).unwrap())
+    }
+
+    #[test]
+    fn only_changes_of_a_function_are_recognized() {
+        let query = Some("query".to_owned());
+        for path in ["query/configuration", "query/code", "arn:aws:lambda:r:1:function:query/code"]
+        {
+            assert_eq!(changed(Method::PUT, &format!("/2015-03-31/functions/{path}")), query);
+        }
+        assert_eq!(changed(Method::GET, "/2015-03-31/functions/query/configuration"), None);
+        assert_eq!(changed(Method::PUT, "/2015-03-31/functions/query/concurrency"), None);
+        assert_eq!(changed(Method::PUT, "/query/configuration"), None);
     }
 }

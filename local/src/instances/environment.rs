@@ -1,4 +1,4 @@
-//! What a function's process is started with: Lambda's environment, nothing of this process's.
+//! The environment of a function's process: Lambda's variables, none of this process.
 
 use tokio::process::Command;
 
@@ -6,15 +6,14 @@ use super::catalog::Function;
 use crate::REGION;
 use crate::process::tethered;
 
-/// All certificate authorities in one file, which is how Lambda's own system keeps them. Without this
-/// Debian's folder of one file for each is read as well, by every instance that starts.
+/// All certificate authorities in one file, as on Lambda. Otherwise every instance that starts also reads Debian's
+/// folder of one file each.
 const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Where the processes find the APIs.
+/// The addresses of the APIs.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    /// The URL that each instance's Runtime API lies below. Lambda gives a host and a port only;
-    /// the Rust runtime takes a URL with a path as well.
+    /// The URL below which each instance has its Runtime API. Lambda's has no path; the Rust runtime accepts one.
     pub(super) runtime_api: String,
     /// The URL of the AWS APIs.
     pub(super) aws_endpoint: String,
@@ -37,7 +36,7 @@ pub(super) fn command(id: &str, function: &Function, settings: &Settings) -> Com
         .env("AWS_DEFAULT_REGION", REGION)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
-        // As on Lambda each instance has credentials of its own: the front door knows it by these.
+        // As on Lambda, each instance has its own credentials. The front door identifies it by them.
         .env("AWS_SESSION_TOKEN", id)
         .env("AWS_LAMBDA_FUNCTION_NAME", name)
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")

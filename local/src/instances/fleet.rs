@@ -1,36 +1,15 @@
-//! All instances: which are free, which work, which function is at its limit.
+//! All instances: the idle ones, and the concurrency of each function.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::catalog::Function;
-use super::instance::{Instance, InstanceState};
-
-/// One line of the list of instances.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct InstanceInfo {
-    /// Its id, which is also the name of its log and its log stream.
-    pub id: String,
-    /// The function it runs.
-    pub function: String,
-    /// Its process id.
-    pub pid: u32,
-    /// What it is doing.
-    pub state: InstanceState,
-    /// Whether it stands still for now.
-    pub frozen: bool,
-    /// The lease that it was granted last and has not given back, as seen by the front door.
-    pub lease: Option<String>,
-    /// How many invocations it has taken.
-    pub invocations: u64,
-}
+use super::instance::{Instance, InstanceInfo};
 
 #[derive(Default)]
 struct Inner {
@@ -40,27 +19,25 @@ struct Inner {
 
 #[derive(Default)]
 struct Pool {
-    /// Free instances, the most recently used last.
+    /// Idle instances, the most recently used last.
     idle: Vec<(Arc<Instance>, Instant)>,
     in_flight: usize,
-    /// Wakes those who wait for a free instance.
+    /// Wakes one waiter for each instance that becomes idle.
     freed: Arc<Notify>,
 }
 
 /// The instances of all functions.
 #[derive(Default)]
-pub(super) struct Fleet {
-    inner: Mutex<Inner>,
-}
+pub(super) struct Fleet(Mutex<Inner>);
 
-/// One unit of a function's concurrency. Given back when dropped.
+/// One unit of a function's concurrency. Released when dropped.
 pub(super) struct Claim {
     fleet: Arc<Fleet>,
     function: String,
 }
 
 impl Fleet {
-    /// Takes one unit of the function's concurrency, if there is one left.
+    /// Claims one unit of the function's concurrency; `None` when all are in use.
     pub(super) fn claim(self: &Arc<Self>, function: &Function) -> Option<Claim> {
         let name = function.record.name();
         let limit = function.record.reserved_concurrency();
@@ -73,8 +50,7 @@ impl Fleet {
         Some(Claim { fleet: Arc::clone(self), function: name.to_owned() })
     }
 
-    /// A free instance of this revision of the function, the most recently used one. Instances
-    /// of other revisions are ended.
+    /// Takes the most recently used idle instance of this revision of the function. Ends instances of other revisions.
     pub(super) fn take_idle(&self, function: &Function) -> Option<Arc<Instance>> {
         let mut inner = self.lock();
         let idle = &mut inner.functions.get_mut(function.record.name())?.idle;
@@ -89,8 +65,8 @@ impl Fleet {
         Some(idle.remove(awake).0)
     }
 
-    /// Puts an instance back that is free again.
-    pub(super) fn put_idle(&self, instance: Arc<Instance>) {
+    /// Returns an instance that is idle again.
+    pub(super) fn return_idle(&self, instance: Arc<Instance>) {
         let mut inner = self.lock();
         let name = instance.function.record.name().to_owned();
         let pool = inner.functions.entry(name).or_default();
@@ -98,8 +74,7 @@ impl Fleet {
         pool.freed.notify_one();
     }
 
-    /// Waits until an instance of the function may have become free. Each that becomes free wakes one
-    /// who waits.
+    /// Waits until an instance of the function may be idle.
     pub(super) async fn freed(&self, function: &Function) {
         let freed = {
             let mut inner = self.lock();
@@ -109,8 +84,8 @@ impl Fleet {
         freed.notified().await;
     }
 
-    /// Adds the instance that `start` starts, until its end. Nobody can look for it before it is
-    /// there: its process may ask for work sooner than this thread goes on.
+    /// Starts an instance and lists it until its end. Holds the lock meanwhile: its process may request work before
+    /// this thread continues.
     pub(super) fn add(
         self: &Arc<Self>,
         start: impl FnOnce() -> Result<Arc<Instance>>,
@@ -119,10 +94,10 @@ impl Fleet {
         let instance = start()?;
         inner.instances.insert(instance.id.clone(), Arc::clone(&instance));
         drop(inner);
-        let (fleet, ended) = (Arc::clone(self), Arc::clone(&instance));
+        let (fleet, watched) = (Arc::clone(self), Arc::clone(&instance));
         tokio::spawn(async move {
-            ended.gone().await;
-            fleet.lock().instances.remove(&ended.id);
+            watched.ended().await;
+            fleet.lock().instances.remove(&watched.id);
         });
         Ok(instance)
     }
@@ -132,7 +107,7 @@ impl Fleet {
         self.lock().instances.get(id).cloned()
     }
 
-    /// Ends instances that have been free for longer than `limit`.
+    /// Ends instances that have been idle for longer than `limit`.
     pub(super) fn end_idle(&self, limit: Duration) {
         for pool in self.lock().functions.values_mut() {
             pool.idle.retain(|(instance, since)| {
@@ -145,7 +120,7 @@ impl Fleet {
         }
     }
 
-    /// All living instances, by function and age of the log's name.
+    /// All living instances, by function and process id.
     pub(super) fn list(&self) -> Vec<InstanceInfo> {
         let mut list: Vec<_> =
             self.lock().instances.values().map(|instance| instance.info()).collect();
@@ -153,23 +128,22 @@ impl Fleet {
         list
     }
 
-    /// Kills all instances.
     pub(super) fn kill_all(&self) {
         for instance in self.lock().instances.values() {
             instance.kill();
         }
     }
 
-    /// Waits until all instances there are now are gone.
-    pub(super) async fn gone(&self) {
+    /// Waits until all present instances have ended.
+    pub(super) async fn ended(&self) {
         let instances: Vec<_> = self.lock().instances.values().cloned().collect();
         for instance in instances {
-            instance.gone().await;
+            instance.ended().await;
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

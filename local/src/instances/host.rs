@@ -1,5 +1,4 @@
-//! The execution host: takes an event for a function, finds or starts an instance, returns what
-//! becomes of it.
+//! The execution host: runs an event on an idle or new instance of a function.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,33 +15,31 @@ use uuid::Uuid;
 
 use super::catalog::{Catalog, Function};
 use super::environment::Settings;
-use super::fleet::{Fleet, InstanceInfo};
-use super::instance::{Instance, Invocation, Ran};
-use super::interruptions::{Interruption, Interruptions, Tally};
-use super::outcome::{Outcome, Refusal};
+use super::fleet::Fleet;
+use super::instance::{Instance, InstanceInfo, Invocation, RunResult};
+use super::outcome::{Interruption, InterruptionCounts, Interruptions, Outcome, Refusal};
 use crate::aws::Aws;
 
-/// How long a free instance is kept.
+/// How long an idle instance is kept.
 const IDLE_LIMIT: Duration = Duration::from_mins(5);
-/// How often free instances are looked after.
+/// The interval of ending idle instances.
 const SWEEP: Duration = Duration::from_secs(30);
-/// How many processes may be starting at once. Lambda starts each on hardware of its own; here, every
-/// start is taken from what answers. More at once than one, and a rush feeds itself: answers come more
-/// slowly, so more callers find no free instance, so more start. An invocation that waits for its turn
-/// takes an instance that becomes free meanwhile.
+/// How many processes may start at once. On this machine, unlike on Lambda, a start slows down running instances: with
+/// several at once, a burst of requests would cause ever more starts. A waiting invocation uses an instance that becomes
+/// idle meanwhile.
 const STARTS: usize = 1;
 
-/// What an event may take from MiniStack, whose patience begins there, to here.
-const ON_ITS_WAY: Duration = Duration::from_millis(250);
+/// The time of an event from MiniStack, whose timeout starts there, to here.
+const FORWARDING: Duration = Duration::from_millis(250);
 
-/// What a host is started with.
+/// Options of a [`Host`].
 #[derive(Clone, Debug)]
 pub struct HostOptions {
-    /// The API that knows the functions (MiniStack).
+    /// The URL of the Lambda API that has the functions (MiniStack).
     pub lambda_api: String,
-    /// The API that the functions are to call (the front door).
+    /// The URL of the AWS APIs for the functions (the front door).
     pub aws_endpoint: String,
-    /// The URL that the instances' Runtime APIs lie below, each at its id.
+    /// The URL below which each instance has its Runtime API, at its id.
     pub runtime_api: String,
     /// A folder for the functions' code.
     pub code: PathBuf,
@@ -55,11 +52,11 @@ pub struct HostOptions {
 pub struct Event {
     /// The payload, JSON.
     pub payload: Bytes,
-    /// The X-Ray trace that the call belongs to.
+    /// The caller's X-Ray trace.
     pub trace_id: Option<String>,
 }
 
-/// Runs functions as AWS Lambda does. Cheap to clone; all clones are the same host.
+/// Runs functions as AWS Lambda does. Clones share the instances.
 #[derive(Clone)]
 pub struct Host {
     shared: Arc<Shared>,
@@ -71,12 +68,12 @@ struct Shared {
     settings: Settings,
     logs: PathBuf,
     starts: Arc<Semaphore>,
-    interruptions: Tally,
+    interruptions: InterruptionCounts,
     closed: AtomicBool,
 }
 
 impl Host {
-    /// A host without any instance yet.
+    /// Creates a host without instances.
     ///
     /// # Errors
     /// When the folders can't be created.
@@ -97,17 +94,16 @@ impl Host {
                 },
                 logs: options.logs,
                 starts: Arc::new(Semaphore::new(STARTS)),
-                interruptions: Tally::default(),
+                interruptions: InterruptionCounts::default(),
                 closed: AtomicBool::new(false),
             }),
         })
     }
 
-    /// Runs `function` with `event`. As on AWS, the invocation goes on when the caller of this
-    /// goes away.
+    /// Runs `function` with `event`. As on AWS, the invocation continues when this future is dropped.
     ///
     /// # Errors
-    /// When the invocation did not take place. A function that fails is an [`Outcome`].
+    /// When there was no invocation. A failed function is an [`Outcome`].
     pub async fn invoke(&self, function: &str, event: Event) -> Result<Outcome, Refusal> {
         let (shared, function) = (Arc::clone(&self.shared), function.to_owned());
         let (listening, caller) = watch::channel(());
@@ -117,14 +113,13 @@ impl Host {
         done.unwrap_or_else(|error| Err(Refusal::Host(error.into())))
     }
 
-    /// Asks anew what `function` is like before it runs again: it has just been changed. Instances of
-    /// what it was are used no more.
-    pub fn forget(&self, function: &str) {
-        self.shared.catalog.forget(function);
+    /// Fetches the record of a changed function before its next invocation. Its old instances are not used any more.
+    pub fn invalidate(&self, function: &str) {
+        self.shared.catalog.invalidate(function);
     }
 
-    /// Whether there is such a function, as far as can be told now.
-    pub async fn knows(&self, function: &str) -> bool {
+    /// Whether there is such a function.
+    pub(crate) async fn has(&self, function: &str) -> bool {
         matches!(self.shared.catalog.get(function).await, Ok(Some(_)))
     }
 
@@ -134,22 +129,21 @@ impl Host {
         self.shared.fleet.list()
     }
 
-    /// Starts nothing any more, kills all instances and waits until they are gone.
+    /// Refuses further starts, kills all instances and waits for their end.
     pub async fn close(&self) {
         self.abandon();
-        self.shared.fleet.gone().await;
+        self.shared.fleet.ended().await;
     }
 
-    /// Starts nothing any more and kills all instances, without waiting.
-    pub fn abandon(&self) {
+    /// As [`close`](Self::close), without waiting.
+    pub(crate) fn abandon(&self) {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.fleet.kill_all();
     }
 
-    /// How many invocations of each function ended without an answer of it.
-    #[must_use]
-    pub fn interruptions(&self) -> BTreeMap<String, Interruptions> {
-        self.shared.interruptions.counts()
+    /// The interrupted invocations of each function.
+    pub(crate) fn interruptions(&self) -> BTreeMap<String, Interruptions> {
+        self.shared.interruptions.all()
     }
 
     /// The living instance with this id.
@@ -159,11 +153,10 @@ impl Host {
 }
 
 /// Where an invocation can run.
-enum Place {
-    /// On this instance.
-    Free(Arc<Instance>),
-    /// On one that it may start.
-    Start(OwnedSemaphorePermit),
+enum Placement {
+    Idle(Arc<Instance>),
+    /// On a new instance, which may start with this permit.
+    New(OwnedSemaphorePermit),
 }
 
 impl Shared {
@@ -176,13 +169,13 @@ impl Shared {
         let function =
             self.catalog.get(name).await.map_err(Refusal::Host)?.ok_or(Refusal::UnknownFunction)?;
         let _claim = self.fleet.claim(&function).ok_or(Refusal::Throttled)?;
-        let patience = function.record.timeout().saturating_sub(ON_ITS_WAY);
+        let caller_timeout = function.record.timeout().saturating_sub(FORWARDING);
         let begun = Instant::now();
         let ran = self.carry_out(function, event).await?;
         let interruption = match &ran {
-            Ran::Interrupted(why, _) => Some(*why),
-            // The caller has gone, or is just about to.
-            _ if caller.has_changed().is_err() || begun.elapsed() >= patience => {
+            RunResult::Interrupted(why, _) => Some(*why),
+            // The caller has left, or is about to.
+            _ if caller.has_changed().is_err() || begun.elapsed() >= caller_timeout => {
                 Some(Interruption::Late)
             }
             _ => None,
@@ -190,11 +183,13 @@ impl Shared {
         if let Some(why) = interruption {
             self.interruptions.count(name, why);
         }
-        let (Ran::Done(outcome) | Ran::Interrupted(_, outcome) | Ran::NotTaken(outcome)) = ran;
+        let (RunResult::Done(outcome)
+        | RunResult::Interrupted(_, outcome)
+        | RunResult::NotTaken(outcome)) = ran;
         Ok(outcome)
     }
 
-    async fn carry_out(&self, function: Arc<Function>, event: Event) -> Result<Ran, Refusal> {
+    async fn carry_out(&self, function: Arc<Function>, event: Event) -> Result<RunResult, Refusal> {
         let invocation = Arc::new(Invocation {
             request_id: Uuid::new_v4().to_string(),
             payload: event.payload,
@@ -202,47 +197,50 @@ impl Shared {
         });
         loop {
             match self.place(&function).await? {
-                Place::Free(instance) => match self.run(instance, &invocation).await {
-                    // It died before it took the invocation.
-                    Ran::NotTaken(_) => {}
+                Placement::Idle(instance) => match self.run(instance, &invocation).await {
+                    // It ended before it took the invocation: try another one.
+                    RunResult::NotTaken(_) => {}
                     ran => return Ok(ran),
                 },
-                Place::Start(turn) => {
-                    let instance = self.start(function, turn).map_err(Refusal::Host)?;
+                Placement::New(permit) => {
+                    let instance = self.start(function, permit).map_err(Refusal::Host)?;
                     return Ok(self.run(instance, &invocation).await);
                 }
             }
         }
     }
 
-    /// Waits for a free instance or for the turn to start one, whichever comes first. Who has got the
-    /// one no longer waits for the other.
-    async fn place(&self, function: &Function) -> Result<Place, Refusal> {
-        let turn = Arc::clone(&self.starts).acquire_owned();
-        tokio::pin!(turn);
+    /// Waits for an idle instance or for a permit to start one, whichever comes first.
+    async fn place(&self, function: &Function) -> Result<Placement, Refusal> {
+        let permit = Arc::clone(&self.starts).acquire_owned();
+        tokio::pin!(permit);
         loop {
             if let Some(instance) = self.fleet.take_idle(function) {
-                return Ok(Place::Free(instance));
+                return Ok(Placement::Idle(instance));
             }
             tokio::select! {
                 () = self.fleet.freed(function) => {}
-                turn = &mut turn => {
-                    let turn = turn.context("the host is closing").map_err(Refusal::Host)?;
-                    return Ok(Place::Start(turn));
+                permit = &mut permit => {
+                    let permit = permit.context("the host is closing").map_err(Refusal::Host)?;
+                    return Ok(Placement::New(permit));
                 }
             }
         }
     }
 
-    async fn run(&self, instance: Arc<Instance>, invocation: &Arc<Invocation>) -> Ran {
+    async fn run(&self, instance: Arc<Instance>, invocation: &Arc<Invocation>) -> RunResult {
         let ran = instance.run(invocation).await;
         if instance.is_reusable() {
-            self.fleet.put_idle(instance);
+            self.fleet.return_idle(instance);
         }
         ran
     }
 
-    fn start(&self, function: Arc<Function>, turn: OwnedSemaphorePermit) -> Result<Arc<Instance>> {
+    fn start(
+        &self,
+        function: Arc<Function>,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Arc<Instance>> {
         if self.closed.load(Ordering::SeqCst) {
             return Err(anyhow!("the host is closing"));
         }
@@ -250,7 +248,7 @@ impl Shared {
         let logs = self.logs.join(function.record.name());
         fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
         let log = logs.join(format!("{id}.log"));
-        let start = || Instance::start(id, function, &self.settings, &log, turn);
+        let start = || Instance::start(id, function, &self.settings, &log, permit);
         let instance = self.fleet.add(start)?;
         if self.closed.load(Ordering::SeqCst) {
             instance.kill();

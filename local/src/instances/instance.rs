@@ -1,4 +1,4 @@
-//! One execution environment: a process that asks for invocations, one at a time.
+//! One execution environment: a process that runs invocations, one at a time.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,53 +6,75 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use axum::body::Bytes;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::catalog::Function;
 use super::environment;
-use super::fleet::InstanceInfo;
-use super::interruptions::Interruption;
 use super::life::Life;
-use super::outcome::Outcome;
+use super::outcome::{Interruption, Outcome};
 use crate::process::{Daemon, log_to};
 
-/// How long a new process may take until it asks for its first invocation. Lambda gives 10 s;
-/// a laptop that starts a hundred at once needs more.
+/// How long a new process may take until it requests its first invocation. Lambda's limit is 10 s; a loaded laptop needs
+/// more.
 const INIT_LIMIT: Duration = Duration::from_mins(1);
+/// How long a process lives after a thaw when its invocation timed out while it was frozen: long enough for a test to
+/// see what it does.
+const OVERDUE_LIMIT: Duration = Duration::from_secs(3);
 
-/// An event on its way to a function.
 pub(super) struct Invocation {
     pub(super) request_id: String,
     pub(super) payload: Bytes,
     pub(super) trace_id: Option<String>,
 }
 
-/// An invocation handed to the process that asked for it.
-pub(super) struct HandOver {
+/// An invocation and its deadline, for the process.
+pub(super) struct Handover {
     pub(super) invocation: Arc<Invocation>,
     pub(super) deadline_ms: u128,
 }
 
-/// What an instance is doing.
+/// The state of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InstanceState {
-    /// The process has not asked for an invocation yet.
+    /// The process has not requested an invocation yet.
     Starting,
     /// It waits for an invocation.
     Idle,
-    /// It is in an invocation.
+    /// It runs an invocation.
     Busy,
 }
 
-/// How [`Instance::run`] went.
-pub(super) enum Ran {
+/// An instance in the list of instances.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceInfo {
+    /// Its id, which is also the name of its log and its log stream.
+    pub id: String,
+    /// The function it runs.
+    pub function: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Its state.
+    pub state: InstanceState,
+    /// Whether it is frozen.
+    pub frozen: bool,
+    /// The lease that it holds, as seen by the front door.
+    pub lease: Option<String>,
+    /// How many invocations it has taken.
+    pub invocations: u64,
+}
+
+/// The result of [`Instance::run`].
+pub(super) enum RunResult {
     Done(Outcome),
-    /// It ended without an answer of the function.
+    /// The function gave no answer.
     Interrupted(Interruption, Outcome),
-    /// The process ended before it took the invocation, which may go to another one.
+    /// The process ended before it took the invocation, which another instance may run.
     NotTaken(Outcome),
 }
 
@@ -67,50 +89,50 @@ struct Current {
     outcome: oneshot::Sender<Outcome>,
 }
 
-/// Who kills a process.
+/// Why a process was killed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Doom {
+enum KilledBy {
     /// The host, as Lambda would.
     Host,
-    /// Somebody outside.
-    Outsider,
+    /// A fault rule or the control API.
+    Fault,
 }
 
-struct Progress {
+struct Status {
     state: InstanceState,
-    /// Its turn to start, until it has.
-    turn: Option<OwnedSemaphorePermit>,
+    /// The permit to start, until it has started.
+    start_permit: Option<OwnedSemaphorePermit>,
     current: Option<Current>,
     init_error: Option<Bytes>,
-    /// By whom the process is being killed, when it is. It gets no more work then.
-    doom: Option<Doom>,
+    /// Set when the process is being killed. It gets no more work then.
+    killed: Option<KilledBy>,
     frozen: bool,
-    /// Its invocation ran out of time while it stood still.
+    /// Its invocation timed out while it was frozen.
     overdue: bool,
-    /// The lease that it was granted last and has not given back.
+    /// The lease that it holds.
     lease: Option<String>,
     invocations: u64,
 }
 
 /// One process of a function.
-pub struct Instance {
+pub(crate) struct Instance {
     pub(super) id: String,
     pub(super) function: Arc<Function>,
     pub(super) pid: u32,
     assignments: mpsc::Sender<Assignment>,
     inbox: tokio::sync::Mutex<mpsc::Receiver<Assignment>>,
-    progress: Mutex<Progress>,
+    status: Mutex<Status>,
     life: Life,
 }
 
 impl Instance {
-    /// Starts the process. It finds its Runtime API below `runtime_api` + `/` + `id`.
+    /// Starts the process.
     pub(super) fn start(
         id: String,
         function: Arc<Function>,
         settings: &environment::Settings,
         log: &Path,
-        turn: OwnedSemaphorePermit,
+        start_permit: OwnedSemaphorePermit,
     ) -> Result<Arc<Self>> {
         let mut command = environment::command(&id, &function, settings);
         log_to(&mut command, log)?;
@@ -122,214 +144,223 @@ impl Instance {
             pid: daemon.pid().unwrap_or_default(),
             assignments,
             inbox: tokio::sync::Mutex::new(inbox),
-            progress: Mutex::new(Progress {
+            status: Mutex::new(Status {
                 state: InstanceState::Starting,
-                turn: Some(turn),
+                start_permit: Some(start_permit),
                 current: None,
                 init_error: None,
-                doom: None,
+                killed: None,
                 frozen: false,
                 overdue: false,
                 lease: None,
                 invocations: 0,
             }),
-            life: Life::of(daemon),
+            life: Life::supervise(daemon),
         }))
     }
 
-    /// Gives the process an invocation and waits for its end: an answer, the process's death,
-    /// or its deadline, at which the process is killed.
-    pub(super) async fn run(&self, invocation: &Arc<Invocation>) -> Ran {
+    /// Runs an invocation to its end: an answer, the end of the process, or its deadline, at which the process is killed.
+    pub(super) async fn run(&self, invocation: &Arc<Invocation>) -> RunResult {
         let (taken, mut was_taken) = oneshot::channel();
         let (outcome, mut result) = oneshot::channel();
         let assignment = Assignment { invocation: Arc::clone(invocation), taken, outcome };
-        // The inbox lives as long as this instance, and has room: one invocation at a time.
+        // Cannot fail or wait: the inbox lives as long as this instance, which has one invocation at a time.
         let _ = self.assignments.send(assignment).await;
         let taken_at = tokio::select! {
             biased;
             Ok(at) = &mut was_taken => at,
-            status = self.life.over() => return self.died_before_taking(invocation, &status),
+            status = self.life.ended() => return self.ended_before_taking(invocation, &status),
             () = tokio::time::sleep(INIT_LIMIT) => {
                 self.kill();
-                return Ran::Done(Outcome::not_ready(&invocation.request_id, INIT_LIMIT));
+                return RunResult::Done(Outcome::not_ready(&invocation.request_id, INIT_LIMIT));
             }
         };
         let timeout = self.function.record.timeout();
         tokio::select! {
             biased;
-            Ok(outcome) = &mut result => Ran::Done(outcome),
-            status = self.life.over() => {
-                let killed = self.progress().doom == Some(Doom::Outsider);
+            Ok(outcome) = &mut result => RunResult::Done(outcome),
+            status = self.life.ended() => {
+                let killed = self.status().killed == Some(KilledBy::Fault);
                 let why = if killed { Interruption::Killed } else { Interruption::Crashed };
-                Ran::Interrupted(why, Outcome::exited(&invocation.request_id, &status))
+                RunResult::Interrupted(why, Outcome::exited(&invocation.request_id, &status))
             }
             () = tokio::time::sleep_until(taken_at + timeout) => {
-                self.run_out();
+                self.time_out();
                 let outcome = Outcome::timed_out(&invocation.request_id, timeout);
-                Ran::Interrupted(Interruption::TimedOut, outcome)
+                RunResult::Interrupted(Interruption::TimedOut, outcome)
             }
         }
     }
 
-    /// Its invocation ran out of time: the process is killed, if need be after the thaw.
-    fn run_out(&self) {
+    /// Kills the process, or leaves that to the end of a freeze.
+    fn time_out(&self) {
         let frozen = {
-            let mut progress = self.progress();
-            progress.overdue = true;
-            progress.frozen
+            let mut status = self.status();
+            status.overdue = true;
+            status.frozen
         };
         if !frozen {
             self.kill();
         }
     }
 
-    fn died_before_taking(&self, invocation: &Invocation, status: &str) -> Ran {
-        match self.progress().init_error.take() {
-            Some(error) => Ran::Done(Outcome::Failure(error)),
-            None => Ran::NotTaken(Outcome::exited(&invocation.request_id, status)),
+    fn ended_before_taking(&self, invocation: &Invocation, status: &str) -> RunResult {
+        match self.status().init_error.take() {
+            Some(error) => RunResult::Done(Outcome::Failure(error)),
+            None => RunResult::NotTaken(Outcome::exited(&invocation.request_id, status)),
         }
     }
 
-    /// The process asks for work: waits until there is some.
-    pub(super) async fn next(&self) -> Option<HandOver> {
+    /// Waits for the next invocation, for the process.
+    pub(super) async fn next(&self) -> Option<Handover> {
         {
-            let mut progress = self.progress();
-            if progress.state == InstanceState::Starting {
-                progress.state = InstanceState::Idle;
-                progress.turn = None;
+            let mut status = self.status();
+            if status.state == InstanceState::Starting {
+                status.state = InstanceState::Idle;
+                status.start_permit = None;
             }
         }
         let mut inbox = self.inbox.lock().await;
         let assignment = inbox.recv().await?;
         let deadline = SystemTime::now() + self.function.record.timeout();
         {
-            let mut progress = self.progress();
-            progress.state = InstanceState::Busy;
-            progress.invocations += 1;
-            progress.current = Some(Current {
+            let mut status = self.status();
+            status.state = InstanceState::Busy;
+            status.invocations += 1;
+            status.current = Some(Current {
                 request_id: assignment.invocation.request_id.clone(),
                 outcome: assignment.outcome,
             });
         }
-        // The caller of an invocation waits in `run` for as long as there is one.
+        // `run` receives it for as long as there is an invocation.
         let _ = assignment.taken.send(Instant::now());
-        Some(HandOver {
+        Some(Handover {
             invocation: assignment.invocation,
             deadline_ms: deadline.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis()),
         })
     }
 
-    /// The process ends its invocation. False when that is not the one it is in.
+    /// Ends the current invocation. False when its id is another one.
     pub(super) fn finish(&self, request_id: &str, outcome: Outcome) -> bool {
-        let mut progress = self.progress();
-        let Some(current) = progress.current.take_if(|current| current.request_id == request_id)
+        let mut status = self.status();
+        let Some(current) = status.current.take_if(|current| current.request_id == request_id)
         else {
             return false;
         };
-        progress.state = InstanceState::Idle;
-        // After a timeout nobody listens any more; the process is being killed then.
+        status.state = InstanceState::Idle;
+        // An error means that `run` has timed out; the process is being killed then.
         let _ = current.outcome.send(outcome);
         true
     }
 
-    /// The process could not get ready, and says why before it ends.
+    /// Records the error that the process reports when its initialization fails.
     pub(super) fn init_failed(&self, error: Bytes) {
-        self.progress().init_error = Some(error);
+        self.status().init_error = Some(error);
     }
 
     pub(super) fn state(&self) -> InstanceState {
-        self.progress().state
+        self.status().state
     }
 
-    /// Its line in the list of instances.
     pub(super) fn info(&self) -> InstanceInfo {
-        let progress = self.progress();
+        let status = self.status();
         InstanceInfo {
             id: self.id.clone(),
             function: self.function.record.name().to_owned(),
             pid: self.pid,
-            state: progress.state,
-            frozen: progress.frozen,
-            lease: progress.lease.clone(),
-            invocations: progress.invocations,
+            state: status.state,
+            frozen: status.frozen,
+            lease: status.lease.clone(),
+            invocations: status.invocations,
         }
     }
 
-    /// The function's name.
     pub(crate) fn function_name(&self) -> &str {
         self.function.record.name()
     }
 
-    /// Its id.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Its process's id.
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// The lease that it holds, as far as the front door has seen: in an invocation, or kept for the next.
+    /// The lease that it holds as seen by the front door: in an invocation, or kept for the next one.
     pub(crate) fn lease(&self) -> Option<String> {
-        self.progress().lease.clone()
+        self.status().lease.clone()
     }
 
-    /// The front door has seen a lease granted to it, or given back by it.
     pub(crate) fn set_lease(&self, lease: Option<String>) {
-        self.progress().lease = lease;
+        self.status().lease = lease;
     }
 
-    /// Marks it as standing still. False when it is already, or gone.
-    pub(super) fn begin_freeze(&self) -> bool {
-        if !self.is_alive() {
-            return false;
+    /// Stops the process (SIGSTOP) for `time`. Meanwhile it gets no work and is not killed when its invocation times out.
+    pub(crate) fn freeze(self: &Arc<Self>, time: Duration) {
+        if !self.is_alive() || std::mem::replace(&mut self.status().frozen, true) {
+            return;
         }
-        !std::mem::replace(&mut self.progress().frozen, true)
+        self.signal(Signal::SIGSTOP);
+        let instance = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            if !instance.is_alive() {
+                return;
+            }
+            instance.signal(Signal::SIGCONT);
+            let overdue = {
+                let mut status = instance.status();
+                status.frozen = false;
+                status.overdue
+            };
+            if overdue {
+                tokio::time::sleep(OVERDUE_LIMIT).await;
+                instance.kill();
+            }
+        });
     }
 
-    /// Marks it as going on. True when it is to be killed, because its invocation's time is over.
-    pub(super) fn end_freeze(&self) -> bool {
-        let mut progress = self.progress();
-        progress.frozen = false;
-        progress.overdue
+    fn signal(&self, signal: Signal) {
+        if let Ok(pid) = i32::try_from(self.pid) {
+            // An error means that it has ended already.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
     }
 
-    /// Whether it stands still.
     pub(super) fn is_frozen(&self) -> bool {
-        self.progress().frozen
+        self.status().frozen
     }
 
-    /// Whether it may serve another invocation: alive, and not in one that ran out of time.
+    /// Whether it can run another invocation: alive, and the last one did not time out.
     pub(super) fn is_reusable(&self) -> bool {
-        self.is_alive() && self.state() == InstanceState::Idle && !self.progress().overdue
+        self.is_alive() && self.state() == InstanceState::Idle && !self.status().overdue
     }
 
-    /// Kills the process from outside, and says so of the invocation that it may be in.
-    pub(crate) fn kill_from_outside(&self) {
-        self.end(Doom::Outsider);
+    /// Kills the process as a fault; its invocation counts as [`Interruption::Killed`].
+    pub(crate) fn kill_by_fault(&self) {
+        self.end(KilledBy::Fault);
     }
 
     pub(super) fn is_alive(&self) -> bool {
-        !self.life.is_over() && self.progress().doom.is_none()
+        !self.life.has_ended() && self.status().killed.is_none()
     }
 
-    /// Kills the process, which gets no more work.
     pub(super) fn kill(&self) {
-        self.end(Doom::Host);
+        self.end(KilledBy::Host);
     }
 
-    fn end(&self, doom: Doom) {
-        self.progress().doom.get_or_insert(doom);
-        self.life.end();
+    fn end(&self, by: KilledBy) {
+        self.status().killed.get_or_insert(by);
+        self.life.kill();
     }
 
-    /// Waits until the process is gone.
-    pub(super) async fn gone(&self) {
-        self.life.over().await;
+    /// Waits for the end of the process.
+    pub(super) async fn ended(&self) {
+        self.life.ended().await;
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,5 @@
-//! The HTTP side of the host: Lambda's Runtime API for the processes, an invoke endpoint for
-//! MiniStack's proxy mode, and the list of instances.
+//! The host's HTTP server: Lambda's Runtime API for the processes, an invoke endpoint for MiniStack's proxy mode, and
+//! the list of instances.
 
 use axum::Json;
 use axum::Router;
@@ -18,10 +18,10 @@ pub(crate) const PAYLOAD_LIMIT: usize = 6 * 1024 * 1024;
 /// The path below which each instance has its Runtime API, at its id.
 pub const RUNTIME_PATH: &str = "/runtime";
 
-/// Where the living instances are listed, here and at the front door.
-pub const INSTANCES_PATH: &str = "/_local/instances";
+/// The list of living instances, here and at the front door.
+pub(crate) const INSTANCES_PATH: &str = "/_local/instances";
 
-/// All routes of the host.
+/// The host's routes.
 pub fn router(host: Host) -> Router {
     let runtime = Router::new()
         .route("/invocation/next", get(next))
@@ -40,10 +40,10 @@ async fn next(State(host): State<Host>, Path(id): Path<String>) -> Response {
     let Some(instance) = host.instance(&id) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let Some(hand_over) = instance.next().await else {
+    let Some(handover) = instance.next().await else {
         return StatusCode::GONE.into_response();
     };
-    let invocation = &hand_over.invocation;
+    let invocation = &handover.invocation;
     let mut headers = HeaderMap::new();
     let mut set = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -52,7 +52,7 @@ async fn next(State(host): State<Host>, Path(id): Path<String>) -> Response {
     };
     set("content-type", "application/json");
     set("lambda-runtime-aws-request-id", &invocation.request_id);
-    set("lambda-runtime-deadline-ms", &hand_over.deadline_ms.to_string());
+    set("lambda-runtime-deadline-ms", &handover.deadline_ms.to_string());
     set(
         "lambda-runtime-invoked-function-arn",
         &instance.function.record.configuration.function_arn,
@@ -95,12 +95,12 @@ async fn init_error(State(host): State<Host>, Path(id): Path<String>, body: Byte
     StatusCode::ACCEPTED
 }
 
-/// Answers with the living instances, as JSON.
+/// Returns the living instances as JSON.
 pub(crate) async fn list(State(host): State<Host>) -> Response {
     Json(host.instances()).into_response()
 }
 
-/// MiniStack takes any answer but 2xx for a function's error, with this body in its message.
+/// Invokes a function for MiniStack, which takes any status but 2xx as the function's error.
 async fn invoke(
     State(host): State<Host>,
     Path(function): Path<String>,
@@ -119,7 +119,7 @@ async fn invoke(
     }
 }
 
-/// The trace that a call belongs to.
+/// The request's X-Ray trace.
 pub(crate) fn trace_id(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("x-amzn-trace-id")?;
     value.to_str().ok().map(str::to_owned)

@@ -1,4 +1,4 @@
-//! The folder of a server: its datadir, socket, log, and the accounts it starts with.
+//! The folder of a server: its data, socket, log, and initial accounts.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -7,14 +7,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{Account, MariaDbOptions};
+use super::options::{Account, MariaDbOptions};
 use crate::process::{Daemon, log_to, tethered};
 
-/// The kernel's limit on a Unix socket's path is 108 bytes with the closing zero.
+/// `sizeof(sockaddr_un.sun_path)` without the closing zero: unix(7).
 const SOCKET_PATH_LIMIT: usize = 107;
 
-/// Where Debian puts daemons; not on the path of most users.
+/// Debian's folder for daemons, which is not in every user's `PATH`.
 const SBIN: &str = "/usr/sbin";
+
+/// One of the plugins of the package `mariadb-server`. That package would also start a service, so `local/setup.sh`
+/// only unpacks it.
+const PLUGIN: &str = "auth_ed25519.so";
+const PLUGINS_INSTALLED: &str = "/usr/lib/mysql/plugin";
+const PLUGINS_UNPACKED: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../target/mariadb/usr/lib/mysql/plugin");
 
 /// The paths of one server.
 #[derive(Clone, Debug)]
@@ -23,7 +30,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Makes the folder, fills the datadir, and writes down the accounts for the first start.
+    /// Creates the folder, the data and the file of accounts for the first start.
     pub(super) async fn create(
         options: &MariaDbOptions,
         admin: &Account,
@@ -64,7 +71,7 @@ impl Layout {
         self.dir.join("data")
     }
 
-    /// Servers that share one fall over each other's temporary tables.
+    /// Servers must not share it: their temporary tables would collide.
     fn tmp(&self) -> PathBuf {
         self.dir.join("tmp")
     }
@@ -92,7 +99,7 @@ impl Layout {
         Ok(())
     }
 
-    /// The server runs these statements before it accepts connections.
+    /// Writes the statements that the server runs before it accepts connections.
     fn write_accounts(
         &self,
         options: &MariaDbOptions,
@@ -108,7 +115,7 @@ impl Layout {
             .with_context(|| format!("creating {}", path.display()))?;
         let (admin_user, admin_password) = (admin.user(), admin.password());
         let (observer_user, observer_password) = (observer.user(), observer.password());
-        // One statement a line is what the server asks of this file.
+        // One statement per line, as the server requires.
         write!(
             file,
             "CREATE DATABASE IF NOT EXISTS `{database}`;\n\
@@ -121,8 +128,8 @@ impl Layout {
         .with_context(|| format!("writing {}", path.display()))
     }
 
-    /// Removes the passwords from the disk once the server knows them.
-    pub(super) fn forget_accounts(&self) -> Result<()> {
+    /// Removes the passwords from the disk once the server has started.
+    pub(super) fn remove_accounts_file(&self) -> Result<()> {
         fs::remove_file(self.accounts())
             .with_context(|| format!("removing {}", self.accounts().display()))
     }
@@ -130,7 +137,7 @@ impl Layout {
     pub(super) fn spawn(&self, options: &MariaDbOptions, port: u16) -> Result<Daemon> {
         let mut command = tethered(mariadbd());
         command
-            // The machine's own configuration must not reach this server.
+            // Without the machine's configuration.
             .arg("--no-defaults")
             .arg(option("datadir", &self.data()))
             .arg(option("socket", &self.socket()))
@@ -139,7 +146,7 @@ impl Layout {
             .arg(format!("--port={port}"))
             .arg(format!("--max-connections={}", options.max_connections))
             .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])
-            // As the template's parameter group has it.
+            // As in the template's parameter group.
             .args(["--wait-timeout=5", "--connect-timeout=5", "--max-connect-errors=4294967295"])
             .args(["--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M"])
             .args(as_root());
@@ -150,7 +157,7 @@ impl Layout {
             command.arg(option("ssl-cert", &tls.certificate)).arg(option("ssl-key", &tls.key));
         }
         if options.plugins {
-            command.arg(option("plugin-dir", &super::plugins::folder()?));
+            command.arg(option("plugin-dir", plugins()?));
         }
         if options.require_secure_transport {
             command.arg("--require-secure-transport=ON");
@@ -158,17 +165,13 @@ impl Layout {
         log_to(&mut command, &self.log())?;
         Daemon::spawn("mariadbd", &mut command)
     }
-
-    pub(super) fn port_was_taken(&self) -> bool {
-        fs::read_to_string(self.log()).is_ok_and(|log| log.contains("Address already in use"))
-    }
 }
 
 fn option(name: &str, path: &Path) -> String {
     format!("--{name}={}", path.display())
 }
 
-/// The server refuses to run as root unless told so.
+/// The server runs as root only with this option.
 fn as_root() -> Option<&'static str> {
     nix::unistd::geteuid().is_root().then_some("--user=root")
 }
@@ -176,4 +179,12 @@ fn as_root() -> Option<&'static str> {
 fn mariadbd() -> PathBuf {
     let debian = Path::new(SBIN).join("mariadbd");
     if debian.exists() { debian } else { PathBuf::from("mariadbd") }
+}
+
+fn plugins() -> Result<&'static Path> {
+    [PLUGINS_INSTALLED, PLUGINS_UNPACKED]
+        .map(Path::new)
+        .into_iter()
+        .find(|folder| folder.join(PLUGIN).exists())
+        .context("MariaDB's plugins are missing: run local/setup.sh")
 }

@@ -1,4 +1,4 @@
-//! `stack.json`: what an outside client needs to know of a running stack.
+//! `stack.json`: a running stack's description for its clients.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -8,64 +8,49 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-/// A running stack, seen from outside. `Debug` does not show the password.
+/// A running stack's addresses, names and accounts. `Debug` does not show the passwords.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct StackInfo {
+pub(crate) struct StackInfo {
     /// The REST API's stage, without a slash at the end; a plain GET on it answers.
-    pub api_url: String,
+    pub(crate) api_url: String,
     /// The AWS APIs, for any SDK.
-    pub aws_endpoint: String,
-    /// The region to call them in.
-    pub region: String,
-    /// The counter's name.
-    pub counter_function: String,
-    /// The query's name.
-    pub query_function: String,
-    /// The custom resource's function's name.
-    pub init_function: String,
-    /// The name of the function that changes the database's password.
-    pub rotate_function: String,
-    /// The table that holds the pool's item.
-    pub table: String,
-    /// The pool's name.
-    pub pool: String,
+    pub(crate) aws_endpoint: String,
+    pub(crate) region: String,
+    pub(crate) counter_function: String,
+    pub(crate) query_function: String,
+    pub(crate) init_function: String,
+    pub(crate) rotate_function: String,
+    /// The table of the pool's item.
+    pub(crate) table: String,
+    pub(crate) pool: String,
     /// The secret with the database's address and account.
-    pub secret_arn: String,
-    /// The database.
-    pub mysql: MysqlInfo,
-    /// An account that sees everything, for whoever watches the database.
-    pub observer: ObserverInfo,
+    pub(crate) secret_arn: String,
+    pub(crate) mysql: MysqlInfo,
+    pub(crate) observer: ObserverInfo,
     /// The folder of all logs.
-    pub logs: PathBuf,
+    pub(crate) logs: PathBuf,
 }
 
-/// The database, seen from outside.
+/// The database and the functions' account.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct MysqlInfo {
-    /// Its address.
-    pub host: String,
-    /// Its TCP port.
-    pub port: u16,
-    /// The functions' account.
-    pub admin_user: String,
-    /// That account's password.
-    pub admin_password: String,
-    /// The database's name.
-    pub database: String,
+pub(crate) struct MysqlInfo {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) admin_user: String,
+    pub(crate) admin_password: String,
+    pub(crate) database: String,
 }
 
-/// An account of the database for whoever watches it: it gets in even when the server is full.
+/// An account with all privileges, which a full server still accepts.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ObserverInfo {
-    /// The Unix socket, the only way in for it.
-    pub socket: PathBuf,
-    /// Its name.
-    pub user: String,
-    /// Its password.
-    pub password: String,
+pub(crate) struct ObserverInfo {
+    /// The Unix socket; the account cannot use TCP.
+    pub(crate) socket: PathBuf,
+    pub(crate) user: String,
+    pub(crate) password: String,
 }
 
 impl std::fmt::Debug for ObserverInfo {
@@ -89,27 +74,23 @@ impl std::fmt::Debug for MysqlInfo {
 }
 
 impl StackInfo {
-    /// Reads a `stack.json`.
-    ///
-    /// # Errors
-    /// When there is none, or it is not one.
-    pub fn load(path: &Path) -> Result<Self> {
+    pub(crate) fn load(path: &Path) -> Result<Self> {
         let text =
             fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))
     }
 
-    /// Writes it, whole or not at all, readable by this user only.
+    /// Writes the file atomically, readable by this user only.
     pub(super) fn save(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self).context("writing JSON")?;
-        let aside = path.with_extension("json.new");
-        // One left behind by a crash may be readable by others.
-        let _ = fs::remove_file(&aside);
+        let new = path.with_extension("json.new");
+        // A file left by a crash may be readable by others.
+        let _ = fs::remove_file(&new);
         let write = || -> std::io::Result<()> {
             let mut file =
-                OpenOptions::new().create_new(true).write(true).mode(0o600).open(&aside)?;
+                OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
             writeln!(file, "{text}")?;
-            fs::rename(&aside, path)
+            fs::rename(&new, path)
         };
         write().with_context(|| format!("writing {}", path.display()))
     }

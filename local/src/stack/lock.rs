@@ -1,37 +1,25 @@
-//! One stack a folder: whoever runs it holds the lock on its `pid` file.
+//! One stack per folder: its process holds the lock on the file `pid`.
 //!
-//! The kernel drops the lock with the process, however that ends, so a stale file is no trouble
-//! and waiting for the lock is waiting for the process's end.
+//! The kernel releases the lock when the process ends in any way. So a stale file is harmless, and waiting for the lock
+//! is waiting for the end of the process.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 const FILE: &str = "pid";
 
-/// The right to run a stack in a folder. Ends when dropped.
+/// The right to run a stack in a folder. Released when dropped.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
-/// Who runs the stack of a folder.
-#[derive(Debug)]
-pub enum Holder {
-    /// Nobody.
-    Nobody,
-    /// The process with this id.
-    Process(u32),
-}
-
 impl Lock {
-    /// Takes the lock, or says who holds it.
-    ///
-    /// # Errors
-    /// When the folder or the file can't be used.
-    pub fn take(dir: &Path) -> Result<Result<Self, Holder>> {
+    /// Takes the lock; an error names the process that holds it.
+    pub(crate) fn take(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
         let mut file = open(dir)?;
         match file.try_lock() {
@@ -39,39 +27,35 @@ impl Lock {
                 file.set_len(0)
                     .and_then(|()| write!(file, "{}", std::process::id()))
                     .with_context(|| format!("writing {}", dir.join(FILE).display()))?;
-                Ok(Ok(Self { _file: file }))
+                Ok(Self { _file: file })
             }
-            Err(TryLockError::WouldBlock) => Ok(Err(read(&mut file))),
+            Err(TryLockError::WouldBlock) => {
+                bail!("a stack is up already in {} (pid {})", dir.display(), read(&mut file))
+            }
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("locking {}", dir.join(FILE).display()))
             }
         }
     }
 
-    /// Who holds the lock now.
-    ///
-    /// # Errors
-    /// When the file can't be used.
-    pub fn holder(dir: &Path) -> Result<Holder> {
+    /// The id of the process that holds the lock; 0 when it has just taken it.
+    pub(crate) fn holder(dir: &Path) -> Result<Option<u32>> {
         if !dir.join(FILE).exists() {
-            return Ok(Holder::Nobody);
+            return Ok(None);
         }
         let mut file = open(dir)?;
-        // A shared lock: asking at the same time as somebody else must not look like holding.
+        // A shared lock, so that concurrent callers of this do not block each other.
         match file.try_lock_shared() {
-            Ok(()) => Ok(Holder::Nobody),
-            Err(TryLockError::WouldBlock) => Ok(read(&mut file)),
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(read(&mut file))),
             Err(TryLockError::Error(error)) => {
                 Err(error).with_context(|| format!("locking {}", dir.join(FILE).display()))
             }
         }
     }
 
-    /// Waits until nobody holds the lock.
-    ///
-    /// # Errors
-    /// When the file can't be used.
-    pub fn wait_until_free(dir: &Path) -> Result<()> {
+    /// Waits until the lock is free.
+    pub(crate) fn wait_until_free(dir: &Path) -> Result<()> {
         open(dir)?
             .lock_shared()
             .with_context(|| format!("waiting for {}", dir.join(FILE).display()))
@@ -89,28 +73,28 @@ fn open(dir: &Path) -> Result<File> {
         .with_context(|| format!("opening {}", path.display()))
 }
 
-fn read(file: &mut File) -> Holder {
+fn read(file: &mut File) -> u32 {
     let mut text = String::new();
     let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-    // The holder writes its id right after it took the lock: 0 stands for "not yet".
-    Holder::Process(pid.unwrap_or_default())
+    pid.unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Holder, Lock};
+    use super::Lock;
 
     #[test]
     fn one_holder_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(Lock::holder(dir.path()).unwrap(), Holder::Nobody));
-        let lock = Lock::take(dir.path()).unwrap().unwrap();
+        assert_eq!(Lock::holder(dir.path()).unwrap(), None);
+        let lock = Lock::take(dir.path()).unwrap();
         let me = std::process::id();
-        assert!(matches!(Lock::take(dir.path()).unwrap(), Err(Holder::Process(pid)) if pid == me));
-        assert!(matches!(Lock::holder(dir.path()).unwrap(), Holder::Process(pid) if pid == me));
+        let refused = Lock::take(dir.path()).unwrap_err().to_string();
+        assert!(refused.ends_with(&format!("(pid {me})")), "{refused}");
+        assert_eq!(Lock::holder(dir.path()).unwrap(), Some(me));
         drop(lock);
-        assert!(matches!(Lock::holder(dir.path()).unwrap(), Holder::Nobody));
+        assert_eq!(Lock::holder(dir.path()).unwrap(), None);
         Lock::wait_until_free(dir.path()).unwrap();
-        Lock::take(dir.path()).unwrap().unwrap();
+        Lock::take(dir.path()).unwrap();
     }
 }

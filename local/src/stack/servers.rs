@@ -1,6 +1,7 @@
-//! The two servers inside this process: the execution host and the front door.
+//! The servers in this process: the execution host and the front door.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
@@ -9,11 +10,10 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::StackOptions;
 use crate::front::Front;
 use crate::instances::{self, Host, HostOptions, RUNTIME_PATH};
 
-/// Both servers, bound to their ports before what depends on them is started.
+/// Both servers. They have their ports before the parts that need them start.
 pub(super) struct Servers {
     host_address: String,
     aws_endpoint: String,
@@ -38,14 +38,14 @@ impl Servers {
         })
     }
 
-    /// Starts serving. MiniStack is at the URL `ministack`.
-    pub(super) fn serve(&self, options: &StackOptions, ministack: &str) -> Result<Front> {
+    /// Starts serving; `dir` is the working folder and `ministack` the URL of MiniStack.
+    pub(super) fn serve(&self, dir: &Path, ministack: &str) -> Result<Front> {
         let host = Host::new(HostOptions {
             lambda_api: ministack.to_owned(),
             aws_endpoint: self.aws_endpoint.clone(),
             runtime_api: format!("http://{}{RUNTIME_PATH}", self.host_address),
-            code: options.dir.join("code"),
-            logs: options.logs(),
+            code: dir.join("code"),
+            logs: dir.join("logs"),
         })?;
         let front = Front::new(host.clone(), ministack);
         let routers = [instances::router(host.clone()), front.router()];
@@ -58,7 +58,7 @@ impl Servers {
         Ok(front)
     }
 
-    /// The URL that takes a function's events.
+    /// The URL for the events of a function.
     pub(super) fn invoke_url(&self, function: &str) -> String {
         format!("http://{}/invoke/{function}", self.host_address)
     }
@@ -102,16 +102,16 @@ async fn listener() -> Result<TcpListener> {
 }
 
 fn address(listener: &TcpListener) -> Result<String> {
-    let address = listener.local_addr().context("asking for a bound port")?;
+    let address = listener.local_addr().context("reading a bound port")?;
     Ok(address.to_string())
 }
 
 async fn serve(listener: TcpListener, router: Router) {
-    // Head and body of an answer are written apart: the system would hold the second back until the first is
-    // acknowledged, for 40 ms on a connection that is used again.
+    // The head and body of an answer are written separately. Nagle's algorithm would delay the body by up to 40 ms on a
+    // reused connection.
     let listener = listener.tap_io(|connection| {
         let _ = connection.set_nodelay(true);
     });
-    // Never ends by itself: axum goes on after failed connections.
+    // Never returns: axum continues after failed connections.
     let _ = axum::serve(listener, router).await;
 }

@@ -141,7 +141,7 @@ async fn a_change_that_was_told_of_is_in_force_at_once() {
     let lambda = FakeLambda::new().await;
     let old = lambda.answer(json!({})).await;
     lambda.set(Record { revision: "2", ..Record::default() });
-    lambda.host.forget(FUNCTION);
+    lambda.host.invalidate(FUNCTION);
     let new = lambda.answer(json!({})).await;
     assert_ne!(new["pid"], old["pid"]);
 }
@@ -174,7 +174,7 @@ async fn who_waits_for_a_turn_to_start_an_instance_takes_one_that_becomes_free()
     }
     // From now on, who may start an instance waits for it forever, and keeps others from their turn.
     lambda.set(Record { init: "hangs", ..Record::default() });
-    lambda.host.forget(FUNCTION);
+    lambda.host.invalidate(FUNCTION);
     let hanging = spawned(json!({}));
     while lambda.host.instances().len() < 2 {
         tokio::task::yield_now().await;

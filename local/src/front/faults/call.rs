@@ -1,59 +1,62 @@
-//! Which call of AWS a request is.
+//! Classifies a request to AWS.
 
 use axum::http::HeaderMap;
 use serde_json::Value;
 
-use super::rule::Kind;
+use super::rule::CallKind;
 
-/// A call that rules can mean.
+/// A call that rules can match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// What is called.
-    pub(super) kind: Kind,
-    /// What of the counter's it comes to, when it is a write by a function that decides by the table itself.
-    pub(super) decides: Option<Kind>,
-    /// The operation of the service, when it is a service's.
+    pub(super) kind: CallKind,
+    /// The slot operation of a write to the table, by a function in direct mode.
+    pub(super) slot_operation: Option<CallKind>,
+    /// The operation of an AWS service.
     pub(super) operation: Option<String>,
-    /// The lease that it is about, when it says so.
     pub(super) lease: Option<String>,
 }
 
 impl Call {
-    /// An invoke of the counter with this payload.
+    /// Parses the payload of an invocation of the counter.
     pub(crate) fn of_counter(payload: &[u8]) -> Option<Self> {
         let payload: Value = serde_json::from_slice(payload).ok()?;
         let kind = match payload["op"].as_str() {
-            Some("acquire") => Kind::Acquire,
-            Some("release") => Kind::Release,
-            Some("renew") => Kind::Renew,
-            Some("status") => Kind::Status,
+            Some("acquire") => CallKind::Acquire,
+            Some("release") => CallKind::Release,
+            Some("renew") => CallKind::Renew,
+            Some("status") => CallKind::Status,
             Some(_) => return None,
-            // The article's callers.
+            // The protocol of the article's callers.
             None => {
                 match payload["incrementCounter"].to_string().to_lowercase().trim_matches('"') {
-                    "true" => Kind::Acquire,
-                    "false" => Kind::Release,
+                    "true" => CallKind::Acquire,
+                    "false" => CallKind::Release,
                     _ => return None,
                 }
             }
         };
         let lease = payload["lease"].as_str().map(str::to_owned);
-        Some(Self { kind, decides: None, operation: None, lease })
+        Some(Self { kind, slot_operation: None, operation: None, lease })
     }
 
-    /// A request in the JSON protocol of AWS, which names its target in a header.
+    /// Parses the header of a request in the JSON protocol of AWS.
     pub(crate) fn of_service(headers: &HeaderMap) -> Option<Self> {
         let target = headers.get("x-amz-target")?.to_str().ok()?;
         let (service, operation) = target.split_once('.')?;
         let kind = match service {
-            "DynamoDB_20120810" => Kind::DynamoDb,
-            "secretsmanager" => Kind::SecretsManager,
+            "DynamoDB_20120810" => CallKind::DynamoDb,
+            "secretsmanager" => CallKind::SecretsManager,
             _ => return None,
         };
-        Some(Self { kind, decides: None, operation: Some(operation.to_owned()), lease: None })
+        Some(Self {
+            kind,
+            slot_operation: None,
+            operation: Some(operation.to_owned()),
+            lease: None,
+        })
     }
 
-    /// The same, by its `body`: which lease it writes, if it does.
+    /// Adds the slot operation and the lease of a write to the table.
     pub(crate) fn with_body(self, body: &[u8]) -> Self {
         if self.operation.as_deref() != Some("UpdateItem") {
             return self;
@@ -61,47 +64,47 @@ impl Call {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let Some(lease) = body["ExpressionAttributeNames"]["#lease"].as_str() else { return self };
         let update = body["UpdateExpression"].as_str().unwrap_or_default();
-        let decides = if update.starts_with("REMOVE Leases.#lease") {
-            Kind::Release
+        let slot_operation = if update.starts_with("REMOVE Leases.#lease") {
+            CallKind::Release
         } else if update.contains("InUse") {
-            Kind::Acquire
+            CallKind::Acquire
         } else {
-            Kind::Renew
+            CallKind::Renew
         };
-        Self { decides: Some(decides), lease: Some(lease.to_owned()), ..self }
+        Self { slot_operation: Some(slot_operation), lease: Some(lease.to_owned()), ..self }
     }
 
-    /// Whether a rule for calls of this kind means it.
-    pub(super) fn is(&self, kind: Kind) -> bool {
-        self.kind == kind || self.decides == Some(kind)
+    /// Whether rules for this kind of call match it.
+    pub(super) fn is_kind(&self, kind: CallKind) -> bool {
+        self.kind == kind || self.slot_operation == Some(kind)
     }
 
-    /// Whether its answer can say something about a lease.
+    /// Whether its answer can change the lease that the caller holds.
     pub(crate) fn is_about_a_lease(&self) -> bool {
-        self.is(Kind::Acquire) || self.is(Kind::Release)
+        self.is_kind(CallKind::Acquire) || self.is_kind(CallKind::Release)
     }
 
-    /// Whether it asked for the lease that its caller holds now.
+    /// Whether it acquired the lease `held`.
     pub(crate) fn is_granted_to(&self, held: Option<&str>) -> bool {
-        self.is(Kind::Acquire) && held.is_some() && self.lease.as_deref() == held
+        self.is_kind(CallKind::Acquire) && held.is_some() && self.lease.as_deref() == held
     }
 
-    /// The lease that the caller holds after this answer, when it held `before`.
+    /// The lease that the caller holds after this answer; `before` is the one it held.
     pub(crate) fn lease_after(&self, answer: &[u8], before: Option<String>) -> Option<String> {
         let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
         let lease = self.lease.as_deref().unwrap_or_default();
-        let (granted, released) = match self.decides {
+        let (granted, released) = match self.slot_operation {
             None => (answer["granted"] == true, answer["released"].is_boolean()),
-            // Refused by its condition, it says how the item stands.
+            // A failed condition returns the item.
             Some(_) if answer["__type"].is_string() => {
                 let leases = &answer["Item"]["Leases"]["M"];
                 (leases[lease].is_object(), leases.is_object())
             }
             Some(_) => (true, true),
         };
-        if self.is(Kind::Acquire) && granted {
+        if self.is_kind(CallKind::Acquire) && granted {
             self.lease.clone()
-        } else if self.is(Kind::Release) && released {
+        } else if self.is_kind(CallKind::Release) && released {
             None
         } else {
             before
@@ -113,17 +116,17 @@ impl Call {
 mod tests {
     use axum::http::{HeaderMap, HeaderValue};
 
-    use super::{Call, Kind};
+    use super::{Call, CallKind};
 
     #[test]
-    fn the_counters_callers_say_what_they_want() {
+    fn requests_to_the_counter_are_classified_by_their_operation() {
         let kind = |payload: &str| Call::of_counter(payload.as_bytes()).map(|call| call.kind);
         let acquire = br#"{"op":"acquire","RDBMSName":"p","lease":"abcdefgh","ttlSeconds":9}"#;
         let acquire = Call::of_counter(acquire).unwrap();
-        assert_eq!((acquire.kind, acquire.lease.as_deref()), (Kind::Acquire, Some("abcdefgh")));
-        assert_eq!(kind(r#"{"op":"renew"}"#), Some(Kind::Renew));
-        assert_eq!(kind(r#"{"incrementCounter":true}"#), Some(Kind::Acquire));
-        assert_eq!(kind(r#"{"incrementCounter":"False"}"#), Some(Kind::Release));
+        assert_eq!((acquire.kind, acquire.lease.as_deref()), (CallKind::Acquire, Some("abcdefgh")));
+        assert_eq!(kind(r#"{"op":"renew"}"#), Some(CallKind::Renew));
+        assert_eq!(kind(r#"{"incrementCounter":true}"#), Some(CallKind::Acquire));
+        assert_eq!(kind(r#"{"incrementCounter":"False"}"#), Some(CallKind::Release));
         assert_eq!(kind(r#"{"op":"steal"}"#), None);
         assert_eq!(kind("{}"), None);
         assert_eq!(kind("no JSON"), None);
@@ -136,10 +139,13 @@ mod tests {
             headers.insert("x-amz-target", HeaderValue::from_static(target));
             Call::of_service(&headers).map(|call| (call.kind, call.operation.unwrap()))
         };
-        let meant = |kind, operation: &str| Some((kind, operation.to_owned()));
+        let expected = |kind, operation: &str| Some((kind, operation.to_owned()));
         let read = kind("secretsmanager.GetSecretValue");
-        assert_eq!(read, meant(Kind::SecretsManager, "GetSecretValue"));
-        assert_eq!(kind("DynamoDB_20120810.UpdateItem"), meant(Kind::DynamoDb, "UpdateItem"));
+        assert_eq!(read, expected(CallKind::SecretsManager, "GetSecretValue"));
+        assert_eq!(
+            kind("DynamoDB_20120810.UpdateItem"),
+            expected(CallKind::DynamoDb, "UpdateItem")
+        );
         assert_eq!(kind("AWSEvents.PutRule"), None);
         assert_eq!(Call::of_service(&HeaderMap::new()), None);
     }
@@ -147,19 +153,19 @@ mod tests {
     #[test]
     fn a_lease_is_followed_from_its_grant_to_its_release() {
         let lease = || Some("abcdefgh".to_owned());
-        let of = |kind| Call { kind, decides: None, operation: None, lease: lease() };
-        let acquire = of(Kind::Acquire);
+        let of = |kind| Call { kind, slot_operation: None, operation: None, lease: lease() };
+        let acquire = of(CallKind::Acquire);
         assert_eq!(acquire.lease_after(br#"{"granted":true}"#, None), lease());
         assert_eq!(acquire.lease_after(br#"{"granted":false}"#, None), None);
         assert!(acquire.is_granted_to(Some("abcdefgh")));
         assert!(!acquire.is_granted_to(None) && !acquire.is_granted_to(Some("another1")));
-        let release = of(Kind::Release);
+        let release = of(CallKind::Release);
         assert_eq!(release.lease_after(br#"{"released":false}"#, lease()), None);
         assert_eq!(release.lease_after(br#"{"errorType":"x"}"#, lease()), lease());
     }
 
     #[test]
-    fn a_write_of_the_table_says_what_it_decides() {
+    fn a_write_to_the_table_is_classified_by_its_slot_operation() {
         let write = |update: &str| {
             let mut headers = HeaderMap::new();
             let target = HeaderValue::from_static("DynamoDB_20120810.UpdateItem");
@@ -170,7 +176,7 @@ mod tests {
             Call::of_service(&headers).unwrap().with_body(body.to_string().as_bytes())
         };
         let acquire = write("SET Leases.#lease = :expiry, InUse = InUse + :one");
-        assert!(acquire.is(Kind::DynamoDb) && acquire.is(Kind::Acquire));
+        assert!(acquire.is_kind(CallKind::DynamoDb) && acquire.is_kind(CallKind::Acquire));
         let lease = || Some("abcdefgh".to_owned());
         assert_eq!(acquire.lease_after(br#"{"Attributes":{}}"#, None), lease());
         let refused = br#"{"__type":"x","Item":{"Leases":{"M":{}}}}"#;
@@ -178,11 +184,11 @@ mod tests {
         let repeated = br#"{"__type":"x","Item":{"Leases":{"M":{"abcdefgh":{"N":"1"}}}}}"#;
         assert_eq!(acquire.lease_after(repeated, None), lease());
         let release = write("REMOVE Leases.#lease SET InUse = InUse - :one");
-        assert_eq!(release.decides, Some(Kind::Release));
+        assert_eq!(release.slot_operation, Some(CallKind::Release));
         assert_eq!(release.lease_after(b"{}", lease()), None);
         assert_eq!(release.lease_after(refused, lease()), None);
         assert_eq!(release.lease_after(br#"{"__type":"throttled"}"#, lease()), lease());
-        assert_eq!(write("SET Leases.#lease = :expiry").decides, Some(Kind::Renew));
-        assert_eq!(write("SET Drain = :yes").with_body(b"no JSON").kind, Kind::DynamoDb);
+        assert_eq!(write("SET Leases.#lease = :expiry").slot_operation, Some(CallKind::Renew));
+        assert_eq!(write("SET Drain = :yes").with_body(b"no JSON").kind, CallKind::DynamoDb);
     }
 }

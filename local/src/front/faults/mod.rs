@@ -1,11 +1,10 @@
-//! Faults on demand: what the functions say to AWS, and what they hear, passes the front door, which
-//! can be told to delay it, to answer in AWS's place, and to kill or freeze who is calling.
+//! Fault injection: rules for the functions' calls of AWS, which all pass through the front door. A rule delays a call,
+//! replaces its answer, or kills or freezes the caller.
 
-mod book;
 mod call;
-mod reply;
+mod registry;
 mod rule;
 
-pub(super) use book::{Book, Caller};
 pub(super) use call::Call;
+pub(super) use registry::{Caller, FaultRegistry};
 pub(super) use rule::{Moment, Rule};

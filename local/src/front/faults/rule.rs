@@ -1,32 +1,34 @@
-//! A rule: whose call of what meets which fault, at which moment.
+//! A rule: which calls, when, and with which fault.
 
+use std::io;
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A rule, as it is posted and listed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Rule {
-    /// The function whose calls are meant; all functions' when there is none.
+    /// The function that calls; any when missing.
     #[serde(default)]
     pub(super) from: Option<String>,
-    /// The instance whose calls are meant.
+    /// The instance that calls; any when missing.
     #[serde(default)]
     pub(super) instance: Option<String>,
-    /// The call that is meant.
-    pub(super) call: Kind,
-    /// The operation of the service that is meant; all of them when there is none.
+    pub(super) call: CallKind,
+    /// The operation of the AWS service; any when missing.
     #[serde(default)]
     pub(super) operation: Option<String>,
-    /// When the fault comes.
     pub(super) moment: Moment,
-    /// What comes.
     pub(super) action: Action,
-    /// How likely a call that is meant meets the fault.
+    /// The probability that a matching call is hit.
     #[serde(default = "always")]
     pub(super) probability: f64,
-    /// After how many hits the rule is spent; never when there is none.
+    /// The number of hits after which the rule is spent; unlimited when missing.
     #[serde(default)]
     pub(super) times: Option<u64>,
 }
@@ -35,18 +37,17 @@ fn always() -> f64 {
     1.0
 }
 
-/// What is called. A write of the table that takes a slot, gives it back or renews a lease is one of
-/// DynamoDB and that too.
+/// The kind of call. A slot operation on the table is also a call of DynamoDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
-    /// The counter or the table, to take a slot.
+pub(crate) enum CallKind {
+    /// Acquires a slot, at the counter or the table.
     Acquire,
-    /// The counter or the table, to give a slot back.
+    /// Releases a slot, at the counter or the table.
     Release,
-    /// The counter or the table, to renew a lease.
+    /// Renews a lease, at the counter or the table.
     Renew,
-    /// The counter, to be told how the pool stands.
+    /// Reads the pool's status at the counter.
     Status,
     /// Any operation of DynamoDB.
     DynamoDb,
@@ -54,65 +55,64 @@ pub(crate) enum Kind {
     SecretsManager,
 }
 
-/// When a fault comes.
+/// When a fault is injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Moment {
-    /// Before the call is passed on.
+    /// Before the call is forwarded.
     Before,
-    /// When its answer is there, before that is passed back.
+    /// After its answer has arrived, before it is returned.
     After,
-    /// The same, when the answer grants a slot.
+    /// As `After`, if the answer grants a slot.
     Granted,
 }
 
-/// What comes.
+/// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Action {
-    /// Milliseconds of waiting.
     DelayMs(u32),
-    /// Another answer in the place of the real one.
-    Answer(Instead),
-    /// The caller is killed, and nobody is answered.
-    Kill(Sure),
-    /// The caller stands still for so many seconds.
+    /// Replaces the real answer.
+    Answer(FakeAnswer),
+    /// Kills the caller, without an answer.
+    Kill(True),
+    /// Freezes the caller.
     FreezeSeconds(f64),
 }
 
-/// `true`, and nothing else.
+/// The JSON value `true`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "bool", into = "bool")]
-pub(crate) struct Sure;
+pub(crate) struct True;
 
-impl TryFrom<bool> for Sure {
+impl TryFrom<bool> for True {
     type Error = &'static str;
 
-    fn try_from(sure: bool) -> Result<Self, Self::Error> {
-        if sure { Ok(Self) } else { Err("must be true") }
+    fn try_from(value: bool) -> Result<Self, Self::Error> {
+        if value { Ok(Self) } else { Err("must be true") }
     }
 }
 
-impl From<Sure> for bool {
-    fn from(_: Sure) -> Self {
+impl From<True> for bool {
+    fn from(_: True) -> Self {
         true
     }
 }
 
-/// The answer in the place of the real one.
+/// An answer that replaces the real one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Instead {
-    /// What the service says when it throttles.
+pub(crate) enum FakeAnswer {
+    /// The service's throttling error.
     Throttled,
-    /// What it says when it fails.
+    /// The service's internal error.
     Error,
-    /// None: the connection breaks.
+    /// A connection that breaks.
     Unreachable,
 }
 
 impl Rule {
-    /// What is wrong with it, if something is.
+    /// Checks the numbers.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         if !(0.0..=1.0).contains(&self.probability) {
             return Err("probability must be from 0 to 1");
@@ -126,11 +126,41 @@ impl Rule {
     }
 }
 
+impl FakeAnswer {
+    pub(super) fn response(self, kind: CallKind) -> Response {
+        use CallKind::{DynamoDb, SecretsManager};
+        let (status, name) = match (self, kind) {
+            (Self::Unreachable, _) => return broken(),
+            (Self::Throttled, DynamoDb) => {
+                (StatusCode::BAD_REQUEST, "ProvisionedThroughputExceededException")
+            }
+            (Self::Throttled, SecretsManager) => (StatusCode::BAD_REQUEST, "ThrottlingException"),
+            (Self::Throttled, _) => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException"),
+            (Self::Error, DynamoDb) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
+            (Self::Error, SecretsManager) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError")
+            }
+            (Self::Error, _) => (StatusCode::INTERNAL_SERVER_ERROR, "ServiceException"),
+        };
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amzn-errortype", name)];
+        let message = "injected by a fault rule";
+        let body = json!({"__type": name, "message": message, "Message": message}).to_string();
+        (status, headers, body).into_response()
+    }
+}
+
+/// A response whose connection breaks.
+pub(super) fn broken() -> Response {
+    let body =
+        futures::stream::iter([Err::<Bytes, _>(io::Error::other("injected by a fault rule"))]);
+    (StatusCode::BAD_GATEWAY, Body::from_stream(body)).into_response()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Action, Instead, Kind, Moment, Rule, Sure};
+    use super::{Action, CallKind, FakeAnswer, Moment, Rule, True};
 
     fn parse(rule: Value) -> Result<Rule, String> {
         let rule: Rule = serde_json::from_value(rule).map_err(|error| error.to_string())?;
@@ -141,13 +171,13 @@ mod tests {
     fn reads_what_people_write() {
         let kill = parse(json!({"call": "acquire", "moment": "after", "action": {"kill": true}}));
         let kill = kill.unwrap();
-        assert_eq!((kill.call, kill.moment), (Kind::Acquire, Moment::After));
-        assert_eq!((kill.action, kill.probability, kill.times), (Action::Kill(Sure), 1.0, None));
+        assert_eq!((kill.call, kill.moment), (CallKind::Acquire, Moment::After));
+        assert_eq!((kill.action, kill.probability, kill.times), (Action::Kill(True), 1.0, None));
         let throttle = parse(json!({
             "from": "f", "instance": "i", "call": "dynamodb", "moment": "before",
             "action": {"answer": "throttled"}, "probability": 0.5, "times": 3
         }));
-        assert_eq!(throttle.unwrap().action, Action::Answer(Instead::Throttled));
+        assert_eq!(throttle.unwrap().action, Action::Answer(FakeAnswer::Throttled));
     }
 
     #[test]

@@ -1,34 +1,26 @@
-//! The template's parameters.
+//! The parameters of the template.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
 
-/// Names and values for `--parameter-overrides`; what is not named keeps its default.
+/// Names and values for `--parameter-overrides`; all other parameters keep their defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parameters(BTreeMap<String, String>);
+pub(crate) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
-    /// Sets one. The last value counts.
-    #[must_use]
-    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.0.insert(name.into(), value.into());
         self
     }
 
-    /// Sets all of `others`.
-    #[must_use]
-    pub fn with_all(mut self, others: &Self) -> Self {
+    pub(crate) fn with_all(mut self, others: &Self) -> Self {
         self.0.extend(others.0.clone());
         self
     }
 
-    /// Reads `NAME=VALUE`s.
-    ///
-    /// # Errors
-    /// When one has no `=`, its name is not letters and digits, or its value holds what the SAM
-    /// CLI would read as the start of something else.
-    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<Self> {
+    /// Parses `NAME=VALUE`s. Refuses values that the SAM CLI would misread.
+    pub(crate) fn parse<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<Self> {
         texts.into_iter().try_fold(Self::default(), |all, text| {
             let (name, value) =
                 text.split_once('=').with_context(|| format!("{text} is not NAME=VALUE"))?;
@@ -44,8 +36,8 @@ impl Parameters {
         })
     }
 
-    /// As the SAM CLI takes them: one argument each.
-    pub(super) fn arguments(&self) -> impl Iterator<Item = String> + '_ {
+    /// The parameters as arguments of the SAM CLI.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = String> + '_ {
         let argument = |(name, value): (&String, &String)| {
             format!("ParameterKey={name},ParameterValue=\"{value}\"")
         };

@@ -1,4 +1,4 @@
-//! The rules that are in force, and who has met them.
+//! The active rules and their hits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,19 +8,18 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::call::Call;
-use super::reply::broken;
-use super::rule::{Action, Moment, Rule};
+use super::rule::{Action, Moment, Rule, broken};
 use crate::instances::Instance;
 
-/// Hits that are remembered.
-const MEMORY: usize = 10_000;
+/// The number of hits that are kept.
+const MAX_HITS: usize = 10_000;
 
-/// Who calls: an instance of a function.
+/// The instance that calls.
 pub(crate) type Caller = Arc<Instance>;
 
-/// All rules, and their hits.
+/// All rules and their hits.
 #[derive(Default)]
-pub(crate) struct Book(Mutex<Inner>);
+pub(crate) struct FaultRegistry(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -36,7 +35,7 @@ struct Entry {
     hits: u64,
 }
 
-/// A rule and how often it was met.
+/// A rule and its number of hits.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Listed {
@@ -47,7 +46,7 @@ pub(crate) struct Listed {
     spent: bool,
 }
 
-/// A call that met a rule.
+/// A call that a rule has hit.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Hit {
@@ -64,19 +63,19 @@ impl Entry {
         self.rule.times.is_some_and(|times| self.hits >= times)
     }
 
-    fn means(&self, caller: &Caller, call: &Call, moment: Moment) -> bool {
+    fn matches(&self, caller: &Caller, call: &Call, moment: Moment) -> bool {
         let rule = &self.rule;
         !self.spent()
-            && call.is(rule.call)
+            && call.is_kind(rule.call)
             && rule.moment == moment
             && rule.from.as_ref().is_none_or(|from| from == caller.function_name())
             && rule.instance.as_ref().is_none_or(|instance| instance == caller.id())
-            && rule.operation.as_ref().is_none_or(|meant| call.operation.as_ref() == Some(meant))
+            && rule.operation.as_ref().is_none_or(|name| call.operation.as_ref() == Some(name))
     }
 }
 
-impl Book {
-    /// Adds a rule; returns its number.
+impl FaultRegistry {
+    /// Adds a rule; returns its id.
     pub(crate) fn add(&self, rule: Rule) -> u64 {
         let mut inner = self.lock();
         inner.last_rule += 1;
@@ -85,7 +84,7 @@ impl Book {
         id
     }
 
-    /// Removes a rule. False when there is none with this number.
+    /// Removes a rule. False when there is none with this id.
     pub(crate) fn remove(&self, id: u64) -> bool {
         let mut inner = self.lock();
         let before = inner.rules.len();
@@ -93,12 +92,11 @@ impl Book {
         inner.rules.len() < before
     }
 
-    /// Removes all rules.
     pub(crate) fn clear(&self) {
         self.lock().rules.clear();
     }
 
-    /// All rules, spent ones too.
+    /// All rules, including spent ones.
     pub(crate) fn list(&self) -> Vec<Listed> {
         let inner = self.lock();
         let listed = inner.rules.iter().map(|entry| Listed {
@@ -110,29 +108,28 @@ impl Book {
         listed.collect()
     }
 
-    /// The remembered hits with a number above `after`, and the number of the last one.
+    /// The hits with a number above `after`, and the number of the last one.
     pub(crate) fn hits(&self, after: u64) -> (Vec<Hit>, u64) {
         let inner = self.lock();
         (inner.hits.iter().filter(|hit| hit.n > after).cloned().collect(), inner.last_hit)
     }
 
-    /// Lets `caller` meet what is meant for this call at this moment. Returns the answer that it
-    /// gets instead of the real one, if so.
-    pub(crate) async fn meet(
+    /// Applies the rules for this call. Returns the answer that replaces the real one, if a rule has one.
+    pub(crate) async fn apply(
         &self,
         caller: &Caller,
         call: &Call,
         moment: Moment,
     ) -> Option<Response> {
         let mut answer = None;
-        for action in self.strike(caller, call, moment) {
+        for action in self.hit(caller, call, moment) {
             match action {
                 Action::DelayMs(delay) => {
                     tokio::time::sleep(Duration::from_millis(delay.into())).await;
                 }
-                Action::Answer(instead) => answer = Some(instead.reply(call.kind)),
+                Action::Answer(fake) => answer = Some(fake.response(call.kind)),
                 Action::Kill(_) => {
-                    caller.kill_from_outside();
+                    caller.kill_by_fault();
                     answer = Some(broken());
                 }
                 Action::FreezeSeconds(seconds) => {
@@ -143,12 +140,12 @@ impl Book {
         answer
     }
 
-    /// The actions of all rules that mean this call and happen to hit it.
-    fn strike(&self, caller: &Caller, call: &Call, moment: Moment) -> Vec<Action> {
+    /// Records the hits of all rules for this call; returns their actions.
+    fn hit(&self, caller: &Caller, call: &Call, moment: Moment) -> Vec<Action> {
         let mut inner = self.lock();
         let Inner { rules, last_hit, hits, .. } = &mut *inner;
         let mut actions = Vec::new();
-        for entry in rules.iter_mut().filter(|entry| entry.means(caller, call, moment)) {
+        for entry in rules.iter_mut().filter(|entry| entry.matches(caller, call, moment)) {
             if !rand::random_bool(entry.rule.probability) {
                 continue;
             }
@@ -163,7 +160,7 @@ impl Book {
                 lease: call.lease.clone().or_else(|| caller.lease()),
                 at_ms: now.as_millis(),
             });
-            if hits.len() > MEMORY {
+            if hits.len() > MAX_HITS {
                 hits.pop_front();
             }
             actions.push(entry.rule.action);

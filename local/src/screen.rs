@@ -1,4 +1,4 @@
-//! Events for people: spinners on a terminal, plain lines elsewhere.
+//! Shows the progress on standard error: spinners on a terminal, plain lines elsewhere.
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Event, Listener};
+use crate::progress::{Event, Listener};
 
-/// Without a terminal, a step that goes on says so this often.
+/// The interval of lines about a running step, without a terminal.
 const PLAIN_NOTES: Duration = Duration::from_secs(15);
 
-/// Shows events on standard error.
-pub struct Screen {
+pub(crate) struct Screen {
     terminal: bool,
     bars: MultiProgress,
     steps: Mutex<HashMap<String, Showing>>,
@@ -22,7 +21,7 @@ pub struct Screen {
 struct Showing {
     bar: ProgressBar,
     began: Instant,
-    said: Instant,
+    printed: Instant,
 }
 
 impl Default for Screen {
@@ -47,18 +46,16 @@ impl Screen {
             ProgressBar::hidden()
         };
         let now = Instant::now();
-        let showing = Showing { bar, began: now, said: now };
+        let showing = Showing { bar, began: now, printed: now };
         self.lock().insert(step.to_owned(), showing);
     }
 
     fn note(&self, step: &str, note: &str) {
         let mut steps = self.lock();
-        let Some(showing) = steps.get_mut(step) else {
-            return;
-        };
+        let Some(showing) = steps.get_mut(step) else { return };
         showing.bar.set_message(note.to_owned());
-        if !self.terminal && showing.said.elapsed() >= PLAIN_NOTES {
-            showing.said = Instant::now();
+        if !self.terminal && showing.printed.elapsed() >= PLAIN_NOTES {
+            showing.printed = Instant::now();
             let seconds = showing.began.elapsed().as_secs();
             eprintln!("  {step}: {seconds} s so far ({note})");
         }
@@ -73,7 +70,7 @@ impl Screen {
 
     fn print(&self, line: &str) {
         if self.terminal {
-            // Above the spinners that still turn. A terminal that is gone shows nothing.
+            // Above the spinners. A failed write to a closed terminal is ignored.
             let _ = self.bars.println(line);
         } else {
             eprintln!("{line}");
@@ -86,7 +83,7 @@ impl Screen {
 }
 
 impl Listener for Screen {
-    fn hear(&self, event: &Event) {
+    fn on_event(&self, event: &Event) {
         match event {
             Event::Began { step } => self.begin(step),
             Event::Note { step, note } => self.note(step, note),
@@ -95,7 +92,7 @@ impl Listener for Screen {
             }
             Event::Failed { step } => self.end(step, &format!("  {step:<44} failed")),
             Event::Ready { text } => self.print(text),
-            // Whoever asked for the stack reports this as the error it is.
+            // Reported as the error of the command.
             Event::Broken { .. } => {}
         }
     }
@@ -103,6 +100,6 @@ impl Listener for Screen {
 
 fn style() -> ProgressStyle {
     ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg:.dim}")
-        // The template is a constant; the default one would do as well.
+        // Cannot fail: the template is a constant.
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
