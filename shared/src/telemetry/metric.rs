@@ -73,41 +73,41 @@ metrics! {
     SlotsGranted: Counter, Count,
         "Acquires that were granted. A repeated one counts again.";
     RejectedFull: Counter, Count,
-        "Acquires refused because all slots of the caller's class were out.";
+        "Acquires rejected because no slot of the caller's class was free.";
     RejectedThrottled: Counter, Count,
-        "Acquires refused undecided: more were asked for in a second than the counter decides.";
+        "Acquires rejected by the counter's rate limit.";
     RejectedDraining: Counter, Count,
-        "Acquires refused because the pool is being emptied.";
+        "Acquires rejected because the pool is draining.";
     SlotsReleased: Counter, Count,
-        "Slots that came back. A repeated release does not count.";
+        "Slots that were released. A repeated release does not count.";
     LeasesTakenOver: Counter, Count,
-        "Expired leases that were taken over: their holders crashed, or could not give them back.";
+        "Expired leases that were taken over: their holders crashed, or could not release them.";
     LeasesRenewed: Counter, Count,
-        "Renewals that made a lease last longer.";
+        "Renewals that extended a lease.";
     LeasesLost: Counter, Count,
-        "Renewals that came too late: the slot was no longer the caller's.";
+        "Renewals that were too late: the caller no longer held the slot.";
     DecisionLatency: Counter, Milliseconds,
-        "How long the counter took for an acquire, a release or a renewal that the table decided.";
+        "Time that the counter took for an acquire, a release or a renewal that the table decided.";
     SlotsInUse: Counter, Count,
-        "Leases out, expired ones included, as each decision and the schedule saw it.";
+        "Leases, expired ones included, as seen by each decision and by the schedule.";
     PoolSize: Counter, Count,
-        "Slots of the pool, all classes, as grants, refusals and the schedule saw it.";
+        "Slots of the pool, all classes, as seen by grants, rejections and the schedule.";
     SlotUtilisation: Counter, Percent,
-        "Leases out of the pool's slots, as grants, refusals and the schedule saw it.";
+        "Leases per slot of the pool, as seen by grants, rejections and the schedule.";
     SlotHoldTime: Holder, Milliseconds,
-        "How long a slot was used: from its grant until it was given back, or kept for the next request.";
+        "Time from the grant of a slot until it was released, or kept for the next request.";
     WarmRequests: Holder, Count,
-        "Requests that went on with a slot that the instance had kept.";
+        "Requests that reused the instance's warm slot.";
     ReleaseFailures: Holder, Count,
-        "Slots that could not be given back in time. They come back when their leases expire.";
+        "Slots that could not be released in time. They return when their leases expire.";
     TooManyConnections: Holder, Count,
-        "Connections that the server refused for want of one (1040, 1203, 1226): somebody connects past the controller.";
+        "Connections refused because the server or account had none left (1040, 1203, 1226): another client connects without a slot.";
     HostBlocked: Holder, Count,
-        "Connections that the server refused because it has blocked the host (1129), until somebody unblocks it.";
+        "Connections refused because the server has blocked the host (1129), until an administrator unblocks it.";
     AdmissionUnavailable: Holder, Count,
-        "Requests turned away because the counter gave no answer.";
+        "Requests rejected because the counter gave no answer.";
     BypassedRequests: Holder, Count,
-        "Requests that were let past the controller, by ADMISSION=bypass.";
+        "Requests that connected without a slot, by ADMISSION=bypass.";
 }
 
 impl Metric {
