@@ -1,9 +1,8 @@
-//! Clocks, and the units that leases are counted in.
+//! Clocks, and the units of leases.
 //!
-//! Two different questions are asked of time. The counter asks "which second is it?", compares the
-//! answer with expiries that other counters wrote, and needs a wall clock ([`Clock`]). A holder asks
-//! "how long ago did I ask for this lease?", and must not be fooled by a virtual machine that was
-//! paused in between ([`FreezeAwareInstant`]).
+//! The counter compares the current second with expiries that other instances wrote, and needs a wall clock
+//! ([`Clock`]). A holder measures the time since it requested its lease, and must also count the time for
+//! which its virtual machine was paused ([`FreezeAwareInstant`]).
 
 use std::fmt;
 #[cfg(any(test, feature = "test-support"))]
@@ -13,11 +12,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-/// How far the clocks of two counter instances may differ, in seconds, before a live lease could be
-/// taken for an expired one.
+/// The largest difference between the clocks of two counter instances at which no live lease is taken for an
+/// expired one.
 ///
-/// AWS keeps the clocks of Lambda's hosts in step with the Amazon Time Sync Service, whose error is
-/// below a millisecond; two seconds also cover a leap second that is not smeared.
+/// AWS synchronises the clocks of Lambda's hosts with the Amazon Time Sync Service, whose error is below a
+/// millisecond; two seconds also cover a leap second that is not smeared.
 pub const SKEW_ALLOWANCE: Seconds = Seconds(2);
 
 /// A length of time in whole seconds.
@@ -51,7 +50,7 @@ impl fmt::Display for Seconds {
 pub struct UnixSeconds(pub u64);
 
 impl UnixSeconds {
-    /// This point, `later` seconds on.
+    /// The point in time `later` seconds after this one.
     #[must_use]
     pub fn plus(self, later: Seconds) -> Self {
         Self(self.0.saturating_add(later.0.into()))
@@ -64,34 +63,33 @@ impl fmt::Display for UnixSeconds {
     }
 }
 
-/// The wall clock that leases are judged by.
+/// The wall clock by which leases expire.
 pub trait Clock: Send + Sync {
     /// The time since the epoch, at the clock's full resolution.
     fn since_epoch(&self) -> Duration;
 
-    /// The second that has begun. Whether a lease has expired is judged by this one: a lease is
-    /// never called expired early.
+    /// The current time, rounded down, so that a lease never counts as expired early.
     fn now(&self) -> UnixSeconds {
         UnixSeconds(self.since_epoch().as_secs())
     }
 
-    /// The expiry of a lease of length `ttl` that starts now. The started second is rounded up, so
-    /// that a lease is never shorter than what was asked for.
+    /// The expiry of a lease of length `ttl` that starts now, rounded up, so that a lease is never shorter than
+    /// requested.
     fn expiry(&self, ttl: Seconds) -> UnixSeconds {
         UnixSeconds(whole_seconds(self.since_epoch())).plus(ttl)
     }
 }
 
-/// `seconds` as a [`Duration`], which holds no more than 2^64 of them: [`Duration::MAX`] for more, zero for less
-/// than none and for NaN. Unlike [`Duration::from_secs_f64`], it has no number to panic at.
+/// `seconds` as a [`Duration`]: [`Duration::MAX`] for more than it holds (2^64), zero for negative numbers and
+/// NaN. Unlike [`Duration::from_secs_f64`], it never panics.
 #[must_use]
 pub fn saturating_seconds(seconds: f64) -> Duration {
     let beyond = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
     Duration::try_from_secs_f64(seconds).unwrap_or(beyond)
 }
 
-/// `time` times `factor`, in the same bounds as [`saturating_seconds`]. In the place of
-/// [`Duration::mul_f64`], which panics beyond them.
+/// `time` times `factor`, within the bounds of [`saturating_seconds`]. Unlike [`Duration::mul_f64`], it never
+/// panics.
 #[must_use]
 pub fn saturating_times(time: Duration, factor: f64) -> Duration {
     saturating_seconds(time.as_secs_f64() * factor)
@@ -118,7 +116,7 @@ pub struct FakeClock(AtomicU64);
 
 #[cfg(any(test, feature = "test-support"))]
 impl FakeClock {
-    /// A clock that shows `start`.
+    /// A clock that stands at `start`.
     #[must_use]
     pub fn at(start: UnixSeconds) -> Self {
         Self(AtomicU64::new(start.0))
@@ -144,11 +142,11 @@ impl<C: Clock> Clock for std::sync::Arc<C> {
     }
 }
 
-/// A moment on both of a process's clocks, to measure how long ago it was.
+/// A reading of both of a process's clocks, to measure the time since, freezes included.
 ///
-/// While a Lambda instance is frozen its monotonic clock may stand still and its wall clock jump when
-/// it wakes; a wall clock may also be set back. Whichever clock has moved further is believed, so
-/// that a pause can only make a lease look older than it is.
+/// While a Lambda instance is frozen its monotonic clock may stand still, and its wall clock jumps when it
+/// resumes; a wall clock may also be set back. The clock that has moved further counts, so that a lease never
+/// looks younger than it is.
 #[derive(Debug, Clone, Copy)]
 pub struct FreezeAwareInstant {
     monotonic: Instant,
@@ -156,13 +154,13 @@ pub struct FreezeAwareInstant {
 }
 
 impl FreezeAwareInstant {
-    /// This moment.
+    /// Reads both clocks.
     #[must_use]
     pub fn now() -> Self {
         Self { monotonic: Instant::now(), wall: SystemTime::now() }
     }
 
-    /// The time that has passed since, by the clock that has moved further.
+    /// The time since, by the clock that has moved further.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         let wall = self.wall.elapsed().unwrap_or_default();
@@ -170,7 +168,7 @@ impl FreezeAwareInstant {
     }
 }
 
-/// When a holder must be done: for a Lambda, the end of its invocation.
+/// The time by which a holder must have finished: for a Lambda, the end of its invocation.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
     from: FreezeAwareInstant,
@@ -190,9 +188,8 @@ impl Deadline {
         Self { from, left }
     }
 
-    /// The deadline that Lambda states in `Lambda-Runtime-Deadline-Ms`: milliseconds since the epoch.
-    ///
-    /// See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+    /// The deadline of Lambda's header `Lambda-Runtime-Deadline-Ms`, in milliseconds since the epoch
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
     #[must_use]
     pub fn at_epoch_ms(deadline: u64) -> Self {
         Self::within(Duration::from_millis(deadline).saturating_sub(SystemClock.since_epoch()))
@@ -204,7 +201,7 @@ impl Deadline {
         Self { left: self.left.saturating_sub(margin), ..self }
     }
 
-    /// The time left; zero when it is over.
+    /// The time left; zero once it has passed.
     #[must_use]
     pub fn left(&self) -> Duration {
         self.left.saturating_sub(self.from.elapsed())
@@ -239,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_is_some_duration() {
+    fn every_number_becomes_a_duration() {
         let second = Duration::from_secs(1);
         assert_eq!(saturating_seconds(0.25), second / 4);
         for none in [-1e300, -1.0, -0.0, 0.0, f64::NAN, f64::NEG_INFINITY] {

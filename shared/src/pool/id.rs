@@ -1,4 +1,4 @@
-//! Names: of a pool, of a lease, of a caller's class.
+//! Names of pools, leases and classes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a text is not a name.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidName {
     /// Not a pool's name.
@@ -27,8 +27,8 @@ pub enum InvalidName {
 pub struct PoolName(String);
 
 impl PoolName {
-    /// The longest name, in bytes. The template allows 32, which keeps a pool of the default size in
-    /// one write unit; an RDS instance's own identifier has 63 at most
+    /// The longest name, in bytes. The template allows 32, which keeps a pool of the default size in one
+    /// write unit; an RDS instance's identifier has at most 63
     /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html>).
     pub const MAX_LENGTH: usize = 64;
 
@@ -69,11 +69,11 @@ impl fmt::Display for PoolName {
     }
 }
 
-/// The id of a lease: 8 characters that carry 48 random bits, chosen by the caller, so that a
-/// repeated acquire is recognised as the same one.
+/// The id of a lease: 8 characters that carry 48 random bits. The caller chooses it, so that a repeated
+/// acquire is recognised.
 ///
-/// A caller that can't choose one (the article's protocol) gets an [anonymous](Self::is_anonymous)
-/// id from the counter. Its first character, `~`, is outside the alphabet that callers may use.
+/// For a caller that can't choose one (the article's protocol), the counter chooses an
+/// [anonymous](Self::is_anonymous) id. Its first character, `~`, is outside the alphabet of callers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct LeaseId([u8; Self::LENGTH]);
@@ -81,17 +81,17 @@ pub struct LeaseId([u8; Self::LENGTH]);
 impl LeaseId {
     const LENGTH: usize = 8;
     const ANONYMOUS_MARK: u8 = b'~';
-    /// Of base64url (RFC 4648, 5): 6 bits a character.
+    /// base64url (RFC 4648, section 5): 6 bits a character.
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-    /// A new id of a caller's own.
-    pub fn random(dice: &mut impl RngExt) -> Self {
-        Self(std::array::from_fn(|_| Self::ALPHABET[dice.random_range(0..Self::ALPHABET.len())]))
+    /// Returns a random id, as a caller chooses it.
+    pub fn random(rng: &mut impl RngExt) -> Self {
+        Self(std::array::from_fn(|_| Self::ALPHABET[rng.random_range(0..Self::ALPHABET.len())]))
     }
 
-    /// A new id for a caller that can't choose one.
-    pub fn anonymous(dice: &mut impl RngExt) -> Self {
-        let mut id = Self::random(dice);
+    /// Returns a random anonymous id.
+    pub fn anonymous(rng: &mut impl RngExt) -> Self {
+        let mut id = Self::random(rng);
         id.0[0] = Self::ANONYMOUS_MARK;
         id
     }
@@ -105,14 +105,14 @@ impl LeaseId {
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Only ASCII gets in.
+        // All constructors check that it is ASCII.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// Reads an id from the table, where anonymous ones occur too.
+    /// Parses an id from the table, which may be anonymous.
     ///
     /// # Errors
-    /// [`InvalidName::Lease`] when it is neither kind.
+    /// [`InvalidName::Lease`].
     pub fn from_stored(id: &str) -> Result<Self, InvalidName> {
         match id.as_bytes() {
             [Self::ANONYMOUS_MARK, rest @ ..] => {
@@ -129,7 +129,7 @@ impl LeaseId {
 impl FromStr for LeaseId {
     type Err = InvalidName;
 
-    /// Reads a caller's id; an anonymous one is not a caller's to name.
+    /// Parses a caller's id, which must not be anonymous.
     fn from_str(id: &str) -> Result<Self, InvalidName> {
         let bytes: [u8; Self::LENGTH] = id.as_bytes().try_into().map_err(|_| InvalidName::Lease)?;
         let clean = bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b));
@@ -163,14 +163,14 @@ impl fmt::Debug for LeaseId {
     }
 }
 
-/// Whose call it is: the public's, or one that looks after the database.
+/// The class of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// Everyone. Takes slots up to the pool's standard limit.
+    /// Every caller by default. May take slots up to the pool's standard limit.
     #[default]
     Standard,
-    /// Rotation and repair. May take the slots that are kept back for it too.
+    /// Rotation and repair. May take all slots, including those kept for this class.
     Priority,
 }
 
@@ -194,14 +194,14 @@ mod tests {
 
     #[test]
     fn random_ids_are_the_callers_and_anonymous_ones_are_not() {
-        let mut dice = StdRng::seed_from_u64(1);
+        let mut rng = StdRng::seed_from_u64(1);
         for _ in 0..100 {
-            let own = LeaseId::random(&mut dice);
+            let own = LeaseId::random(&mut rng);
             assert!(!own.is_anonymous());
             assert_eq!(own.as_str().parse(), Ok(own));
             assert_eq!(LeaseId::from_stored(own.as_str()), Ok(own));
 
-            let anonymous = LeaseId::anonymous(&mut dice);
+            let anonymous = LeaseId::anonymous(&mut rng);
             assert!(anonymous.is_anonymous());
             assert_eq!(anonymous.as_str().parse::<LeaseId>(), Err(InvalidName::Lease));
             assert_eq!(LeaseId::from_stored(anonymous.as_str()), Ok(anonymous));

@@ -1,4 +1,4 @@
-//! Who may take a slot: pure functions of what the pool holds and of the second it is.
+//! The rules for granting and renewing leases: pure functions of the pool's state and the time.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -7,50 +7,50 @@ use super::warm::FillLevel;
 use super::{Class, LeaseId, PoolSize};
 use crate::time::{SKEW_ALLOWANCE, UnixSeconds};
 
-/// A pool as it stands, or a shard of one: its size and the leases that are out.
+/// The state of a pool, or of a shard of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
-    /// How many slots there are, and for whom.
+    /// Its slots, and how many of them each class may take.
     pub size: PoolSize,
-    /// The leases that are out, each with its expiry.
+    /// The leases that are held, each with its expiry.
     pub leases: BTreeMap<LeaseId, UnixSeconds>,
-    /// Whether it is being emptied: leases end, and none is granted.
+    /// Whether no lease is granted, until an operator resumes the pool.
     pub draining: bool,
-    /// The number of shards that the pool has.
+    /// The number of shards of the pool.
     pub shards: NonZeroU32,
 }
 
-/// What an acquire comes to, given the pool as it stands.
+/// The decision about an acquire, given the state of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AcquirePlan {
     /// A slot is free: add the lease.
     Add,
-    /// The lease is out already: an earlier try of the same call won.
+    /// The lease is held already: an earlier attempt of the same call was granted.
     Held {
         /// When that lease expires.
         expires_at: UnixSeconds,
     },
-    /// All slots are out, but these leases have expired: replace them, if each still has exactly the
-    /// expiry that was seen. The lease itself may be one of them.
+    /// All slots are taken, but these leases have expired: replace them, if each still has exactly the expiry
+    /// that was read. The lease itself may be one of them.
     TakeOver {
-        /// The expired leases, with the expiry that was seen. Never empty.
+        /// The expired leases, with the expiry that was read. Never empty.
         expired: BTreeMap<LeaseId, UnixSeconds>,
     },
-    /// All slots are out, and so many have expired that one write can't replace enough of them: remove
-    /// these, if each still has exactly the expiry that was seen, and plan again.
+    /// All slots are taken, and more leases must be removed than one write can replace: remove these, if each
+    /// still has exactly the expiry that was read, and plan again.
     Sweep {
-        /// [`Pool::MAX_TAKEOVER`] expired leases, with the expiry that was seen.
+        /// [`Pool::MAX_TAKEOVER`] expired leases, with the expiry that was read.
         expired: BTreeMap<LeaseId, UnixSeconds>,
     },
-    /// All slots are out.
+    /// All slots are taken.
     Full,
-    /// The pool is being emptied: nobody gets a slot, of either class.
+    /// The pool drains: no slot is granted, to either class.
     Draining,
 }
 
 impl Pool {
-    /// The most expired leases that one write replaces or removes: what a DynamoDB expression of 4 KB holds
-    /// with room to spare
+    /// The most expired leases that one write replaces or removes: what fits easily into a DynamoDB expression
+    /// of 4 KB
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
     pub const MAX_TAKEOVER: usize = 60;
 
@@ -61,8 +61,8 @@ impl Pool {
         Self { size, leases: BTreeMap::new(), draining: false, shards }
     }
 
-    /// The pool that consists of these shards. It drains when one of them does: a drain, or its end, that
-    /// stopped half-way shows. `None` when there is none.
+    /// The pool that consists of these shards; `None` when there is none. It drains when one of them does, so
+    /// that a drain that stopped half-way shows.
     #[must_use]
     pub fn whole(shards: impl IntoIterator<Item = Self>) -> Option<Self> {
         shards.into_iter().reduce(|mut whole, shard| {
@@ -73,13 +73,13 @@ impl Pool {
         })
     }
 
-    /// The number of leases out, expired ones included.
+    /// The number of leases held, expired ones included.
     #[must_use]
     pub fn in_use(&self) -> u32 {
         u32::try_from(self.leases.len()).unwrap_or(u32::MAX)
     }
 
-    /// How full it is, for a holder that may keep its slot; `None` while it drains, when none may.
+    /// How full it is, for a holder that may keep its slot; `None` while it drains.
     #[must_use]
     pub fn fill_level(&self) -> Option<FillLevel> {
         let fill_level =
@@ -87,14 +87,13 @@ impl Pool {
         (!self.draining).then_some(fill_level)
     }
 
-    /// Whether a lease with this expiry is over at `now`: only when no clock within the allowance can
-    /// still call it live.
+    /// Whether a lease with this expiry has expired at `now` by every clock within [`SKEW_ALLOWANCE`].
     #[must_use]
     pub fn has_expired(expires_at: UnixSeconds, now: UnixSeconds) -> bool {
         now >= expires_at.plus(SKEW_ALLOWANCE)
     }
 
-    /// The leases out that have expired at `now`.
+    /// The leases held that have expired at `now`.
     pub fn expired(&self, now: UnixSeconds) -> impl Iterator<Item = (LeaseId, UnixSeconds)> {
         self.leases
             .iter()
@@ -102,7 +101,7 @@ impl Pool {
             .filter(move |(_, expires_at)| Self::has_expired(*expires_at, now))
     }
 
-    /// The anonymous lease that has been out longest.
+    /// The anonymous lease that has been held longest.
     #[must_use]
     pub fn oldest_anonymous(&self) -> Option<(LeaseId, UnixSeconds)> {
         self.leases
@@ -116,7 +115,7 @@ impl Pool {
     #[must_use]
     pub fn plan_acquire(&self, lease: LeaseId, class: Class, now: UnixSeconds) -> AcquirePlan {
         let known = self.leases.get(&lease).copied();
-        // A repeated call is the one that was granted, also where nothing more is.
+        // A repeated call gets its lease, also where no further one is granted.
         if let Some(expires_at) = known.filter(|&expiry| !Self::has_expired(expiry, now)) {
             return AcquirePlan::Held { expires_at };
         }
@@ -126,7 +125,7 @@ impl Pool {
         let limit = self.size.limit(class) as usize;
         let own: BTreeMap<_, _> = known.map(|expiry| (lease, expiry)).into_iter().collect();
         if self.leases.len() - own.len() < limit {
-            // Where its own has expired, that is the one to replace: the others may still be renewed.
+            // If the caller's own lease has expired, only that one is replaced: the others may still be renewed.
             return if own.is_empty() {
                 AcquirePlan::Add
             } else {
@@ -146,23 +145,24 @@ impl Pool {
         }
     }
 
-    /// The expired leases that one write takes away, each if it still has exactly the expiry that was
-    /// seen. Empty when none has expired.
+    /// The expired leases that one write removes, each if it still has exactly the expiry that was read. Empty
+    /// when none has expired.
     #[must_use]
     pub fn plan_sweep(&self, now: UnixSeconds) -> BTreeMap<LeaseId, UnixSeconds> {
         self.expired(now).take(Self::MAX_TAKEOVER).collect()
     }
 
-    /// Whether a lease that expires at `current` may be renewed at `now`. One that has expired comes in anew:
-    /// not while the pool drains, and not while more are out than there are slots, whether expired or not.
+    /// Whether a lease that expires at `current` may be renewed at `now`. One that has expired is treated as a
+    /// new one: it is not renewed while the pool drains, or holds more leases than it has slots, expired ones
+    /// included.
     #[must_use]
     pub fn may_renew(&self, current: UnixSeconds, now: UnixSeconds) -> bool {
         let fits = self.in_use() <= self.size.max_connections();
         !Self::has_expired(current, now) || (fits && !self.draining)
     }
 
-    /// The expiry that a renewal until `asked` leaves a lease with that now expires at `current`. It only
-    /// grows: a renewal that was delayed on its way shortens none that was asked for after it.
+    /// The expiry after a renewal until `asked` of a lease that expires at `current`. A delayed renewal does not
+    /// shorten a later one.
     #[must_use]
     pub fn renewed(current: UnixSeconds, asked: UnixSeconds) -> UnixSeconds {
         current.max(asked)
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_free_slot_is_given_to_each_class_up_to_its_limit() {
+    fn each_class_is_granted_slots_up_to_its_limit() {
         let plan = |pool: &Pool, class| pool.plan_acquire(lease(9), class, NOW);
         assert_eq!(plan(&pool(&[2_000]), Class::Standard), AcquirePlan::Add);
         assert_eq!(plan(&pool(&[2_000; 2]), Class::Standard), AcquirePlan::Full);
@@ -223,20 +223,20 @@ mod tests {
     #[test]
     fn a_lease_that_came_back_after_its_own_expiry_is_held_to_the_limit() {
         let again = |expiries: &[u64], class| pool(expiries).plan_acquire(lease(0), class, NOW);
-        // A standard lease beside two others is the third, and the limit is two.
+        // Two other leases are live, and the standard limit is 2.
         assert_eq!(again(&[900, 2_000, 2_000], Class::Standard), AcquirePlan::Full);
         assert!(matches!(
             again(&[900, 2_000, 2_000], Class::Priority),
             AcquirePlan::TakeOver { .. }
         ));
-        // The pool was larger.
+        // More leases than slots: the pool was larger.
         assert_eq!(again(&[900, 2_000, 2_000, 2_000], Class::Priority), AcquirePlan::Full);
         assert_eq!(again(&[900, 900, 900, 2_000, 2_000], Class::Standard), AcquirePlan::Full);
-        // With other expired leases out of the way there is room.
+        // Replacing the other expired leases makes room.
         let expired = [0, 1, 2].map(|n| (lease(n), UnixSeconds(900))).into();
         let plan = again(&[900, 900, 900, 2_000], Class::Standard);
         assert_eq!(plan, AcquirePlan::TakeOver { expired });
-        // A lease that is live is answered with itself, above any limit.
+        // A live lease is held, above any limit.
         let held = AcquirePlan::Held { expires_at: UnixSeconds(2_000) };
         assert_eq!(again(&[2_000; 5], Class::Standard), held);
     }
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_swept_in_vain() {
+    fn nothing_is_swept_where_that_makes_no_room() {
         let mut crowded = pool(&[900; 70]);
         crowded.leases.extend((70..72).map(|n| (lease(n), UnixSeconds(2_000))));
         assert_eq!(crowded.plan_acquire(lease(99), Class::Standard, NOW), AcquirePlan::Full);
@@ -273,13 +273,13 @@ mod tests {
     }
 
     #[test]
-    fn expired_leases_that_leave_the_class_above_its_limit_are_no_help() {
+    fn replacing_expired_leases_must_bring_the_class_below_its_limit() {
         let pool = pool(&[900, 2_000, 2_000]);
         assert_eq!(pool.plan_acquire(lease(9), Class::Standard, NOW), AcquirePlan::Full);
     }
 
     #[test]
-    fn a_pool_that_drains_grants_nothing_to_anybody() {
+    fn a_draining_pool_grants_nothing_to_either_class() {
         let drained = |expiries: &[u64]| Pool { draining: true, ..pool(expiries) };
         for expiries in [&[][..], &[2_000], &[2_000; 3], &[900; 3]] {
             for class in [Class::Standard, Class::Priority] {
@@ -288,7 +288,7 @@ mod tests {
             }
         }
         let again = |expiry| drained(&[expiry]).plan_acquire(lease(0), Class::Standard, NOW);
-        // An earlier try of the same call was granted before: it is told so.
+        // An earlier attempt of the same call was granted.
         assert_eq!(again(2_000), AcquirePlan::Held { expires_at: UnixSeconds(2_000) });
         assert_eq!(again(900), AcquirePlan::Draining);
     }

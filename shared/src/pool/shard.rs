@@ -1,14 +1,14 @@
-//! One item of a pool.
+//! Shards of a pool.
 
 use std::fmt;
 use std::num::NonZeroU32;
 
 use super::PoolName;
 
-/// An item that holds slots of a pool. A pool that is not split has one, number 0.
+/// An item that holds slots of a pool. A pool that is not split has one, with number 0.
 ///
-/// It is displayed as the item's key: the pool's name, and from number 1 on `#` and the number, which no
-/// pool's name can contain.
+/// Displayed as the item's key: the pool's name, from number 1 on followed by `#` and the number. No pool's
+/// name contains `#`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Shard {
     pool: PoolName,
@@ -28,8 +28,8 @@ impl Shard {
         Self::new(pool.clone(), 0)
     }
 
-    /// All shards of `pool`, when it has so many.
-    #[must_use = "it names them, and does nothing"]
+    /// The shards of a `pool` that has this number of them.
+    #[must_use = "iterators are lazy"]
     pub fn all(pool: &PoolName, shards: NonZeroU32) -> impl DoubleEndedIterator<Item = Self> {
         (0..shards.get()).map(|number| Self::new(pool.clone(), number))
     }
@@ -40,7 +40,7 @@ impl Shard {
         &self.pool
     }
 
-    /// Which of its shards, from 0 on.
+    /// The number of the shard in its pool, from 0 on.
     #[must_use]
     pub fn number(&self) -> u32 {
         self.number

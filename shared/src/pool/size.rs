@@ -1,4 +1,4 @@
-//! How many slots a pool has, and for whom.
+//! The size of a pool.
 
 use std::num::NonZeroU32;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{Class, PoolName};
 
-/// Why numbers are not a pool's size.
+/// Why numbers are not a valid pool size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidSize {
     /// The slots kept for class `priority` leave none for the rest.
@@ -15,15 +15,15 @@ pub enum InvalidSize {
     NoStandardSlot {
         /// Slots of the pool.
         slots: u32,
-        /// Slots of them that are kept back.
+        /// Slots of them kept for class `priority`.
         priority: u32,
     },
-    /// What stays outside the pool leaves nothing for it.
+    /// The reserved connections leave no slot.
     #[error("{reserved} reserved connections leave no slot of {connections}")]
     NoSlot {
-        /// Connections that the server takes.
+        /// Connections that the server allows.
         connections: u32,
-        /// Connections of them that stay outside the pool.
+        /// Connections of them outside the pool.
         reserved: u32,
     },
 }
@@ -49,35 +49,35 @@ impl PoolSize {
         }
     }
 
-    /// Divides what a server takes: `reserved` of its `connections` stay outside the pool (for the
-    /// server's own needs and for people), the rest are slots, `priority` of them kept back.
+    /// Divides the connections that a server allows: `reserved` of `connections` stay outside the pool (for
+    /// the server's own needs and for people), the rest are slots, `priority` of them for that class.
     ///
     /// # Errors
-    /// [`InvalidSize`] when nothing is left.
+    /// [`InvalidSize`] when no standard slot is left.
     pub fn divide(connections: u32, reserved: u32, priority: u32) -> Result<Self, InvalidSize> {
         let slots = connections.checked_sub(reserved).and_then(NonZeroU32::new);
         let slots = slots.ok_or(InvalidSize::NoSlot { connections, reserved })?;
         Self::new(slots, priority)
     }
 
-    /// Slots that may be out at once, of all classes.
+    /// Leases that may be held at once, of all classes.
     #[must_use]
     pub fn max_connections(&self) -> u32 {
         self.max_connections.get()
     }
 
-    /// Slots that may be out at once before class `standard` is refused.
+    /// The number of held leases from which class `standard` is rejected.
     #[must_use]
     pub fn standard_limit(&self) -> u32 {
         self.standard_limit.get()
     }
 
-    /// The same as the type says it: at least one.
+    /// [`standard_limit`](Self::standard_limit), typed as not zero.
     pub(crate) fn standard_slots(self) -> NonZeroU32 {
         self.standard_limit
     }
 
-    /// The number of slots out at which `class` is refused.
+    /// The number of held leases from which `class` is rejected.
     #[must_use]
     pub fn limit(&self, class: Class) -> u32 {
         match class {
@@ -86,7 +86,7 @@ impl PoolSize {
         }
     }
 
-    /// This size and another one together.
+    /// The sum of this size and another one.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -104,13 +104,12 @@ impl PoolSize {
         }
     }
 
-    /// The most bytes that a pool of this size and name takes in the table, with every slot out while it
-    /// drains.
+    /// The largest size of the item of such a pool, in bytes: with every slot taken, and draining.
     ///
     /// DynamoDB bills a write by started kilobytes, of the item with its attribute names
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>):
-    /// a number takes a byte for two digits and one more, a map 3 bytes and one for each entry, a Boolean
-    /// a byte.
+    /// a number has a byte for two digits and one more, a map 3 bytes and one for each entry, a Boolean one
+    /// byte.
     #[must_use]
     pub fn item_bytes(&self, name: &PoolName) -> usize {
         let number = |digits: usize| digits.div_ceil(2) + 1;

@@ -1,10 +1,10 @@
-//! How a pool's slots are divided among its shards.
+//! Dividing a pool's slots among its shards.
 //!
-//! A change of a pool's size is one write for each shard, and leases come in and go out between them. So
-//! that the leases of all shards together never exceed the larger of the two sizes, no shard grows when
-//! the pool shrinks, and none shrinks when it grows: a slot never moves from one shard to another, where
-//! it could be taken before it is free. After a pool has shrunk, a shard may have more leases out than its
-//! new share; when the pool then grows, such shards get the new slots first.
+//! Resizing a pool takes one write for each shard, and leases are granted and released in between. The leases of
+//! all shards together must never exceed the larger of the two sizes. So no shard grows when the pool shrinks,
+//! and none shrinks when it grows: a slot that moved to another shard could be granted there before it is
+//! released here. After a pool has shrunk, a shard may hold more leases than its new share; when the pool then
+//! grows, such shards get the new slots first.
 
 mod writes;
 
@@ -18,25 +18,24 @@ use thiserror::Error;
 
 use super::{InvalidSize, PoolName, PoolSize};
 
-/// What one write unit covers, in bytes
+/// Bytes of an item that one write unit covers
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>).
 const WRITE_UNIT: usize = 1_024;
 
-/// What an item of a split pool has beyond that of a whole one: `Shards` with its number, and `#999` in its
-/// key.
-const OF_A_SPLIT: usize = 6 + 3 + 4;
+/// Bytes that an item of a split pool has in addition: `Shards` with its number, and `#999` in its key.
+const SPLIT_OVERHEAD: usize = 6 + 3 + 4;
 
-/// Why slots can't be divided like that.
+/// Why slots can't be divided as requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum InvalidSplit {
-    /// Each shard holds a slot of class standard at the least.
+    /// Each shard needs a slot for class standard.
     #[error(
         "{standard} standard slots can't be split over {shards} items: each holds one at the least"
     )]
     TooFew {
-        /// Slots of the pool that class standard may take.
+        /// Slots of the pool for class standard.
         standard: u32,
-        /// Items to split them over.
+        /// The requested number of items.
         shards: NonZeroU32,
     },
     /// Slots would have to move from one shard to another.
@@ -45,25 +44,25 @@ pub enum InvalidSplit {
          drain it first, wait until it is empty, and resume it after"
     )]
     InUse {
-        /// Items that there are.
+        /// The current number of items.
         from: NonZeroU32,
-        /// Items that there would be.
+        /// The requested number of items.
         to: NonZeroU32,
     },
-    /// A shard's share is no size.
+    /// A shard's share is not a valid size.
     #[error(transparent)]
     Size(#[from] InvalidSize),
 }
 
-/// The number of shards over which a pool of this size and name is split by default: as few as keep every
-/// item within one write unit, also when all slots are out.
+/// The default number of shards for a pool of this size and name: as few as keep every item within one write
+/// unit, even when all slots are taken.
 #[must_use]
 pub fn shards_for(size: PoolSize, name: &PoolName) -> NonZeroU32 {
     if size.item_bytes(name) <= WRITE_UNIT {
         return NonZeroU32::MIN;
     }
     let fits = |slots: &NonZeroU32| {
-        let item = PoolSize::new(*slots, 0).map(|size| size.item_bytes(name) + OF_A_SPLIT);
+        let item = PoolSize::new(*slots, 0).map(|size| size.item_bytes(name) + SPLIT_OVERHEAD);
         item.is_ok_and(|bytes| bytes <= WRITE_UNIT)
     };
     let most = (1..100).rev().filter_map(NonZeroU32::new).find(fits).unwrap_or(NonZeroU32::MIN);
@@ -71,7 +70,7 @@ pub fn shards_for(size: PoolSize, name: &PoolName) -> NonZeroU32 {
     NonZeroU32::new(shards).unwrap_or(NonZeroU32::MIN)
 }
 
-/// Divides `size` evenly over so many shards, of which none is there yet, or none in use.
+/// Divides `size` evenly over new or unused shards.
 ///
 /// # Errors
 /// [`InvalidSplit::TooFew`].
@@ -80,22 +79,21 @@ pub fn divide(size: PoolSize, shards: NonZeroU32) -> Result<Vec<PoolSize>, Inval
     shares(&ones, &ones, size, shards)
 }
 
-/// A shard's share of the slots, and the leases that it has out: more than these only while the pool comes
-/// down from a larger size.
+/// A shard's share of the slots, and the number of leases that it holds: more than its share only after the
+/// pool has shrunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShardUsage {
-    /// Its share.
+    /// Its share of the slots.
     pub size: PoolSize,
-    /// Its leases.
+    /// Leases held.
     pub in_use: u32,
 }
 
-/// Divides `size` over the shards that are there as they `current`ly are, and as many more as make up
-/// `shards`.
+/// Divides `size` over the `current` shards, and over new ones up to the number `shards`.
 ///
 /// # Errors
 /// [`InvalidSplit::InUse`] when slots would have to move between shards, [`InvalidSplit::TooFew`] when there
-/// are more shards than slots.
+/// are more shards than standard slots.
 pub fn change(
     current: &[ShardUsage],
     size: PoolSize,
@@ -104,7 +102,7 @@ pub fn change(
     let from = u32::try_from(current.len()).ok().and_then(NonZeroU32::new);
     let Some(from) = from else { return divide(size, shards) };
     let more = shards.get().saturating_sub(from.get());
-    // A slot of a shard that is added is a new one, and one that nothing is out for.
+    // Each added shard needs a new slot that covers no lease of another shard.
     if shards < from || more > new_slots(current, size) {
         return Err(InvalidSplit::InUse { from, to: shards });
     }
@@ -116,14 +114,14 @@ pub fn change(
     shares(&slots, &with_new(PoolSize::standard_limit), size, shards)
 }
 
-/// The slots of `size` that are new, beyond those that are out above the shares of some shards.
+/// The slots that `size` adds and that no lease above some shard's share needs.
 #[must_use]
 pub fn new_slots(current: &[ShardUsage], size: PoolSize) -> u32 {
     let most = |shard: &ShardUsage| shard.size.max_connections().max(shard.in_use);
     size.max_connections().saturating_sub(current.iter().map(most).sum())
 }
 
-/// Raises the shares of shards that have more leases out, as far as `target` goes.
+/// Raises the shares of shards that hold more leases, until the sum is `target`.
 fn cover(slots: &mut [u32], current: &[ShardUsage], target: u32) {
     let mut left = target.saturating_sub(slots.iter().sum());
     for (share, shard) in slots.iter_mut().zip(current) {
@@ -133,7 +131,7 @@ fn cover(slots: &mut [u32], current: &[ShardUsage], target: u32) {
     }
 }
 
-/// Shares of `size` that come from these with as little change as can be.
+/// Turns these shares into shares of `size` with as little change as possible.
 fn shares(
     slots: &[u32],
     standard: &[u32],
@@ -194,7 +192,7 @@ mod tests {
         NonZeroU32::new(count).expect("not 0")
     }
 
-    /// Shards that are within their shares.
+    /// Shards that hold no lease.
     fn within(sizes: &[PoolSize]) -> Vec<ShardUsage> {
         sizes.iter().map(|size| ShardUsage { size: *size, in_use: 0 }).collect()
     }
@@ -243,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_that_has_not_come_down_yet_gives_its_new_slots_to_what_is_out() {
+    fn shards_with_leases_above_their_share_get_the_new_slots() {
         let shrunk: Vec<_> = [(2, 3), (1, 1)]
             .map(|(slots, in_use)| ShardUsage { size: size(slots, 0), in_use })
             .into();
@@ -269,7 +267,7 @@ mod tests {
                 .map(|(size, in_use)| ShardUsage { size: *size, in_use })
                 .collect();
             let Ok(changed) = change(&held, after, shards(count + more)) else { return Ok(()) };
-            // What may be out at the most: each shard's share, or what it has above that.
+            // The most leases that may be held: each shard's share, or what it holds above that.
             let most = |sizes: &[PoolSize]| -> u32 {
                 let out = held.iter().map(|held| held.in_use).chain(std::iter::repeat(0));
                 sizes.iter().zip(out).map(|(size, out)| size.max_connections().max(out)).sum()

@@ -4,6 +4,7 @@
 //! here reads or decides.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 use std::num::NonZeroU32;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -42,8 +43,8 @@ impl Write {
         self
     }
 
-    fn number(self, placeholder: &str, number: impl Into<Number>) -> Self {
-        self.value(placeholder, AttributeValue::N(number.into().0))
+    fn number(self, placeholder: &str, number: impl Display) -> Self {
+        self.value(placeholder, AttributeValue::N(number.to_string()))
     }
 
     fn text(self, placeholder: &str, text: &str) -> Self {
@@ -53,27 +54,6 @@ impl Write {
     fn value(mut self, placeholder: &str, value: AttributeValue) -> Self {
         self.values.insert(placeholder.to_owned(), value);
         self
-    }
-}
-
-/// A number as DynamoDB takes it, in decimal digits.
-struct Number(String);
-
-impl From<UnixSeconds> for Number {
-    fn from(seconds: UnixSeconds) -> Self {
-        Self(seconds.to_string())
-    }
-}
-
-impl From<i64> for Number {
-    fn from(number: i64) -> Self {
-        Self(number.to_string())
-    }
-}
-
-impl From<u32> for Number {
-    fn from(number: u32) -> Self {
-        i64::from(number).into()
     }
 }
 
@@ -99,7 +79,7 @@ pub(crate) fn add(lease: LeaseId, expires_at: UnixSeconds, class: Class) -> Writ
     }
     .name("#lease", lease)
     .number(":expiry", expires_at)
-    .number(":one", 1_u32)
+    .number(":one", 1)
 }
 
 /// Replaces expired leases by a new one, if the pool does not drain, each of them still has exactly the
@@ -150,7 +130,7 @@ pub(crate) fn sweep(expired: &BTreeMap<LeaseId, UnixSeconds>) -> Write {
         condition: Some(guards.join(" AND ")),
         ..write
     }
-    .number(":swept", i64::try_from(expired.len()).unwrap_or(i64::MAX))
+    .number(":swept", expired.len())
 }
 
 /// The names and values of leases that were read, and a guard for each that it is unchanged.
@@ -172,7 +152,7 @@ pub(crate) fn remove(lease: LeaseId) -> Write {
         ..Write::default()
     }
     .name("#lease", lease)
-    .number(":one", 1_u32)
+    .number(":one", 1)
 }
 
 /// Makes a lease last until `expires_at`, if it is held and does not last longer already, and by
@@ -234,7 +214,7 @@ impl Target {
 /// Creates a shard that is not in use yet, or takes one over that an earlier attempt has left. Keeps the leases
 /// that it holds.
 pub(crate) fn create(target: Target) -> Write {
-    let mut write = target.write().number(":zero", 0_u32);
+    let mut write = target.write().number(":zero", 0);
     write = write.value(":none", AttributeValue::M(HashMap::new()));
     let counts = "SET InUse = if_not_exists(InUse, :zero), Leases = if_not_exists(Leases, :none), ";
     write.update = write.update.replacen("SET ", counts, 1);
@@ -262,7 +242,7 @@ pub(crate) fn change(seen: &Pool, target: Target, empty: bool) -> Write {
     );
     if empty {
         condition.push_str(" AND InUse = :zero");
-        write = write.number(":zero", 0_u32);
+        write = write.number(":zero", 0);
     }
     write.condition = Some(condition);
     write
@@ -333,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_takeover_names_every_expiry_that_was_seen() {
+    fn a_takeover_names_every_expiry_that_was_read() {
         let size = PoolSize::divide(66, 4, 2).expect("a size");
         let expired = BTreeMap::from([
             (lease("aaaaaaaa"), UnixSeconds(10)),
@@ -371,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_names_every_expiry_that_was_seen_and_counts_them() {
+    fn a_sweep_names_every_expiry_that_was_read_and_counts_them() {
         let expired = BTreeMap::from([
             (lease("aaaaaaaa"), UnixSeconds(10)),
             (lease("bbbbbbbb"), UnixSeconds(11)),
@@ -383,14 +363,14 @@ mod tests {
     }
 
     #[test]
-    fn what_an_operator_does_makes_no_pool_where_there_is_none() {
+    fn draining_and_resuming_create_no_pool() {
         for write in [drain(), resume()] {
             assert_eq!(write.condition.as_deref(), Some("attribute_exists(RDBMSName)"));
         }
     }
 
     #[test]
-    fn a_share_is_changed_only_if_it_is_as_it_was_seen() {
+    fn a_share_is_changed_only_if_it_is_as_it_was_read() {
         let size = PoolSize::divide(66, 4, 2).expect("a size");
         let share = Share { size, shards: NonZeroU32::MIN };
         let whole = change(&Pool::new(size), Target { share, draining: false }, false);

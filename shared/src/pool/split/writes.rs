@@ -1,20 +1,19 @@
-//! The order in which a pool's items are written when its slots are divided anew.
+//! The order in which a pool's items are written when its size changes.
 //!
-//! A change may stop after any of its writes, and the pool may then be used as it stands: somebody resumes
-//! it, or gives it yet another size. So whatever goes, slots and items, is taken away first, and only then
-//! is given what comes. At every point there are at most as many slots as before or as many as asked for,
-//! whichever is more, and the same holds for those of class standard.
+//! A change may stop after any write, and the pool may then be resumed or resized as it is. So slots and items
+//! are removed first and added after that. At every point the pool has at most as many slots as before or as
+//! requested, whichever is more; the same holds for its standard slots.
 
 use std::num::NonZeroU32;
 
 use crate::pool::{Pool, PoolSize};
 
-/// What an item says: its share of the slots, and the number of items that the pool has.
+/// The content of an item: its share of the slots, and the number of items of the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// Its slots.
+    /// Its share of the slots.
     pub size: PoolSize,
-    /// The number of items.
+    /// The number of items of the pool.
     pub shards: NonZeroU32,
 }
 
@@ -29,14 +28,14 @@ impl From<&Pool> for Share {
 pub struct ShareWrite {
     /// The number of the item.
     pub number: u32,
-    /// What it says from then on.
+    /// Its new content.
     pub share: Share,
 }
 
-/// The writes that turn a pool of the `current` items into one whose items have these `sizes`, in order.
+/// The writes, in order, that turn a pool of the `current` items into one whose items have these `sizes`.
 ///
-/// The first item is what others learn the number of items from. It is the first to be written when there
-/// are to be fewer, and the last when there are to be more. Items beyond the new number are not written.
+/// Other instances learn the number of items from the first one. It is written first when the number falls, and
+/// last when it rises. Items beyond the new number are not written.
 #[must_use]
 pub fn writes(current: &[Share], sizes: &[PoolSize]) -> Vec<ShareWrite> {
     let count = |items: usize| {
@@ -122,7 +121,7 @@ mod tests {
         })
     }
 
-    /// The slots of a pool that is used as it stands, and those of them for class standard.
+    /// The slots and standard slots of a pool with these items.
     fn in_force(items: &BTreeMap<u32, Share>) -> (u32, u32) {
         let shards = items.get(&0).map_or(0, |first| first.shards.get());
         let there = items.range(..shards).map(|(_, share)| share.size);
@@ -136,7 +135,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whichever write it stops after, and whatever it is divided into then.
+        /// Each change stops after any of its writes.
         #[test]
         fn no_stop_leaves_more_than_before_or_than_asked_for(
             first in pool(),
