@@ -31,7 +31,7 @@
 //! | the server ends | `wait_timeout`, `connect_timeout`, `max_statement_time` |
 //! | the server rolls back | after it has hung up; until then its thread counts |
 //! | is asked for a sweep | the read in `Store::sweep` |
-//! | the pool is given another size, drains, goes on | `Store::define`, `store::Operations`; `pool::split::change`, and the writes of `pool::split::writes` |
+//! | the pool is given another size, drains, goes on | `PoolAdmin`; `pool::split::change`, and the writes of `pool::split::writes` |
 //!
 //! The rules are not copied: a counter of the model decides by
 //! [`Pool::plan_acquire`](rds_admission::pool::Pool::plan_acquire) and reads its clock through

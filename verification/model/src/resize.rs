@@ -1,4 +1,4 @@
-//! What an operator does who gives the pool another size: `Operations::resize` and `pool::split`.
+//! What an operator does who gives the pool another size: `PoolAdmin::resize` and `pool::split`.
 //!
 //! The shares are planned from what was read, then written one by one in the order of `split::writes`. Each
 //! write is refused, and the rest dropped, where the item does not drain as it did, or is not empty where it

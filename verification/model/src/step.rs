@@ -19,7 +19,7 @@ pub enum Step {
     /// The server does something with a holder's connection.
     Server(usize, ServerStep),
     /// The pool is to have another size, and its shards' shares are planned; the only one is given its own
-    /// at once: `Store::define`, `Operations::resize`, `pool::split::change`.
+    /// at once: `PoolAdmin::define`, `PoolAdmin::resize`, `pool::split::change`.
     Resize,
     /// A shard is given its share of that size.
     GiveShare,
