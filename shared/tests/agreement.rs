@@ -1,5 +1,5 @@
 //! The rules and the expressions agree: the same operations on the store in memory and on an embedded
-//! DynamoDB, step by step.
+//! DynamoDB have the same results, step by step.
 
 mod support;
 
@@ -12,23 +12,22 @@ use rds_admission::store::{DynamoStore, MemoryStore, PoolAdmin, SlotStore};
 use rds_admission::time::{Clock, FakeClock, Seconds};
 use support::dynamo::{Dynamo, START, TABLE};
 
-/// What is asked for.
+/// A request.
 #[derive(Debug, Clone, Copy)]
 enum Asks {
     Slot(Class),
     Renewal,
 }
 
-/// What happens to a pool of many leases: it is one item, however many there are.
+/// Events in a pool of many leases in one item.
 #[derive(Debug, Clone)]
 struct Crowd {
-    /// Leases that come in, each for one of these lengths.
+    /// The lengths of the leases that are acquired first.
     ttls: Vec<Seconds>,
-    /// The size that the pool is given then.
+    /// The size of the pool after that.
     slots: u32,
     priority: u32,
-    /// Who asks for a slot, or for its renewal: one of the leases above or a new one, and how long after the
-    /// one before.
+    /// Requests: the number of a lease, one of those above or a new one, and the time since the request before.
     asks: Vec<(u32, Asks, Seconds)>,
 }
 
@@ -108,7 +107,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The answer to a step, and the pool after it, in words.
+/// The result of a step and the pool after it, as text.
 async fn take<S: PoolAdmin>(store: &S, step: &Step) -> String {
     let pool = support::pool();
     let answer = match *step {
@@ -138,7 +137,7 @@ async fn take<S: PoolAdmin>(store: &S, step: &Step) -> String {
     format!("{answer} {:?}", store.read(&pool).await)
 }
 
-/// Takes a step on both, and returns what both say to it.
+/// Takes a step on both, and returns their common result.
 async fn for_both<A: PoolAdmin, B: PoolAdmin>(
     rules: &A,
     expressions: &B,
@@ -174,8 +173,8 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
-    /// Where more has expired than one write replaces, where the limit is far below what is out, and where
-    /// a lease that has expired asks again, or to be renewed.
+    /// More leases have expired than one write replaces, the limit is far below the number held, or an expired
+    /// lease is acquired again or renewed.
     #[test]
     fn rules_and_expressions_agree_in_a_crowd(crowd in crowd()) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -213,7 +212,7 @@ proptest! {
                 };
                 let step = Step::Acquire { lease: id(n), ttl, class };
                 let answer = for_both(&rules, &expressions, &step).await?;
-                // What has expired is no obstacle, and no excuse.
+                // Expired leases don't count, neither as others nor as the caller's own.
                 let expected = is_live || live < seen.size.limit(class);
                 prop_assert_eq!(answer.starts_with("Ok(Granted"), expected, "{}", answer);
             }

@@ -1,5 +1,4 @@
-//! What an operator does to a pool, and what becomes of its callers: against an embedded DynamoDB, over
-//! HTTP.
+//! The operator's operations and their effect on callers, on an embedded DynamoDB over HTTP.
 
 mod support;
 
@@ -32,7 +31,7 @@ async fn fill(store: &TestStore, slots: usize) -> Vec<LeaseId> {
     leases
 }
 
-/// Makes the pool smaller than the leases that are out: two on one slot.
+/// Leaves a pool of one slot that holds two leases.
 async fn two_on_one_slot(store: &TestStore) -> Vec<LeaseId> {
     let size = |slots| PoolSize::divide(slots, 0, 0).expect("a size");
     store.resize(&pool(), size(2), None).await.expect("the pool");
@@ -46,7 +45,7 @@ async fn now(store: &TestStore) -> Pool {
 }
 
 #[tokio::test]
-async fn a_drained_pool_grants_to_nobody_and_its_holders_go_on() {
+async fn a_drained_pool_grants_nothing_and_its_holders_keep_their_leases() {
     let dynamo = Dynamo::start().await;
     let (store, _) = dynamo.store().await;
     let out = fill(&store, 3).await;
@@ -57,7 +56,7 @@ async fn a_drained_pool_grants_to_nobody_and_its_holders_go_on() {
         let refused = acquire(&store, lease(), class).await;
         assert_eq!(refused, Acquired::Draining { in_use: 3, max_connections: 62 });
     }
-    // A call that is repeated is the one that was granted.
+    // A repeated call gets the lease that it was granted.
     let again = acquire(&store, out[0], Class::Standard).await;
     assert!(matches!(again, Acquired::Granted { in_use: 3, .. }), "{again:?}");
     let renewed = store.renew(&pool(), out[0], Seconds(60), None).await.expect("an answer");
@@ -92,10 +91,10 @@ async fn no_expired_lease_is_taken_over_while_a_pool_drains() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn once_a_pool_drains_no_lease_comes_in_however_many_are_asking() {
+async fn once_a_pool_drains_no_concurrent_acquire_is_granted() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
-    // Expired ones, so that acquires are between their look and their takeover when it begins.
+    // Expired leases, so that acquires are between their read and their takeover when the drain begins.
     fill(&store, 62).await;
     clock.advance(OVER);
     let asking: Vec<_> = (0..200)
@@ -138,8 +137,8 @@ async fn a_pool_grows_at_once_and_shrinks_as_its_leases_end() {
 }
 
 #[tokio::test]
-async fn a_pool_whose_leases_have_all_expired_frees_itself_however_far_it_has_shrunk() {
-    // One sweep takes the first 60 by id: a lease that asks again is among them or, as the last, is not.
+async fn a_pool_of_expired_leases_grants_slots_however_far_it_has_shrunk() {
+    // One sweep removes the first 60 by id; a lease that is acquired again may be the first or the last.
     enum Asks {
         New,
         First,
@@ -169,7 +168,7 @@ async fn a_pool_whose_leases_have_all_expired_frees_itself_however_far_it_has_sh
                 if (now, over) == (in_use, taken_over)),
             "{granted:?}"
         );
-        // What can't be done at once: a refusal, a sweep, and the takeover of the rest.
+        // Three requests: a refused write, a sweep, and the takeover of the rest.
         assert_eq!(dynamo.capacity.take().1, 3);
         let leases = now(&store).await.leases;
         assert!(leases.contains_key(&asks) && leases.len() == in_use as usize, "{leases:?}");
@@ -181,13 +180,13 @@ async fn a_pool_whose_leases_have_all_expired_frees_itself_however_far_it_has_sh
 }
 
 #[tokio::test]
-async fn an_expired_lease_that_asks_again_is_held_to_the_limit_as_it_is_then() {
+async fn an_expired_lease_that_is_acquired_again_is_subject_to_the_current_limit() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
     let out = two_on_one_slot(&store).await;
     clock.advance(Seconds(OVER.0 - 1));
     store.renew(&pool(), out[1], TTL, None).await.expect("an answer");
-    // Before it has expired it is the call that was granted.
+    // Before its expiry the repeated call gets its lease.
     let again = acquire(&store, out[0], Class::Standard).await;
     assert!(matches!(again, Acquired::Granted { in_use: 2, .. }), "{again:?}");
     clock.advance(Seconds(1));
@@ -201,12 +200,12 @@ async fn an_expired_lease_that_asks_again_is_held_to_the_limit_as_it_is_then() {
 }
 
 #[tokio::test]
-async fn an_expired_lease_that_is_renewed_is_held_to_the_limit_as_it_is_then() {
+async fn an_expired_lease_that_is_renewed_is_subject_to_the_current_limit() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
     let out = two_on_one_slot(&store).await;
     clock.advance(Seconds(OVER.0 - 1));
-    // Before it has expired it lives on, however many are out.
+    // Before its expiry it is renewed, however many are held.
     let renewed = store.renew(&pool(), out[1], Seconds(1), None).await.expect("an answer");
     assert!(matches!(renewed, Renewed::Until { .. }), "{renewed:?}");
     clock.advance(OVER);
@@ -215,7 +214,7 @@ async fn an_expired_lease_that_is_renewed_is_held_to_the_limit_as_it_is_then() {
     for &lease in &out {
         assert_eq!(store.renew(&pool(), lease, TTL, None).await.expect("an answer"), Renewed::Lost);
     }
-    // A refusal is one request, and a renewal one write.
+    // A refused renewal is one request, a renewal one write unit.
     assert_eq!(dynamo.capacity.take(), (vec![], 2));
     assert_eq!(now(&store).await, before);
     store.release(&pool(), out[1], None).await.expect("an answer");
@@ -229,7 +228,7 @@ async fn an_expired_lease_that_is_renewed_is_held_to_the_limit_as_it_is_then() {
 }
 
 #[tokio::test]
-async fn an_evicted_lease_is_gone_and_its_holder_learns_of_it_by_asking() {
+async fn an_evicted_lease_is_lost_to_its_holder() {
     let dynamo = Dynamo::start().await;
     let (store, _) = dynamo.store().await;
     let out = fill(&store, 2).await;
@@ -243,7 +242,7 @@ async fn an_evicted_lease_is_gone_and_its_holder_learns_of_it_by_asking() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_has_expired_is_swept_once_and_what_has_not_stays() {
+async fn expired_leases_are_swept_once_and_live_ones_stay() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
     let crashed = fill(&store, 20).await;
@@ -259,7 +258,7 @@ async fn what_has_expired_is_swept_once_and_what_has_not_stays() {
 }
 
 #[tokio::test]
-async fn an_operation_is_one_write_unit_and_a_refusal_still_one_request() {
+async fn an_operation_is_one_write_unit_and_a_rejection_one_request() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
     fill(&store, 62).await;

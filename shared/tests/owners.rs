@@ -1,4 +1,4 @@
-//! Who owns a pool: the same on the store in memory and on an embedded DynamoDB.
+//! Ownership of a pool: the same in the store in memory and on an embedded DynamoDB.
 
 mod support;
 
@@ -39,7 +39,7 @@ async fn owned_by_one_resource<S: PoolAdmin>(store: &S) {
             assert_eq!(now().await, owned(&ours, None));
         }
     }
-    // What is left behind is anybody's.
+    // A pool that was left may be claimed by another owner.
     store.disown(&pool, &ours, false).await.expect("an answer");
     assert_eq!(now().await, Some(Ownership::default()));
     assert_eq!(store.claim(&pool, &theirs, None).await.expect("an answer"), Claimed::Yes);
@@ -58,7 +58,7 @@ async fn a_pool_is_owned_by_one_resource_of_one_stack() {
 }
 
 #[tokio::test]
-async fn an_owner_costs_the_pools_own_items_nothing() {
+async fn an_owner_does_not_change_the_pools_own_item() {
     let dynamo = Dynamo::start().await;
     let (store, _) = dynamo.store().await;
     let before = store.read(&pool()).await.expect("the pool");

@@ -37,7 +37,7 @@ async fn fill(store: &TestStore, slots: usize) -> Vec<LeaseId> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_200_at_once_60_are_granted_and_2_of_class_priority_after_them() {
+async fn of_200_concurrent_acquires_60_are_granted_then_2_of_class_priority() {
     let dynamo = Dynamo::start().await;
     let (store, _) = dynamo.store().await;
     let all = join_all((0..200).map(|_| acquire(&store, lease(), Class::Standard))).await;
@@ -60,21 +60,21 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
     let tasks = (0..TASKS).map(|seed| {
         let (store, clock) = (store.clone(), Arc::clone(&clock));
         tokio::spawn(async move {
-            let mut dice = StdRng::seed_from_u64(seed);
+            let mut rng = StdRng::seed_from_u64(seed);
             let mut mine: Vec<LeaseId> = Vec::new();
             for operation in 0..OPERATIONS {
-                let known = (!mine.is_empty()).then(|| dice.random_range(0..mine.len()));
-                match (dice.random_range(0..13), known) {
+                let known = (!mine.is_empty()).then(|| rng.random_range(0..mine.len()));
+                match (rng.random_range(0..13), known) {
                     (0..=4, _) | (_, None) => {
-                        let new = LeaseId::random(&mut dice);
-                        let ttl = Seconds(dice.random_range(1..20));
-                        let class = if dice.random() { Class::Standard } else { Class::Priority };
+                        let new = LeaseId::random(&mut rng);
+                        let ttl = Seconds(rng.random_range(1..20));
+                        let class = if rng.random() { Class::Standard } else { Class::Priority };
                         match support::acquire(&store, &pool(), new, ttl, class).await {
                             Ok(Acquired::Granted { in_use, max_connections, .. }) => {
                                 assert!(in_use <= max_connections);
                                 mine.push(new);
                             }
-                            // Lost to other takeovers too often is refused, as full is.
+                            // Losing too many races to other takeovers is a rejection like `Full`.
                             Ok(Acquired::Full { .. } | Acquired::Draining { .. })
                             | Err(StoreError::Contended { .. }) => {}
                             Err(error) => panic!("{error:?}"),
@@ -89,7 +89,7 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
                     (9, Some(n)) => {
                         store.evict(&pool(), mine.swap_remove(n)).await.expect("an answer");
                     }
-                    // Lost to other sweeps and takeovers too often: nothing is left to do.
+                    // Losing too many races to other sweeps and takeovers: nothing is left to sweep.
                     (10, _) => match store.sweep(&pool()).await {
                         Ok(_) | Err(StoreError::Contended { .. }) => {}
                         Err(error) => panic!("{error:?}"),
@@ -101,7 +101,7 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
                     _ => clock.advance(Seconds(1)),
                 }
                 if operation % 10 == 0 {
-                    // Reading refuses an item whose count is not the number of its leases.
+                    // Reading fails where the count is not the number of leases.
                     let seen = store.read(&pool()).await.expect("a sound pool");
                     assert!(seen.in_use() <= seen.size.max_connections());
                 }
@@ -116,7 +116,7 @@ async fn ten_thousand_operations_from_many_tasks_leave_the_count_right() {
     for lease in left {
         store.release(&pool(), lease, None).await.expect("an answer");
     }
-    // What is left was taken over by nobody and released by nobody: nothing.
+    // Every lease was released or taken over.
     assert_eq!(store.read(&pool()).await.expect("the pool").in_use(), 0);
 }
 
@@ -127,7 +127,7 @@ async fn every_call_may_be_repeated() {
     let one = lease();
     let first = acquire(&store, one, Class::Standard).await;
     clock.advance(Seconds(3));
-    // The repeated one is the first one: with its expiry, not a later one.
+    // The repeated call gets the expiry of the first one.
     assert_eq!(acquire(&store, one, Class::Standard).await, first);
 
     let renewed = store.renew(&pool(), one, TTL, None).await.expect("an answer");
@@ -147,7 +147,7 @@ async fn every_call_may_be_repeated() {
 async fn a_renewal_that_was_delayed_does_not_shorten_a_later_one() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
-    // A counter that was asked first, looked at its clock, and then stood still.
+    // A counter that read its clock at the first request, and was then frozen.
     let frozen = Arc::new(FakeClock::at(START));
     let delayed = DynamoStore::new(dynamo.client.clone(), TABLE, frozen);
     let one = lease();
@@ -156,7 +156,7 @@ async fn a_renewal_that_was_delayed_does_not_shorten_a_later_one() {
     let later = store.renew(&pool(), one, TTL, None).await.expect("an answer");
     let Renewed::Until { expires_at, .. } = later else { panic!("{later:?}") };
     assert_eq!(expires_at, START.plus(Seconds(20)).plus(TTL));
-    // It says how long the lease lasts, not how long it would have made it last.
+    // It returns the lease's expiry, not the earlier one that it asked for.
     assert_eq!(delayed.renew(&pool(), one, TTL, None).await.expect("an answer"), later);
     let now = store.read(&pool()).await.expect("the pool");
     assert_eq!(now.leases[&one], expires_at);
@@ -181,7 +181,7 @@ async fn an_expired_lease_is_taken_over_and_an_unexpired_one_never() {
     let Acquired::Granted { taken_over: 59, in_use: 2, .. } = taken else { panic!("{taken:?}") };
     let now = store.read(&pool()).await.expect("the pool");
     assert_eq!(now.leases.keys().copied().collect::<BTreeSet<_>>(), BTreeSet::from([late, new]));
-    // Who was taken over finds out, and frees nobody's slot.
+    // A holder whose lease was taken over learns it, and releases no other slot.
     assert_eq!(
         store.renew(&pool(), crashed[1], TTL, None).await.expect("an answer"),
         Renewed::Lost
@@ -191,7 +191,7 @@ async fn an_expired_lease_is_taken_over_and_an_unexpired_one_never() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn expired_leases_are_replaced_once_however_many_want_them() {
+async fn expired_leases_are_replaced_once_by_many_concurrent_acquires() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
     fill(&store, 62).await;
@@ -203,7 +203,7 @@ async fn expired_leases_are_replaced_once_however_many_want_them() {
 }
 
 #[tokio::test]
-async fn callers_without_a_lease_give_back_the_oldest_of_theirs() {
+async fn callers_without_a_lease_release_the_oldest_anonymous_one() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
     let named = lease();
@@ -221,13 +221,13 @@ async fn callers_without_a_lease_give_back_the_oldest_of_theirs() {
         assert!(store.release_oldest_anonymous(&pool()).await.expect("an answer").released);
         assert!(!store.read(&pool()).await.expect("the pool").leases.contains_key(&oldest));
     }
-    // None of theirs is out; the named one is not theirs to give.
+    // No anonymous lease is held; the named one stays.
     assert!(!store.release_oldest_anonymous(&pool()).await.expect("an answer").released);
     assert_eq!(store.read(&pool()).await.expect("the pool").in_use(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sixty_callers_without_a_lease_give_back_sixty_at_once() {
+async fn sixty_callers_without_a_lease_release_sixty_at_once() {
     let dynamo = Dynamo::start().await;
     let (store, clock) = dynamo.store().await;
     for _ in 0..60 {
@@ -240,7 +240,7 @@ async fn sixty_callers_without_a_lease_give_back_sixty_at_once() {
     let back = join_all((0..60).map(|_| store.release_oldest_anonymous(&pool))).await;
     assert!(back.into_iter().all(|release| release.expect("an answer").released));
 
-    // And twenty that never do are recovered after the longest life that a Lambda can have.
+    // Leases that are never released expire after the longest Lambda invocation.
     for _ in 0..60 {
         let lease = LeaseId::anonymous(&mut rand::rng());
         support::acquire(&store, &pool, lease, ANONYMOUS_LEASE, Class::Standard)
@@ -254,7 +254,7 @@ async fn sixty_callers_without_a_lease_give_back_sixty_at_once() {
 }
 
 #[tokio::test]
-async fn every_decision_is_one_write_unit_at_any_filling() {
+async fn every_decision_is_one_write_unit_at_any_fill_level() {
     let dynamo = Dynamo::start().await;
     let (store, _) = dynamo.store().await;
     dynamo.capacity.take();
@@ -267,8 +267,8 @@ async fn every_decision_is_one_write_unit_at_any_filling() {
     }
     for class in [Class::Standard, Class::Priority] {
         assert!(!is_granted(&acquire(&store, lease(), class).await));
-        // One request; a refused one reports nothing, but is billed by the size of the item, which
-        // the next write shows, after a read.
+        // One request. A refused write reports no units, but is billed by the size of the item, which the next
+        // write shows, after a read.
         assert_eq!(dynamo.capacity.take(), (vec![], 1));
         store.define(&pool(), t2_micro(), None).await.expect("the pool");
         assert_eq!(dynamo.capacity.take(), (vec![1.0; 2], 2));
@@ -331,7 +331,7 @@ async fn an_unused_pool_can_be_removed() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_there_is_an_error_that_says_what_failed() {
+async fn a_missing_table_is_an_error_with_its_cause() {
     let dynamo = Dynamo::start().await;
     let (_, clock) = dynamo.store().await;
     let store = DynamoStore::new(dynamo.client.clone(), "no-such-table", clock);
@@ -344,7 +344,7 @@ async fn a_table_that_is_not_there_is_an_error_that_says_what_failed() {
 }
 
 #[tokio::test]
-async fn the_articles_own_item_is_not_taken_for_a_pool() {
+async fn the_item_of_the_article_is_not_read_as_a_pool() {
     use aws_sdk_dynamodb::types::AttributeValue;
     let dynamo = Dynamo::start().await;
     let (store, _) = dynamo.store().await;

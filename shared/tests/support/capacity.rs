@@ -1,4 +1,4 @@
-//! What requests cost, in capacity units, as the database reports it.
+//! The capacity units of each request, as the database reports them.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 
-/// Asks for the consumed capacity at every request, and keeps the answers.
+/// An interceptor that requests and records the consumed capacity.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Capacity {
     units: Arc<Mutex<Vec<f64>>>,
@@ -20,8 +20,8 @@ pub(crate) struct Capacity {
 }
 
 impl Capacity {
-    /// The units reported since the last call, a request each; and the number of requests, refused
-    /// ones (which report nothing) included.
+    /// The units of each request since the last call, and the number of requests, which includes refused writes
+    /// (they report no units).
     pub(crate) fn take(&self) -> (Vec<f64>, u32) {
         let units = std::mem::take(&mut *self.units.lock().expect("not poisoned"));
         let requests = std::mem::take(&mut *self.requests.lock().expect("not poisoned"));

@@ -1,4 +1,4 @@
-//! An embedded DynamoDB, spoken to by the real SDK over HTTP.
+//! An embedded DynamoDB, used by the real SDK over HTTP.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ impl Dynamo {
         Self { client, endpoint, capacity, faults, _stop: stop }
     }
 
-    /// A store on the table, on a clock that the test moves, and a pool of the template's size in it.
+    /// A store on the table with a fake clock, and a pool of the template's size.
     pub(crate) async fn store(&self) -> (DynamoStore<Arc<FakeClock>>, Arc<FakeClock>) {
         let clock = Arc::new(FakeClock::at(START));
         let store = DynamoStore::new(self.client.clone(), TABLE, Arc::clone(&clock));

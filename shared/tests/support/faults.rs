@@ -1,4 +1,4 @@
-//! A table that takes some more writes, and then none.
+//! Failing writes after a number of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 
-/// Stops whoever writes: as if the process had ended there.
+/// An interceptor that fails further writes, as if the process had ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Faults(Arc<AtomicU32>);
 
@@ -20,12 +20,12 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// Lets so many writes through, and none after them.
+    /// Lets this number of writes through, and fails the others.
     pub(crate) fn fail_writes_after(&self, writes: u32) {
         self.0.store(writes, Ordering::SeqCst);
     }
 
-    /// Lets all through.
+    /// Lets all writes through.
     pub(crate) fn none(&self) {
         self.fail_writes_after(u32::MAX);
     }
