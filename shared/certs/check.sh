@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prints the certificates of a bundle, the first to expire first, and the bundle's checksum. Fails when one
-# can't be read or has expired.
-# usage: check.sh [FILE] [DAYS]     DAYS: fails also when one expires within so many (default 0)
+# Prints the certificates of a bundle, earliest expiry first, and the bundle's checksum. Fails if one is
+# invalid or has expired.
+# usage: check.sh [FILE] [DAYS]     fails also if one expires within DAYS (default 0)
 set -euo pipefail
 
 bundle=${1:-$(dirname "$0")/rds-global-bundle.pem}
@@ -17,7 +17,7 @@ awk -v dir="$work" '
 
 count=0 over=0
 for certificate in "$work"/*.crt; do
-    # One that is none stops the script here.
+    # The script stops here at an invalid certificate.
     end=$(openssl x509 -in "$certificate" -noout -enddate)
     subject=$(openssl x509 -in "$certificate" -noout -subject -nameopt multiline | sed -n 's/ *commonName *= //p')
     printf '%s  %s\n' "$(date -u -d "${end#notAfter=}" +%F)" "$subject" >>"$work/list"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Replaces rds-global-bundle.pem with the roots that AWS publishes, less the expired ones, and says what
-# has changed. The old bundle stays where anything goes wrong.
+# Replaces rds-global-bundle.pem with the roots that AWS publishes, without the expired ones, and prints the
+# differences. On any error the old bundle stays.
 # usage: refresh.sh [URL of a PEM file]
 set -euo pipefail
 
@@ -20,7 +20,7 @@ awk -v dir="$work" '
 
 kept=0 expired=0
 for certificate in "$work"/*.crt; do
-    # A line that is no certificate stops the script here, with the old bundle in place.
+    # The script stops here at an invalid certificate, with the old bundle in place.
     openssl x509 -in "$certificate" -noout
     if openssl x509 -in "$certificate" -noout -checkend 0 >/dev/null; then
         # The PEM block alone, in openssl's own layout.
@@ -34,8 +34,8 @@ done
 "$here/check.sh" "$work/bundle.pem" >"$work/after"
 if [ -e "$bundle" ]; then "$here/check.sh" "$bundle" >"$work/before" || true; else : >"$work/before"; fi
 diff "$work/before" "$work/after" || true
-# Aside first: a bundle that is there is whole.
+# Copied first, then renamed: the bundle is replaced as a whole.
 cp "$work/bundle.pem" "$bundle.new"
 mv "$bundle.new" "$bundle"
 echo "$bundle: $kept certificates ($expired expired ones left out)"
-echo "regions that came or went also stand in README.md and in the templates' rule TheRootsOfTheRegionAreBundled"
+echo "update added and removed regions in README.md and in the templates' rule TheRootsOfTheRegionAreBundled"
