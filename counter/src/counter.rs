@@ -42,9 +42,9 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Counter<S, C> {
     pub async fn answer(&self, request: &Request) -> Result<Decision<Answer>, CounterError> {
         if let Some(pool) = wants_a_slot(request)
             && let Err(wait) = self.limiter.check(pool)
-            && let Some(held_off) = self.controller.held_off(request, wait)
+            && let Some(rejection) = self.controller.reject_rate_limited(request, wait)
         {
-            return Ok(held_off);
+            return Ok(rejection);
         }
         Ok(self.controller.answer(request).await?)
     }
@@ -52,7 +52,7 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Counter<S, C> {
 
 fn wants_a_slot(request: &Request) -> Option<&PoolName> {
     match request {
-        Request::Take { pool } | Request::Acquire { pool, .. } => Some(pool),
+        Request::LegacyAcquire { .. } | Request::Acquire(_) => Some(request.pool()),
         _ => None,
     }
 }

@@ -15,7 +15,7 @@ use rds_admission::pool::PoolName;
 /// A refused acquire costs a write unit like a granted one, and an item takes 1,000 of them a second
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>),
 /// from which the releases must live. Acquires that may repeat an earlier one count, and are decided all the same:
-/// [`held_off`](rds_admission::controller::Controller::held_off).
+/// [`reject_rate_limited`](rds_admission::controller::Controller::reject_rate_limited).
 pub struct Limiter<C: Clock = DefaultClock> {
     quotas: RateLimiter<PoolName, DashMapStateStore<PoolName>, C, NoOpMiddleware<C::Instant>>,
     clock: C,

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use rds_admission::client::{AdmissionError, Admitted, Counter};
-use rds_admission::pool::PoolName;
+use rds_admission::client::{Admission, AdmissionError, Admitted};
 use rds_admission::secret::SecretError;
 use rds_admission::session::{LoginError, Session, SessionError};
 use rds_admission::sessions::Sessions;
@@ -15,8 +14,8 @@ const COUNT: &str = "SELECT COUNT(*) FROM Employees";
 
 /// The employees in the database.
 #[derive(Debug)]
-pub struct Employees<C: Counter + 'static> {
-    sessions: Sessions<C>,
+pub struct Employees {
+    sessions: Sessions,
     hold: Duration,
 }
 
@@ -43,9 +42,9 @@ impl From<LoginError> for Failure {
     }
 }
 
-impl<C: Counter + 'static> Employees<C> {
+impl Employees {
     /// The employees in the database that `sessions` are of.
-    pub fn new(sessions: Sessions<C>) -> Self {
+    pub fn new(sessions: Sessions) -> Self {
         Self { sessions, hold: Duration::ZERO }
     }
 
@@ -56,22 +55,10 @@ impl<C: Counter + 'static> Employees<C> {
         Self { hold, ..self }
     }
 
-    /// The pool whose slots they are counted under.
+    /// Returns the admission that the slots are acquired by.
     #[must_use]
-    pub fn pool(&self) -> &PoolName {
-        self.sessions.admission().pool()
-    }
-
-    /// Whether no more connections are opened than there are slots.
-    #[must_use]
-    pub fn protected(&self) -> bool {
-        self.sessions.admission().protects()
-    }
-
-    /// Whether slots are decided about in this process.
-    #[must_use]
-    pub fn decides(&self) -> bool {
-        self.sessions.admission().decides()
+    pub fn admission(&self) -> &Admission {
+        self.sessions.admission()
     }
 
     /// Counts the employees under a slot, which is back before this returns, or kept.

@@ -7,14 +7,15 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use lambda_http::lambda_runtime;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Error, LambdaEvent, service_fn};
-use rds_admission::client::{AdmissionError, Admitted, Counter, GivenBack, Held};
+use rds_admission::backend::BackendKind;
+use rds_admission::client::{Admission, AdmissionError, Admitted, Held, ReleaseOutcome};
 use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::{Deadline, Seconds};
 use thiserror::Error as ThisError;
 
 use crate::answer::{Answer, Problem};
 use crate::event::{Asked, told};
-use crate::metrics::{Decided, cut_off, metrics};
+use crate::metrics::{cut_off, metrics};
 use crate::{Employees, Failure, Route};
 
 /// How long a request may hold the database by `HOLD_SECONDS`.
@@ -49,9 +50,9 @@ impl From<Hold> for Duration {
 ///
 /// # Errors
 /// When the Runtime API can't be reached.
-pub async fn run<C: Counter + 'static>(employees: Employees<C>) -> Result<(), Error> {
+pub async fn run(employees: Employees) -> Result<(), Error> {
     let employees = &employees;
-    if !employees.protected() {
+    if employees.admission().backend() == BackendKind::Bypass {
         tracing::warn!(
             admission = BYPASS,
             "admission is bypassed: nothing keeps the database from running out of connections. \
@@ -66,8 +67,8 @@ pub async fn run<C: Counter + 'static>(employees: Employees<C>) -> Result<(), Er
 ///
 /// # Errors
 /// When the event is not one of API Gateway's.
-pub async fn invocation<C: Counter + 'static>(
-    employees: &Employees<C>,
+pub async fn invocation(
+    employees: &Employees,
     event: LambdaEvent<LambdaRequest>,
 ) -> Result<ApiGatewayProxyResponse, Error> {
     let LambdaEvent { payload, context } = event;
@@ -79,10 +80,10 @@ pub async fn invocation<C: Counter + 'static>(
             match catch_panic(employees.count(deadline)).await {
                 Ok(count) => {
                     let answer = Answer::of(&count);
-                    log(request_id, answer.outcome(), &count, employees);
+                    log(request_id, answer.outcome(), &count, employees.admission());
                     answer
                 }
-                Err(panicked) => broke_down(request_id, &panicked, employees),
+                Err(panicked) => broke_down(request_id, &panicked, employees.admission()),
             }
         }
         Route::NotFound => no_such(request_id, Problem::NotFound),
@@ -92,24 +93,12 @@ pub async fn invocation<C: Counter + 'static>(
 }
 
 /// A request that panicked. Its slot is back already: [`count`](Employees::count) gives it back first.
-fn broke_down<C: Counter>(
-    request_id: &str,
-    panicked: &Panicked,
-    employees: &Employees<C>,
-) -> Answer {
-    let admission = (!employees.protected()).then_some(BYPASS);
+fn broke_down(request_id: &str, panicked: &Panicked, by: &Admission) -> Answer {
+    let admission = (by.backend() == BackendKind::Bypass).then_some(BYPASS);
     let (outcome, cause) = (Panicked::OUTCOME, panicked.to_string());
-    let metrics = cut_off(employees.pool(), decided(employees));
+    let metrics = cut_off(by);
     tracing::error!(request_id, admission, outcome, cause, %metrics, "request");
     Answer::Problem(Problem::Internal)
-}
-
-fn decided<C: Counter>(employees: &Employees<C>) -> Decided {
-    match (employees.protected(), employees.decides()) {
-        (false, _) => Decided::Nowhere,
-        (true, true) => Decided::Here,
-        (true, false) => Decided::There,
-    }
 }
 
 fn no_such(request_id: &str, problem: Problem) -> Answer {
@@ -122,23 +111,23 @@ const BYPASS: &str = "bypass";
 
 /// Logs a request; as a warning when admission is bypassed, so that nobody forgets it.
 macro_rules! log_request {
-    ($protected:expr, $($field:tt)*) => {
-        if $protected {
-            tracing::info!($($field)*, "request");
-        } else {
+    ($bypassed:expr, $($field:tt)*) => {
+        if $bypassed {
             tracing::warn!(admission = BYPASS, $($field)*, "request");
+        } else {
+            tracing::info!($($field)*, "request");
         }
     };
 }
 
-fn log<C: Counter + 'static>(
+fn log(
     request_id: &str,
     outcome: &'static str,
     count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
-    employees: &Employees<C>,
+    admission: &Admission,
 ) {
-    let protected = employees.protected();
-    let metrics = metrics(employees.pool(), count, decided(employees));
+    let bypassed = admission.backend() == BackendKind::Bypass;
+    let metrics = metrics(admission.pool(), count, admission.backend());
     let (held, cause) = match count {
         Ok(Admitted { value: Ok(_), held }) => (Some(held), None),
         Ok(Admitted { value: Err(failure), held }) => (Some(held), Some(chain(failure))),
@@ -149,7 +138,7 @@ fn log<C: Counter + 'static>(
         Err(error @ AdmissionError::Unavailable { .. }) => (None, Some(chain(error))),
     };
     let Some(held) = held else {
-        log_request!(protected, request_id, outcome, cause, %metrics);
+        log_request!(bypassed, request_id, outcome, cause, %metrics);
         return;
     };
     let Held {
@@ -168,11 +157,11 @@ fn log<C: Counter + 'static>(
         lost: _,
     } = held;
     let lost = match given_back {
-        GivenBack::Failed(Some(error)) => Some(chain(&**error)),
+        ReleaseOutcome::Failed(Some(error)) => Some(chain(&**error)),
         _ => None,
     };
     log_request!(
-        protected,
+        bypassed,
         request_id,
         outcome,
         cause,

@@ -6,12 +6,10 @@
 pub mod answer;
 mod employees;
 mod event;
-mod gate;
 pub mod lambda;
 mod metrics;
 mod problem;
 mod route;
 
 pub use employees::{Employees, Failure};
-pub use gate::{Gate, InvalidMode, Mode};
 pub use route::Route;

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
-use query::{Employees, Gate, Mode, lambda};
-use rds_admission::client::{Admission, Bypass, Door};
+use query::{Employees, lambda};
+use rds_admission::backend::BackendKind;
+use rds_admission::client::Admission;
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
 use rds_admission::sessions::Sessions;
@@ -19,7 +20,7 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), lambda_http::Error> {
     telemetry::init()?;
     let pool = env::required("POOL_NAME")?;
-    let mode: Mode = env::or("ADMISSION", Mode::default())?;
+    let backend = BackendKind::from_env()?;
     let secret: String = env::required("SECRET_ARN")?;
     let tls = env::or("DB_TLS", SessionOptions::default().tls)?;
     let wait = Duration::from_millis(env::or("SLOT_WAIT_MS", 0)?);
@@ -27,13 +28,10 @@ async fn serve() -> Result<(), lambda_http::Error> {
     let hold: lambda::Hold = env::or("HOLD_SECONDS", lambda::Hold::default())?;
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let gate = match mode {
-        Mode::On => Gate::Door(Door::from_env(&config)?),
-        Mode::Bypass => Gate::Bypass(Bypass::default()),
-    };
+    let backend = backend.connect(&config)?;
     let secret = SecretCache::new(aws::secret_client(&config), secret);
     let options = SessionOptions { tls, ..SessionOptions::default() };
-    let sessions = Sessions::new(Admission::new(gate, pool).waiting(wait), secret, options);
+    let sessions = Sessions::new(Admission::new(backend, pool).waiting(wait), secret, options);
     let sessions = match kept {
         Some(warm) => sessions.keeping(warm),
         None => sessions,

@@ -1,42 +1,32 @@
 //! What a request measures.
 
-use rds_admission::client::{AdmissionError, Admitted};
+use rds_admission::backend::BackendKind;
+use rds_admission::client::{Admission, AdmissionError, Admitted};
 use rds_admission::pool::PoolName;
 use rds_admission::session::Refusal;
 use rds_admission::telemetry::{Metric, Metrics};
 
 use crate::Failure;
 
-/// Whose log says what was decided about the slot of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decided {
-    /// The counter's.
-    There,
-    /// This function's: it decided itself.
-    Here,
-    /// Nobody's: it was let past.
-    Nowhere,
-}
-
 /// What a `count` measures under `pool`.
 pub(crate) fn metrics(
     pool: &PoolName,
     count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
-    decided: Decided,
+    backend: BackendKind,
 ) -> Metrics {
     let metrics = Metrics::new(pool.clone()).refused(refusal(count));
-    let metrics = match decided {
-        Decided::There => metrics,
-        Decided::Here => metrics.decided(count),
-        Decided::Nowhere => return metrics.count(Metric::BypassedRequests, 1),
+    let metrics = match backend {
+        BackendKind::Counter => metrics,
+        BackendKind::Table => metrics.decided(count),
+        BackendKind::Bypass => return metrics.count(Metric::BypassedRequests, 1),
     };
     metrics.wanted(count)
 }
 
 /// What is known of a request that panicked: that it was let past, where it was.
-pub(crate) fn cut_off(pool: &PoolName, decided: Decided) -> Metrics {
-    let bypassed = u32::from(decided == Decided::Nowhere);
-    Metrics::new(pool.clone()).count(Metric::BypassedRequests, bypassed)
+pub(crate) fn cut_off(admission: &Admission) -> Metrics {
+    let bypassed = u32::from(admission.backend() == BackendKind::Bypass);
+    Metrics::new(admission.pool().clone()).count(Metric::BypassedRequests, bypassed)
 }
 
 fn refusal(count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>) -> Option<Refusal> {
@@ -52,7 +42,8 @@ mod tests {
     use std::time::Duration;
 
     use mysql_async::{Error, ServerError};
-    use rds_admission::client::{CounterError, GivenBack, Held, Phase, Woken};
+    use rds_admission::backend::BackendError;
+    use rds_admission::client::{Held, Phase, ReleaseOutcome, Woken};
     use rds_admission::session::SessionError;
     use rds_admission::telemetry::Source;
     use rds_admission::wire::{Reason, Refused};
@@ -61,7 +52,7 @@ mod tests {
 
     type Count = Result<Admitted<Result<u64, Failure>>, AdmissionError>;
 
-    fn held(given_back: GivenBack) -> Held {
+    fn held(given_back: ReleaseOutcome) -> Held {
         Held {
             lease: "Zk3v9Qa1".parse().expect("an id"),
             acquire: Duration::from_millis(25),
@@ -80,7 +71,7 @@ mod tests {
 
     fn admitted(
         value: Result<u64, Failure>,
-        given_back: GivenBack,
+        given_back: ReleaseOutcome,
     ) -> Admitted<Result<u64, Failure>> {
         Admitted { value, held: held(given_back) }
     }
@@ -90,8 +81,8 @@ mod tests {
         Err(SessionError::Connect { source: Error::Server(said) }.into())
     }
 
-    fn of(count: &Count, decided: Decided) -> Vec<(&'static str, f64)> {
-        let metrics = metrics(&"Prod_MySQL".parse().expect("a name"), count, decided);
+    fn of(count: &Count, backend: BackendKind) -> Vec<(&'static str, f64)> {
+        let metrics = metrics(&"Prod_MySQL".parse().expect("a name"), count, backend);
         let value = |metric: &Metric| Some((metric.name(), metrics.get(*metric)?));
         Metric::ALL.iter().filter_map(value).collect()
     }
@@ -99,44 +90,53 @@ mod tests {
     #[test]
     fn a_slot_is_held_from_its_grant_until_it_is_back() {
         let time = ("SlotHoldTime", 40.0);
-        assert_eq!(of(&Ok(admitted(Ok(3), GivenBack::Released)), Decided::There), [time]);
+        assert_eq!(
+            of(&Ok(admitted(Ok(3), ReleaseOutcome::Released)), BackendKind::Counter),
+            [time]
+        );
         let late = ("ReleaseFailures", 1.0);
-        assert_eq!(of(&Ok(admitted(Ok(3), GivenBack::Failed(None))), Decided::There), [time, late]);
-        let held = Some(held(GivenBack::Failed(None)));
+        assert_eq!(
+            of(&Ok(admitted(Ok(3), ReleaseOutcome::Failed(None))), BackendKind::Counter),
+            [time, late]
+        );
+        let held = Some(held(ReleaseOutcome::Failed(None)));
         let out_of_time = Err(AdmissionError::OutOfTime { phase: Phase::Work, held });
-        assert_eq!(of(&out_of_time, Decided::There), [time, late]);
+        assert_eq!(of(&out_of_time, BackendKind::Counter), [time, late]);
     }
 
     #[test]
     fn the_servers_own_refusal_is_counted() {
-        let count = Ok(admitted(refused_by_server(1040), GivenBack::Released));
+        let count = Ok(admitted(refused_by_server(1040), ReleaseOutcome::Released));
         assert_eq!(
-            of(&count, Decided::There),
+            of(&count, BackendKind::Counter),
             [("SlotHoldTime", 40.0), ("TooManyConnections", 1.0)]
         );
         let past = [("TooManyConnections", 1.0), ("BypassedRequests", 1.0)];
-        assert_eq!(of(&count, Decided::Nowhere), past);
-        let blocked = Ok(admitted(refused_by_server(1129), GivenBack::Released));
+        assert_eq!(of(&count, BackendKind::Bypass), past);
+        let blocked = Ok(admitted(refused_by_server(1129), ReleaseOutcome::Released));
         let host_blocked = [("SlotHoldTime", 40.0), ("HostBlocked", 1.0)];
-        assert_eq!(of(&blocked, Decided::There), host_blocked);
+        assert_eq!(of(&blocked, BackendKind::Counter), host_blocked);
     }
 
     #[test]
     fn a_rejection_is_the_counters_and_silence_is_ours() {
         let (reason, retry_after) = (Reason::Full, Duration::from_secs(1));
         let refused = Refused { reason, retry_after, in_use: None, max_connections: None };
-        assert_eq!(of(&Err(AdmissionError::Rejected(refused)), Decided::There), []);
-        let source = CounterError::Throttled { source: "Rate Exceeded".into() };
+        assert_eq!(of(&Err(AdmissionError::Rejected(refused)), BackendKind::Counter), []);
+        let source = BackendError::Throttled { source: "Rate Exceeded".into() };
         let unavailable = [("AdmissionUnavailable", 1.0)];
-        assert_eq!(of(&Err(AdmissionError::Unavailable { source }), Decided::There), unavailable);
+        assert_eq!(
+            of(&Err(AdmissionError::Unavailable { source }), BackendKind::Counter),
+            unavailable
+        );
         let late = AdmissionError::OutOfTime { phase: Phase::Acquire, held: None };
-        assert_eq!(of(&Err(late), Decided::There), unavailable);
+        assert_eq!(of(&Err(late), BackendKind::Counter), unavailable);
     }
 
     #[test]
     fn a_request_past_the_controller_held_no_slot() {
-        let count = Ok(admitted(Ok(3), GivenBack::Released));
-        assert_eq!(of(&count, Decided::Nowhere), [("BypassedRequests", 1.0)]);
+        let count = Ok(admitted(Ok(3), ReleaseOutcome::Released));
+        assert_eq!(of(&count, BackendKind::Bypass), [("BypassedRequests", 1.0)]);
     }
 
     #[test]
@@ -149,8 +149,8 @@ mod tests {
         };
         let filling = [("SlotsInUse", 31.0), ("PoolSize", 62.0), ("SlotUtilisation", 50.0)];
         let rejected = [&[("RejectedFull", 1.0)], &filling[..]].concat();
-        assert_eq!(of(&Err(AdmissionError::Rejected(refused)), Decided::Here), rejected);
-        let granted = of(&Ok(admitted(Ok(3), GivenBack::Released)), Decided::Here);
+        assert_eq!(of(&Err(AdmissionError::Rejected(refused)), BackendKind::Table), rejected);
+        let granted = of(&Ok(admitted(Ok(3), ReleaseOutcome::Released)), BackendKind::Table);
         for metric in [("SlotsGranted", 1.0), ("SlotsReleased", 1.0), ("DecisionLatency", 20.0)] {
             assert!(granted.contains(&metric), "{granted:?}");
         }
@@ -159,26 +159,26 @@ mod tests {
 
     #[test]
     fn leases_that_ended_are_counted_by_who_decided() {
-        let held = Held { taken_over: 2, lost: true, ..held(GivenBack::Released) };
+        let held = Held { taken_over: 2, lost: true, ..held(ReleaseOutcome::Released) };
         let count = Ok(Admitted { value: Ok(3), held });
         let ended = [("LeasesTakenOver", 2.0), ("LeasesLost", 1.0)];
-        let here = of(&count, Decided::Here);
+        let here = of(&count, BackendKind::Table);
         assert!(ended.iter().all(|metric| here.contains(metric)), "{here:?}");
-        assert_eq!(of(&count, Decided::There), [("SlotHoldTime", 40.0)]);
+        assert_eq!(of(&count, BackendKind::Counter), [("SlotHoldTime", 40.0)]);
     }
 
     #[test]
     fn a_request_on_a_kept_slot_was_decided_by_nobody() {
         let warm = |renewed| {
             let woken = Some(Woken { renewed, replaced: false });
-            let held = Held { woken, taken_over: 2, ..held(GivenBack::Kept) };
+            let held = Held { woken, taken_over: 2, ..held(ReleaseOutcome::Kept) };
             Ok(Admitted { value: Ok(3), held })
         };
         let expected = [("SlotHoldTime", 40.0), ("WarmRequests", 1.0)];
-        assert_eq!(of(&warm(false), Decided::There), expected);
-        assert_eq!(of(&warm(false), Decided::Here), expected);
+        assert_eq!(of(&warm(false), BackendKind::Counter), expected);
+        assert_eq!(of(&warm(false), BackendKind::Table), expected);
         let renewed = [&[("LeasesRenewed", 1.0)], &expected[..]].concat();
-        assert_eq!(of(&warm(true), Decided::Here), renewed);
+        assert_eq!(of(&warm(true), BackendKind::Table), renewed);
     }
 
     /// One request of each kind.
@@ -188,16 +188,16 @@ mod tests {
             let retry_after = Duration::from_secs(1);
             Err(AdmissionError::Rejected(Refused { reason, retry_after, in_use, max_connections }))
         };
-        let late = Held { taken_over: 1, lost: true, ..held(GivenBack::LeftToLapse) };
+        let late = Held { taken_over: 1, lost: true, ..held(ReleaseOutcome::LeftToLapse) };
         let woken = Some(Woken { renewed: true, replaced: false });
-        let warm = Held { woken, ..held(GivenBack::Kept) };
-        let source = CounterError::Throttled { source: "Rate Exceeded".into() };
+        let warm = Held { woken, ..held(ReleaseOutcome::Kept) };
+        let source = BackendError::Throttled { source: "Rate Exceeded".into() };
         vec![
-            Ok(admitted(Ok(3), GivenBack::Released)),
+            Ok(admitted(Ok(3), ReleaseOutcome::Released)),
             Ok(Admitted { value: Ok(3), held: late }),
             Ok(Admitted { value: Ok(3), held: warm }),
-            Ok(admitted(refused_by_server(1203), GivenBack::Failed(None))),
-            Ok(admitted(refused_by_server(1129), GivenBack::Released)),
+            Ok(admitted(refused_by_server(1203), ReleaseOutcome::Failed(None))),
+            Ok(admitted(refused_by_server(1129), ReleaseOutcome::Released)),
             refused(Reason::Full),
             refused(Reason::Throttled),
             refused(Reason::Draining),
@@ -206,21 +206,21 @@ mod tests {
     }
 
     /// What they measure.
-    fn written(decided: &[Decided]) -> BTreeSet<&'static str> {
-        let of_all = |decided| counts().into_iter().flat_map(move |count| of(&count, decided));
-        decided.iter().flat_map(|decided| of_all(*decided)).map(|(name, _)| name).collect()
+    fn written(backends: &[BackendKind]) -> BTreeSet<&'static str> {
+        let of_all = |backend| counts().into_iter().flat_map(move |count| of(&count, backend));
+        backends.iter().flat_map(|backend| of_all(*backend)).map(|(name, _)| name).collect()
     }
 
     #[test]
     fn the_query_measures_what_is_listed_as_the_querys() {
         let querys = Metric::ALL.iter().filter(|metric| metric.source() == Source::Holder);
         let listed: BTreeSet<_> = querys.map(|metric| metric.name()).collect();
-        assert_eq!(written(&[Decided::There, Decided::Nowhere]), listed);
+        assert_eq!(written(&[BackendKind::Counter, BackendKind::Bypass]), listed);
     }
 
     #[test]
     fn who_decides_itself_leaves_none_of_the_counters_out() {
         let all: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
-        assert_eq!(written(&[Decided::Here, Decided::Nowhere]), all);
+        assert_eq!(written(&[BackendKind::Table, BackendKind::Bypass]), all);
     }
 }

@@ -14,31 +14,19 @@ use log::logged;
 use query::{Employees, lambda};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rds_admission::client::{Admission, Bypass, Counter, CounterError};
+use rds_admission::backend::Bypass;
+use rds_admission::client::Admission;
 use rds_admission::controller::Controller;
 use rds_admission::pool::{PoolName, PoolSize};
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
 use rds_admission::sessions::Sessions;
-use rds_admission::store::{MemoryStore, PoolAdmin};
+use rds_admission::store::{MemoryStore, PoolAdmin, SlotStore};
 use rds_admission::time::{Clock, SystemClock};
-use rds_admission::wire::Request;
-use serde_json::{Value, json};
-
-/// A counter that others see too.
-#[derive(Clone)]
-struct Shared(Arc<Controller<MemoryStore<SystemClock>, SystemClock>>);
-
-impl Counter for Shared {
-    async fn call(&self, request: &Request) -> Result<Value, CounterError> {
-        self.0.call(request).await
-    }
-}
+use serde_json::json;
 
 /// What is answered to one request, and what is logged of it.
-async fn asked<C: Counter + 'static>(
-    employees: &Employees<C>,
-) -> (Result<ApiGatewayProxyResponse, Error>, Vec<String>) {
+async fn asked(employees: &Employees) -> (Result<ApiGatewayProxyResponse, Error>, Vec<String>) {
     let event = json!({
         "path": "/employees", "httpMethod": "GET", "requestContext": {"httpMethod": "GET"},
     });
@@ -56,9 +44,8 @@ async fn a_request_that_panics_is_a_500_and_a_line_in_the_log_and_its_slot_is_ba
     let store = MemoryStore::new(SystemClock);
     store.define(&pool, PoolSize::divide(66, 4, 2).expect("a size"), None).await.expect("a pool");
     let controller = Controller::new(store, SystemClock, StdRng::seed_from_u64(7));
-    let counter = Shared(Arc::new(controller));
     let secret = SecretCache::new(broken::client(), "the secret");
-    let admission = Admission::new(counter.clone(), pool);
+    let admission = Admission::new(Arc::new(controller.clone()), pool.clone());
     let employees = Employees::new(Sessions::new(admission, secret, SessionOptions::default()));
 
     let (answer, lines) = asked(&employees).await;
@@ -72,16 +59,14 @@ async fn a_request_that_panics_is_a_500_and_a_line_in_the_log_and_its_slot_is_ba
     assert!(line.contains(r#"outcome="panicked""#) && line.contains("broken.rs:"), "{line}");
     assert!(!line.contains(broken::SECRET), "{line}");
     assert!(!line.contains("BypassedRequests"), "{line}");
-    let status = br#"{"op":"status","RDBMSName":"Prod_MySQL"}"#;
-    let status = counter.call(&Request::from_json(status).expect("a request")).await;
-    assert_eq!(status.expect("a status")["inUse"], 0);
+    assert_eq!(controller.store().read(&pool).await.expect("the pool").in_use(), 0);
 }
 
 #[tokio::test]
 async fn a_request_past_the_controller_that_panics_is_counted_as_one() {
     let pool: PoolName = "Prod_MySQL".parse().expect("a name");
     let secret = SecretCache::new(broken::client(), "the secret");
-    let admission = Admission::new(Bypass::new(SystemClock), pool);
+    let admission = Admission::new(Arc::new(Bypass::new(SystemClock)), pool);
     let employees = Employees::new(Sessions::new(admission, secret, SessionOptions::default()));
     let (answer, lines) = asked(&employees).await;
     assert_eq!(answer.expect("an answer").status_code, 500);

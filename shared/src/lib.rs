@@ -11,6 +11,7 @@
 //! | [`store`] | the same rules as single conditional writes on DynamoDB, and an in-memory twin |
 //! | [`controller`] | what answers the requests: whom the table is asked for, and whom it is not |
 //! | [`wire`] | what is said to the counter Lambda, and what it answers |
+//! | [`backend`] | where decisions are made: by the counter Lambda, in this process, or nowhere |
 //! | [`client`] | taking a slot for the length of a closure, from any Lambda |
 //! | [`aws`] | the AWS clients for these, with their timeouts |
 //! | [`secret`] | the database's credentials, kept, and followed through a rotation |
@@ -20,14 +21,17 @@
 //! | [`telemetry`] | the log line of an invocation, and the metrics in it |
 //!
 //! ```no_run
-//! use rds_admission::client::{Admission, LambdaCounter};
+//! use std::sync::Arc;
+//!
+//! use rds_admission::backend::LambdaBackend;
+//! use rds_admission::client::Admission;
 //! use rds_admission::secret::SecretCache;
 //! use rds_admission::session::SessionOptions;
 //! use rds_admission::time::Deadline;
 //! use rds_admission::sessions::Sessions;
-//! # async fn work(counter: LambdaCounter, secret: SecretCache, deadline: Deadline)
+//! # async fn work(counter: LambdaBackend, secret: SecretCache, deadline: Deadline)
 //! #     -> Result<(), Box<dyn std::error::Error>> {
-//! let admission = Admission::new(counter, "Prod_MySQL".parse()?);
+//! let admission = Admission::new(Arc::new(counter), "Prod_MySQL".parse()?);
 //! let sessions = Sessions::new(admission, secret, SessionOptions::default());
 //! let admitted = sessions
 //!     .with_session(deadline, async |session| {
@@ -39,6 +43,7 @@
 //! ```
 
 pub mod aws;
+pub mod backend;
 pub mod client;
 pub mod controller;
 pub mod env;

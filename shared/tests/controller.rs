@@ -17,7 +17,7 @@ use rds_admission::controller::{Controller, Decision, RequestCounts};
 use rds_admission::pool::{Class, LeaseId, Shard};
 use rds_admission::store::{DynamoStore, PoolAdmin, SlotStore};
 use rds_admission::time::{FakeClock, Seconds};
-use rds_admission::wire::{AcquireAnswer, Granted, Reason, Request};
+use rds_admission::wire::{AcquireAnswer, AcquireRequest, Granted, Reason, Request};
 use support::dynamo::{Dynamo, TABLE};
 use support::{lease, pool};
 
@@ -165,13 +165,13 @@ async fn the_attempt_tells_a_repeated_acquire() {
     let held = fill(&controller).await[0];
     rush(&controller).await;
     for attempt in [None, Some(2), Some(7)] {
-        let request = Request::Acquire {
+        let request = Request::Acquire(AcquireRequest {
             pool: pool(),
             lease: held,
             ttl: TTL,
             class: Class::Standard,
             attempt: attempt.and_then(NonZeroU32::new),
-        };
+        });
         let answered = controller.answer(&request).await.expect("an answer");
         let answer = serde_json::to_value(answered.answer).expect("JSON");
         let answer: AcquireAnswer = serde_json::from_value(answer).expect("an answer");

@@ -7,10 +7,11 @@ mod server;
 mod stalling;
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{Admission, GivenBack};
+use rds_admission::client::{Admission, ReleaseOutcome};
 use rds_admission::secret::Credentials;
 use rds_admission::session::{Session, SessionError, SessionOptions};
 use rds_admission::time::Deadline;
@@ -34,7 +35,7 @@ async fn a_login_that_takes_too_long_is_brought_to_its_end_and_then_the_slot_is_
     let stalling = Stalling::before(server.mariadb.port()).await;
     let credentials = Credentials { port: stalling.port, ..server.credentials() };
     let options = SessionOptions { connect_timeout: Duration::from_millis(100), ..plain() };
-    let admission = Admission::new(counter.clone(), support::pool());
+    let admission = Admission::new(Arc::new(counter.clone()), support::pool());
     // While it stalls, the server waits.
     let mut observer = server.observer().await;
     observer.query_drop("SET GLOBAL connect_timeout = 60").await.expect("done");
@@ -49,7 +50,7 @@ async fn a_login_that_takes_too_long_is_brought_to_its_end_and_then_the_slot_is_
         .await
         .expect("a slot");
     assert!(matches!(late.value, Err(SessionError::ConnectTimeout { .. })), "{:?}", late.value);
-    assert!(matches!(late.held.given_back, GivenBack::LeftToLapse), "{:?}", late.held);
+    assert!(matches!(late.held.given_back, ReleaseOutcome::LeftToLapse), "{:?}", late.held);
     // and one whose holder is dropped.
     let patient = plain();
     let dropped = admission.with_slot(Deadline::within(Duration::from_secs(20)), async |slot| {

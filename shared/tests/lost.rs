@@ -21,12 +21,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rds_admission::client::{Admission, AdmissionError, Counter, CounterError, LambdaCounter};
+use rds_admission::backend::{Backend, BackendError, LambdaBackend};
+use rds_admission::client::{Admission, AdmissionError};
 use rds_admission::controller::Controller;
 use rds_admission::pool::{Class, Shard};
 use rds_admission::store::{DynamoStore, SlotStore, StoreError};
 use rds_admission::time::{Deadline, FakeClock, Seconds};
-use rds_admission::wire::{AcquireAnswer, Reason, Refused, Request};
+use rds_admission::wire::{AcquireAnswer, AcquireRequest, Reason, Refused, Request};
 use support::counter::InMemory;
 use support::dynamo::{Dynamo, TABLE};
 use support::{lease, pool};
@@ -198,7 +199,7 @@ async fn a_repeated_call_that_is_throttled_is_not_refused() {
 #[tokio::test]
 async fn who_decides_itself_gives_back_what_is_in_doubt() {
     let (_dynamo, fates, controller) = table().await;
-    let admission = Admission::new(controller.clone(), pool());
+    let admission = Admission::new(Arc::new(controller.clone()), pool());
     fates.are(&[Lost, Throttled]);
     let lost = admission.with_slot(soon(), async |_| panic!("without a slot")).await;
     assert!(matches!(lost, Err(AdmissionError::Unavailable { .. })), "{lost:?}");
@@ -213,7 +214,10 @@ async fn an_anonymous_slot_in_doubt_is_given_back_by_who_alone_knows_its_lease()
         for _ in 0..5 {
             let (_dynamo, fates, controller) = table().await;
             fates.are(fate);
-            controller.answer(&Request::Take { pool: pool() }).await.expect_err("not known");
+            controller
+                .answer(&Request::LegacyAcquire { pool: pool() })
+                .await
+                .expect_err("not known");
             left = in_use(&controller).await;
             if left == 0 {
                 break;
@@ -270,8 +274,8 @@ impl Lambda {
         Self { counter, fates, releases, client }
     }
 
-    fn counter(&self) -> LambdaCounter {
-        LambdaCounter::new(self.client.clone(), "counter")
+    fn counter(&self) -> LambdaBackend {
+        LambdaBackend::new(self.client.clone(), "counter")
     }
 
     fn releases(&self) -> u32 {
@@ -298,7 +302,7 @@ async fn invoked(
         return (StatusCode::TOO_MANY_REQUESTS, kind, r#"{"message": "Rate Exceeded."}"#)
             .into_response();
     }
-    let answer = counter.call(&request).await.expect("an answer").to_string();
+    let answer = counter.answer(&request).await.to_string();
     match fate {
         Silent => std::future::pending().await,
         Lost => {
@@ -327,7 +331,7 @@ async fn an_invoke_that_is_throttled_at_last_may_have_been_decided_before() {
     ] {
         let lambda = Lambda::start(patience(fates)).await;
         lambda.fates.are(fates);
-        let admission = Admission::new(lambda.counter(), pool());
+        let admission = Admission::new(Arc::new(lambda.counter()), pool());
         let lost = admission.with_slot(soon(), async |_| panic!("without a slot")).await;
         let Err(AdmissionError::Unavailable { source }) = lost else {
             panic!("{fates:?}: {lost:?}")
@@ -343,7 +347,7 @@ async fn an_answer_that_comes_in_the_end_is_the_answer() {
     for fates in [&[Lost][..], &[Silent], &[Throttled], &[Lost, Throttled], &[Throttled, Lost]] {
         let lambda = Lambda::start(patience(fates)).await;
         lambda.fates.are(fates);
-        let admission = Admission::new(lambda.counter(), pool());
+        let admission = Admission::new(Arc::new(lambda.counter()), pool());
         let admitted = admission.with_slot(soon(), async |_| lambda.counter.in_use().await).await;
         assert_eq!(admitted.expect("a slot").value, 1, "{fates:?}");
         assert_eq!(lambda.counter.in_use().await, 0, "{fates:?}");
@@ -354,17 +358,17 @@ async fn an_answer_that_comes_in_the_end_is_the_answer() {
 async fn an_invoke_that_was_throttled_each_time_decided_nothing_and_costs_no_release() {
     let lambda = Lambda::start(patience(&[Throttled; 4])).await;
     lambda.fates.are(&[Throttled; 4]);
-    let admission = Admission::new(lambda.counter(), pool());
+    let admission = Admission::new(Arc::new(lambda.counter()), pool());
     let refused = admission.with_slot(soon(), async |_| panic!("without a slot")).await;
     let Err(AdmissionError::Unavailable { source }) = refused else { panic!("{refused:?}") };
-    assert!(matches!(source, CounterError::Throttled { .. }), "{source:?}");
+    assert!(matches!(source, BackendError::Throttled { .. }), "{source:?}");
     // Of a caller that repeats by itself, an earlier call may have been decided.
     for (attempt, certain) in [(Some(1), true), (Some(2), false), (None, false)] {
         lambda.fates.are(&[Throttled; 4]);
         let attempt = attempt.and_then(std::num::NonZeroU32::new);
         let (lease, ttl, class) = (lease(), TTL, Class::Standard);
-        let acquire = Request::Acquire { pool: pool(), lease, ttl, class, attempt };
-        let error = lambda.counter().call(&acquire).await.expect_err("it is throttled");
+        let acquire = AcquireRequest { pool: pool(), lease, ttl, class, attempt };
+        let error = lambda.counter().acquire(&acquire).await.expect_err("it is throttled");
         assert_eq!(error.may_have_decided(), !certain, "{attempt:?}: {error:?}");
     }
     assert_eq!((lambda.counter.in_use().await, lambda.releases()), (0, 0));

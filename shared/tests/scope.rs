@@ -3,22 +3,23 @@
 mod support;
 
 use std::future::pending;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt;
-use rds_admission::client::{
-    Admission, AdmissionError, Counter, CounterError, GivenBack, Phase, SlotError,
-};
+use rds_admission::backend::{Backend, BackendFuture, BackendKind};
+use rds_admission::client::{Admission, AdmissionError, Phase, ReleaseOutcome, SlotError};
 use rds_admission::pool::{Class, Shard};
 use rds_admission::store::SlotStore;
 use rds_admission::time::{Deadline, SKEW_ALLOWANCE, Seconds};
-use rds_admission::wire::{Reason, Request};
-use serde_json::Value;
+use rds_admission::wire::{
+    AcquireAnswer, AcquireRequest, Reason, ReleaseAnswer, ReleaseRequest, RenewAnswer, RenewRequest,
+};
 use support::counter::InMemory;
 
-fn admission(counter: &InMemory) -> Admission<InMemory> {
-    Admission::new(counter.clone(), support::pool())
+fn admission(counter: &InMemory) -> Admission {
+    Admission::new(Arc::new(counter.clone()), support::pool())
 }
 
 fn soon() -> Deadline {
@@ -33,7 +34,7 @@ async fn a_value_comes_with_how_the_slot_was_held() {
         .await
         .expect("a slot");
     assert_eq!(admitted.value, (admitted.held.lease, 1));
-    assert!(matches!(admitted.held.given_back, GivenBack::Released));
+    assert!(matches!(admitted.held.given_back, ReleaseOutcome::Released));
     assert_eq!((admitted.held.in_use, admitted.held.max_connections), (1, 62));
     assert_eq!(counter.in_use().await, 0);
 }
@@ -84,7 +85,7 @@ async fn work_that_takes_too_long_is_dropped_and_its_slot_is_back_before_the_dea
     let Err(AdmissionError::OutOfTime { phase: Phase::Work, held: Some(held) }) = late else {
         panic!("{late:?}")
     };
-    assert!(matches!(held.given_back, GivenBack::Released));
+    assert!(matches!(held.given_back, ReleaseOutcome::Released));
     assert!(!deadline.left().is_zero());
     assert_eq!(counter.in_use().await, 0);
 }
@@ -92,18 +93,27 @@ async fn work_that_takes_too_long_is_dropped_and_its_slot_is_back_before_the_dea
 /// A counter that never answers a release.
 struct Silent(InMemory);
 
-impl Counter for Silent {
-    async fn call(&self, request: &Request) -> Result<Value, CounterError> {
-        match request {
-            Request::Release { .. } => pending().await,
-            _ => self.0.call(request).await,
-        }
+impl Backend for Silent {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Counter
+    }
+
+    fn acquire<'a>(&'a self, request: &'a AcquireRequest) -> BackendFuture<'a, AcquireAnswer> {
+        self.0.acquire(request)
+    }
+
+    fn renew<'a>(&'a self, request: &'a RenewRequest) -> BackendFuture<'a, RenewAnswer> {
+        self.0.renew(request)
+    }
+
+    fn release<'a>(&'a self, _: &'a ReleaseRequest) -> BackendFuture<'a, ReleaseAnswer> {
+        Box::pin(pending())
     }
 }
 
 #[tokio::test]
 async fn a_release_that_is_not_answered_leaves_its_holder_time_to_say_so() {
-    let admission = Admission::new(Silent(InMemory::new().await), support::pool());
+    let admission = Admission::new(Arc::new(Silent(InMemory::new().await)), support::pool());
     let mut left = Duration::ZERO;
     // A machine that does something else for a moment takes the time away: not every time.
     for _ in 0..5 {
@@ -111,7 +121,7 @@ async fn a_release_that_is_not_answered_leaves_its_holder_time_to_say_so() {
         let admitted = admission.with_slot(deadline, async |_| 3).await.expect("a slot");
         left = deadline.left();
         assert_eq!(admitted.value, 3);
-        assert!(matches!(admitted.held.given_back, GivenBack::Failed(None)));
+        assert!(matches!(admitted.held.given_back, ReleaseOutcome::Failed(None)));
         if !left.is_zero() {
             break;
         }
@@ -141,7 +151,7 @@ async fn a_connection_that_is_not_known_to_be_gone_leaves_the_lease_to_lapse() {
         .await
         .expect("a slot")
         .held;
-    assert!(matches!(held.given_back, GivenBack::LeftToLapse));
+    assert!(matches!(held.given_back, ReleaseOutcome::LeftToLapse));
     assert_eq!(counter.in_use().await, 1);
 }
 
@@ -161,7 +171,7 @@ async fn the_slot_waits_for_a_connection_that_is_closed_in_the_background() {
         .await
         .expect("a slot")
         .held;
-    assert!(matches!(held.given_back, GivenBack::Released));
+    assert!(matches!(held.given_back, ReleaseOutcome::Released));
     assert_eq!(counter.in_use().await, 0);
 }
 
@@ -186,7 +196,7 @@ async fn a_release_that_fails_is_tried_again() {
     let counter = InMemory::new().await;
     counter.failing_releases.store(3, Ordering::SeqCst);
     let held = admission(&counter).with_slot(soon(), async |_| ()).await.expect("a slot").held;
-    assert!(matches!(held.given_back, GivenBack::Released));
+    assert!(matches!(held.given_back, ReleaseOutcome::Released));
     assert_eq!(counter.in_use().await, 0);
 }
 
@@ -197,7 +207,7 @@ async fn a_release_that_never_works_is_left_to_the_lease_and_the_value_is_kept()
     let deadline = Deadline::within(Duration::from_millis(1_500));
     let admitted = admission(&counter).with_slot(deadline, async |_| 7).await.expect("a slot");
     assert_eq!(admitted.value, 7);
-    assert!(matches!(admitted.held.given_back, GivenBack::Failed(Some(_))));
+    assert!(matches!(admitted.held.given_back, ReleaseOutcome::Failed(Some(_))));
 }
 
 #[tokio::test]
@@ -224,7 +234,8 @@ async fn without_a_slot_nothing_runs_and_the_caller_learns_when_to_come_back() {
     let Err(AdmissionError::Rejected(refused)) = refused else { panic!("{refused:?}") };
     assert_eq!((refused.reason, refused.in_use), (Reason::Full, Some(60)));
 
-    let priority = Admission::new(counter.clone(), support::pool()).with_class(Class::Priority);
+    let priority =
+        Admission::new(Arc::new(counter.clone()), support::pool()).with_class(Class::Priority);
     assert!(priority.with_slot(soon(), async |_| ()).await.is_ok());
     drop(scopes);
     counter.settles_at(0).await;

@@ -8,13 +8,14 @@ mod support;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use certificates::Certificates;
 use local::mariadb::ServerTls;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{Admission, GivenBack, Slot};
+use rds_admission::client::{Admission, ReleaseOutcome, Slot};
 use rds_admission::secret::Credentials;
 use rds_admission::session::{Session, SessionError, SessionOptions, Tls};
 use rds_admission::telemetry::chain;
@@ -134,7 +135,7 @@ async fn a_slot_is_one_connection() {
 async fn a_clone_of_a_slot_that_is_back_opens_no_connection() {
     let server = Server::plain().await;
     let counter = InMemory::new().await;
-    let admission = Admission::new(counter.clone(), support::pool());
+    let admission = Admission::new(Arc::new(counter.clone()), support::pool());
     let deadline = Deadline::within(Duration::from_secs(10));
     let slot = admission.with_slot(deadline, async |slot| slot).await.expect("a slot").value;
     assert_eq!(counter.in_use().await, 0);
@@ -159,7 +160,7 @@ async fn a_session_whose_statement_was_abandoned_takes_no_other() {
 async fn the_server_ends_a_statement_in_time_and_the_connection_can_be_closed() {
     let server = Server::plain().await;
     let counter = InMemory::new().await;
-    let admission = Admission::new(counter.clone(), support::pool());
+    let admission = Admission::new(Arc::new(counter.clone()), support::pool());
     let deadline = Deadline::within(Duration::from_secs(3));
     let admitted = admission
         .with_slot(deadline, async |slot| {
@@ -171,7 +172,7 @@ async fn the_server_ends_a_statement_in_time_and_the_connection_can_be_closed() 
         .expect("a slot");
     let error = admitted.value.expect_err("it is ended");
     assert!(error.is_out_of_time(), "{error:?}");
-    assert!(matches!(admitted.held.given_back, GivenBack::Released));
+    assert!(matches!(admitted.held.given_back, ReleaseOutcome::Released));
     server.is_left_alone().await;
 }
 
@@ -179,7 +180,7 @@ async fn the_server_ends_a_statement_in_time_and_the_connection_can_be_closed() 
 async fn a_session_that_is_dropped_between_statements_is_closed_before_the_slot_is_back() {
     let server = Server::plain().await;
     let counter = InMemory::new().await;
-    let admission = Admission::new(counter.clone(), support::pool());
+    let admission = Admission::new(Arc::new(counter.clone()), support::pool());
     let admitted = admission
         .with_slot(Deadline::within(Duration::from_secs(10)), async |slot| {
             let session = Session::open(&slot, &plain(), &server.credentials()).await;
@@ -188,7 +189,7 @@ async fn a_session_that_is_dropped_between_statements_is_closed_before_the_slot_
         .await
         .expect("a slot");
     admitted.value.expect("a session");
-    assert!(matches!(admitted.held.given_back, GivenBack::Released));
+    assert!(matches!(admitted.held.given_back, ReleaseOutcome::Released));
     server.is_left_alone().await;
 }
 
@@ -196,7 +197,7 @@ async fn a_session_that_is_dropped_between_statements_is_closed_before_the_slot_
 async fn a_statement_that_is_abandoned_is_ended_by_the_server_and_then_the_slot_is_back() {
     let server = Server::plain().await;
     let counter = InMemory::new().await;
-    let admission = Admission::new(counter.clone(), support::pool());
+    let admission = Admission::new(Arc::new(counter.clone()), support::pool());
     let admitted = admission
         .with_slot(Deadline::within(Duration::from_secs(5)), async |slot| {
             let mut session =
@@ -208,7 +209,7 @@ async fn a_statement_that_is_abandoned_is_ended_by_the_server_and_then_the_slot_
         .expect("a slot");
     assert!(admitted.value, "the statement was under way");
     // Its holder does not wait for the statement's limit.
-    assert!(matches!(admitted.held.given_back, GivenBack::LeftToLapse));
+    assert!(matches!(admitted.held.given_back, ReleaseOutcome::LeftToLapse));
     assert_eq!(counter.in_use().await, 1);
     server.is_left_alone().await;
     counter.settles_at(0).await;

@@ -9,12 +9,13 @@ mod watching;
 
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{Admission, Admitted, GivenBack, Slot};
+use rds_admission::client::{Admission, Admitted, ReleaseOutcome, Slot};
 use rds_admission::session::{Session, SessionOptions};
 use rds_admission::time::{Deadline, Seconds};
 use server::{Server, plain};
@@ -51,8 +52,8 @@ impl Scene {
         Self { server, watching }
     }
 
-    fn admission(&self) -> Admission<Watching<InMemory>> {
-        Admission::new(self.watching.clone(), support::pool())
+    fn admission(&self) -> Admission {
+        Admission::new(Arc::new(self.watching.clone()), support::pool())
     }
 
     /// A session in which these statements were run.
@@ -120,7 +121,7 @@ async fn a_transaction_that_is_left_open_is_rolled_back_before_the_slot_is_back(
     ];
     for (how, statements) in ways {
         let dropped = scene.works(async |slot| drop(scene.session(&slot, statements).await)).await;
-        assert!(!matches!(dropped.held.given_back, GivenBack::Failed(_)), "{how}");
+        assert!(!matches!(dropped.held.given_back, ReleaseOutcome::Failed(_)), "{how}");
         scene.nothing_was_left(how).await;
     }
 }
@@ -180,7 +181,7 @@ async fn one_that_can_not_be_rolled_back_leaves_the_slot_to_its_lease() {
     let scene = Scene::new().await;
     let distributed = ["XA START 'x'", CHANGE];
     let held = scene.works(async |slot| drop(scene.session(&slot, &distributed).await)).await.held;
-    assert!(matches!(held.given_back, GivenBack::LeftToLapse), "{held:?}");
+    assert!(matches!(held.given_back, ReleaseOutcome::LeftToLapse), "{held:?}");
     scene.is_left_to_lapse().await;
 }
 
@@ -195,7 +196,7 @@ async fn a_statement_that_is_abandoned_in_a_transaction_leaves_the_slot_to_its_l
         })
         .await;
     held.value.expect_err("it was abandoned");
-    assert!(matches!(held.held.given_back, GivenBack::LeftToLapse), "{:?}", held.held);
+    assert!(matches!(held.held.given_back, ReleaseOutcome::LeftToLapse), "{:?}", held.held);
     scene.is_left_to_lapse().await;
 }
 
@@ -225,7 +226,7 @@ async fn a_server_that_ends_a_session_in_a_transaction_leaves_the_slot_to_its_le
         })
         .await
         .held;
-    assert!(matches!(held.given_back, GivenBack::LeftToLapse), "{held:?}");
+    assert!(matches!(held.given_back, ReleaseOutcome::LeftToLapse), "{held:?}");
     scene.is_left_to_lapse().await;
 }
 

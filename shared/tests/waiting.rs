@@ -2,11 +2,12 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rds_admission::client::{Admission, AdmissionError, GivenBack};
+use rds_admission::client::{Admission, AdmissionError, ReleaseOutcome};
 use rds_admission::controller::Controller;
 use rds_admission::pool::{Class, PoolSize, Shard};
 use rds_admission::store::{DynamoStore, PoolAdmin, SlotStore};
@@ -40,12 +41,12 @@ async fn in_use(controller: &Direct) -> u32 {
 #[tokio::test]
 async fn who_decides_itself_holds_a_slot_as_others_do() {
     let (_dynamo, controller) = world(30, 3).await;
-    let admission = Admission::new(controller.clone(), pool());
+    let admission = Admission::new(Arc::new(controller.clone()), pool());
     for _ in 0..10 {
         let admitted = admission.with_slot(soon(), async |_| in_use(&controller).await).await;
         let admitted = admitted.expect("a slot");
         assert_eq!((admitted.value, admitted.held.refusals), (1, 0));
-        assert!(matches!(admitted.held.given_back, GivenBack::Released));
+        assert!(matches!(admitted.held.given_back, ReleaseOutcome::Released));
     }
     assert_eq!(in_use(&controller).await, 0);
 }
@@ -53,7 +54,7 @@ async fn who_decides_itself_holds_a_slot_as_others_do() {
 #[tokio::test]
 async fn a_slot_is_given_back_to_the_item_it_is_from() {
     let (dynamo, controller) = world(30, 3).await;
-    let admission = Admission::new(controller, pool());
+    let admission = Admission::new(Arc::new(controller), pool());
     // The first answer tells how many items there are.
     admission.with_slot(soon(), async |_| ()).await.expect("a slot");
     for _ in 0..10 {
@@ -72,7 +73,8 @@ async fn who_waits_gets_the_slot_that_comes_free() {
         .acquire(&Shard::first(&pool()), held, Seconds(60), Class::Standard)
         .await
         .expect("a slot");
-    let admission = Admission::new(controller.clone(), pool()).waiting(Duration::from_secs(20));
+    let admission =
+        Admission::new(Arc::new(controller.clone()), pool()).waiting(Duration::from_secs(20));
     let (refused, was_refused) = oneshot::channel();
     let free = async {
         // Somebody waits by now, or is about to.
@@ -81,7 +83,7 @@ async fn who_waits_gets_the_slot_that_comes_free() {
     };
     let waiting = async {
         // Without patience, it is refused.
-        let hasty = Admission::new(controller.clone(), pool());
+        let hasty = Admission::new(Arc::new(controller.clone()), pool());
         let hasty = hasty.with_slot(soon(), async |_| ()).await;
         assert!(matches!(hasty, Err(AdmissionError::Rejected(_))));
         refused.send(()).expect("somebody listens");
@@ -102,7 +104,7 @@ async fn who_waits_in_vain_is_refused_when_the_time_is_over() {
         .expect("one");
     let wait = Duration::from_millis(600);
     dynamo.capacity.take();
-    let admission = Admission::new(controller, pool()).waiting(wait);
+    let admission = Admission::new(Arc::new(controller), pool()).waiting(wait);
     let refused = admission.with_slot(soon(), async |_| ()).await;
     let Err(AdmissionError::Rejected(refused)) = refused else { panic!("{refused:?}") };
     assert_eq!(refused.reason, Reason::Full);
@@ -114,7 +116,7 @@ async fn nobody_waits_for_a_pool_that_drains() {
     let (dynamo, controller) = world(1, 1).await;
     controller.store().drain(&pool()).await.expect("the pool");
     dynamo.capacity.take();
-    let admission = Admission::new(controller, pool()).waiting(Duration::from_secs(20));
+    let admission = Admission::new(Arc::new(controller), pool()).waiting(Duration::from_secs(20));
     let refused = admission.with_slot(soon(), async |_| ()).await;
     let Err(AdmissionError::Rejected(refused)) = refused else { panic!("{refused:?}") };
     assert_eq!((refused.reason, dynamo.capacity.take().1), (Reason::Draining, 1));

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use admin::rotate::{Rotation, Vault, lambda};
 use aws_config::BehaviorVersion;
-use rds_admission::client::Door;
+use rds_admission::backend::BackendKind;
 use rds_admission::session::SessionOptions;
 use rds_admission::{aws, env, telemetry};
 
@@ -20,7 +20,7 @@ async fn serve() -> Result<(), lambda_runtime::Error> {
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let vault = Vault::new(aws::secret_client(&config));
-    let door = Door::from_env(&config)?;
+    let backend = BackendKind::via_from_env()?.connect(&config)?;
     let options = SessionOptions { tls, ..SessionOptions::default() };
-    lambda::run(Rotation::new(vault, door, pool, options)).await
+    lambda::run(Rotation::new(vault, backend, pool, options)).await
 }

@@ -1,7 +1,7 @@
 //! `rotate` behind the Lambda Runtime API.
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use rds_admission::client::{Counter, GivenBack, Held};
+use rds_admission::client::{Held, ReleaseOutcome};
 use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::Deadline;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use super::{Event, Outcome, Rotation};
 ///
 /// # Errors
 /// When the Runtime API can't be reached.
-pub async fn run<C: Counter + 'static>(rotation: Rotation<C>) -> Result<(), Error> {
+pub async fn run(rotation: Rotation) -> Result<(), Error> {
     let rotation = &rotation;
     // Boxed: the nested futures of the SDKs are deeper than the compiler follows by default.
     lambda_runtime::run(service_fn(move |event| Box::pin(invocation(rotation, event)))).await
@@ -22,10 +22,7 @@ pub async fn run<C: Counter + 'static>(rotation: Rotation<C>) -> Result<(), Erro
 ///
 /// # Errors
 /// A [`RotateError`](super::RotateError) by its type and causes; `InvalidEvent`; `InternalError`.
-async fn invocation<C: Counter + 'static>(
-    rotation: &Rotation<C>,
-    event: LambdaEvent<Value>,
-) -> Result<(), Diagnostic> {
+async fn invocation(rotation: &Rotation, event: LambdaEvent<Value>) -> Result<(), Diagnostic> {
     let LambdaEvent { payload, context } = event;
     let request_id = context.request_id.as_str();
     let event: Event = match serde_json::from_value(payload) {
@@ -65,7 +62,7 @@ fn log(request_id: &str, event: &Event, outcome: &Outcome) {
     let lease = held.map(|held| held.lease.as_str());
     let given_back = held.map(|held| held.given_back.as_str());
     let release_failure = match held {
-        Some(Held { given_back: GivenBack::Failed(Some(error)), .. }) => Some(chain(&**error)),
+        Some(Held { given_back: ReleaseOutcome::Failed(Some(error)), .. }) => Some(chain(&**error)),
         _ => None,
     };
     let (step, version) = (event.step.as_str(), event.token.as_str());

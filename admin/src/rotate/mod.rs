@@ -24,10 +24,12 @@ pub use event::{Event, Step};
 pub use vault::{Vault, VaultError};
 pub use versions::{NotRotatable, Stage, Versions};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::metrics;
-use rds_admission::client::{Admission, AdmissionError, Admitted, Counter, Held, Slot};
+use rds_admission::backend::Backend;
+use rds_admission::client::{Admission, AdmissionError, Admitted, Held, Slot};
 use rds_admission::pool::{Class, PoolName};
 use rds_admission::session::SessionOptions;
 use rds_admission::telemetry::Metrics;
@@ -40,9 +42,9 @@ const ENOUGH: Duration = Duration::from_secs(15);
 
 /// Rotates the passwords of databases that share a pool.
 #[derive(Debug)]
-pub struct Rotation<C> {
+pub struct Rotation {
     vault: Vault,
-    admission: Admission<C>,
+    admission: Admission,
     options: SessionOptions,
 }
 
@@ -143,11 +145,16 @@ impl From<Result<Done, RotateError>> for Outcome {
     }
 }
 
-impl<C: Counter + 'static> Rotation<C> {
-    /// Rotates with the slots that `counter` has for class `priority` in `pool`: a pool that is full
+impl Rotation {
+    /// Rotates with the slots that `backend` has for class `priority` in `pool`: a pool that is full
     /// of others must not keep a password from being changed.
-    pub fn new(vault: Vault, counter: C, pool: PoolName, options: SessionOptions) -> Self {
-        let admission = Admission::new(counter, pool).with_class(Class::Priority);
+    pub fn new(
+        vault: Vault,
+        backend: Arc<dyn Backend>,
+        pool: PoolName,
+        options: SessionOptions,
+    ) -> Self {
+        let admission = Admission::new(backend, pool).with_class(Class::Priority);
         Self { vault, admission, options }
     }
 
@@ -186,7 +193,7 @@ impl<C: Counter + 'static> Rotation<C> {
     ) -> Outcome {
         loop {
             let came = self.admission.with_slot(deadline, &work).await;
-            let metrics = Some(metrics(self.admission.pool(), &came, self.admission.decides()));
+            let metrics = Some(metrics(self.admission.pool(), &came, self.admission.backend()));
             let pause = match came {
                 Ok(Admitted { value: result, held }) => {
                     return Outcome { result, held: Some(held), metrics };

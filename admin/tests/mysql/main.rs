@@ -18,6 +18,7 @@ mod vault;
 mod watching;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use admin::init::Database;
@@ -26,7 +27,7 @@ use mysql_async::prelude::Queryable;
 use passwords::{changes_hands, with};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rds_admission::client::{Admission, Admitted, GivenBack, Slot};
+use rds_admission::client::{Admission, Admitted, ReleaseOutcome, Slot};
 use rds_admission::controller::Controller;
 use rds_admission::pool::warm::Warm;
 use rds_admission::pool::{PoolName, PoolSize};
@@ -248,8 +249,11 @@ async fn a_session_that_was_kept_is_as_one_that_is_new() {
     let mysql = MySql::start().await;
     let counter = counter().await;
     let warm = Warm::new(Seconds(20), Warm::BELOW).expect("a time");
-    let sessions =
-        Sessions::new(Admission::new(counter, pool()), secret(&mysql).await, mysql.options());
+    let sessions = Sessions::new(
+        Admission::new(Arc::new(counter), pool()),
+        secret(&mysql).await,
+        mysql.options(),
+    );
     let sessions = sessions.keeping(warm);
     let deadline = || Deadline::within(Duration::from_secs(10));
     let id = "SELECT CONNECTION_ID()";
@@ -278,7 +282,7 @@ async fn a_session_that_was_kept_is_as_one_that_is_new() {
         .await
         .expect("a slot");
     let Admitted { value, held } = dirtied;
-    assert!(matches!(held.given_back, GivenBack::Kept), "{held:?}");
+    assert!(matches!(held.given_back, ReleaseOutcome::Kept), "{held:?}");
     let dirtied = value.expect("a session");
 
     let clean = sessions

@@ -1,11 +1,12 @@
 //! What a session leaves open is rolled back before its slot is given back. MySQL takes a thread off its lists before it
 //! rolls back, and counts it on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{Admission, GivenBack, Slot};
+use rds_admission::client::{Admission, ReleaseOutcome, Slot};
 use rds_admission::session::{Session, SessionError};
 use rds_admission::store::SlotStore;
 use rds_admission::time::Deadline;
@@ -59,11 +60,11 @@ async fn a_transaction_that_is_left_open_is_rolled_back_before_the_slot_is_back(
         &["CALL leaves_open()"],
     ];
     for (done, statements) in ways.iter().enumerate() {
-        let admission = Admission::new(watching.clone(), pool());
+        let admission = Admission::new(Arc::new(watching.clone()), pool());
         let deadline = Deadline::within(Duration::from_secs(30));
         let work = async |slot: Slot| leaves_open(&mysql, &slot, statements).await;
         let held = admission.with_slot(deadline, work).await.expect("a slot").held;
-        assert!(!matches!(held.given_back, GivenBack::Failed(_)), "{statements:?}");
+        assert!(!matches!(held.given_back, ReleaseOutcome::Failed(_)), "{statements:?}");
         let settled = async {
             while watching.counter.store().read(&pool()).await.expect("a pool").in_use() > 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;

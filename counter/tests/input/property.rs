@@ -8,7 +8,8 @@ use rds_admission::pool::{Class, Pool};
 use rds_admission::store::SlotStore;
 use rds_admission::time::UnixSeconds;
 use rds_admission::wire::{
-    AcquireAnswer, ReleaseAnswer, RenewAnswer, Request, StatusAnswer, SweepAnswer, error_type,
+    AcquireAnswer, AcquireRequest, ReleaseAnswer, ReleaseRequest, RenewAnswer, RenewRequest,
+    Request, StatusAnswer, SweepAnswer, error_type,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -107,17 +108,19 @@ fn says_what_is_wrong(json: &str, error: &Diagnostic) {
 /// in the pool.
 fn is_well_formed(request: &Request, answer: &Value, after: &Pool, now: UnixSeconds) {
     match request {
-        Request::Take { .. } | Request::GiveBack { .. } => assert!(answer.is_boolean(), "{answer}"),
-        Request::Acquire { lease, .. } => {
+        Request::LegacyAcquire { .. } | Request::LegacyRelease { .. } => {
+            assert!(answer.is_boolean(), "{answer}")
+        }
+        Request::Acquire(AcquireRequest { lease, .. }) => {
             if let AcquireAnswer::Granted(granted) = read(answer) {
                 assert_eq!(granted.lease, *lease);
                 assert_eq!(after.leases.get(lease), Some(&granted.expires_at));
             }
         }
-        Request::Release { .. } => {
+        Request::Release(_) => {
             let _: ReleaseAnswer = read(answer);
         }
-        Request::Renew { lease, .. } => {
+        Request::Renew(RenewRequest { lease, .. }) => {
             let RenewAnswer { renewed, expires_at, .. } = read(answer);
             assert_eq!(renewed, expires_at.is_some());
             match (after.leases.get(lease), expires_at) {
@@ -144,10 +147,13 @@ fn read<A: DeserializeOwned + Serialize>(answer: &Value) -> A {
 /// lost a lease that was not over.
 fn is_rightful(request: &Request, before: &Pool, after: &Pool, now: UnixSeconds) {
     let (own, limit) = match request {
-        Request::Acquire { lease, class, .. } => (Some(*lease), before.size.limit(*class)),
-        Request::Release { lease, .. } | Request::Renew { lease, .. } => (Some(*lease), 0),
-        Request::Take { .. } => (None, before.size.limit(Class::Standard)),
-        Request::GiveBack { .. } => (before.oldest_anonymous().map(|(lease, _)| lease), 0),
+        Request::Acquire(AcquireRequest { lease, class, .. }) => {
+            (Some(*lease), before.size.limit(*class))
+        }
+        Request::Release(ReleaseRequest { lease, .. })
+        | Request::Renew(RenewRequest { lease, .. }) => (Some(*lease), 0),
+        Request::LegacyAcquire { .. } => (None, before.size.limit(Class::Standard)),
+        Request::LegacyRelease { .. } => (before.oldest_anonymous().map(|(lease, _)| lease), 0),
         Request::Status { .. } | Request::Sweep { .. } => (None, 0),
     };
     let limit = if before.draining { 0 } else { limit };

@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rds_admission::client::{Counter, CounterError};
+use rds_admission::backend::{Backend, BackendError, BackendFuture, BackendKind};
 use rds_admission::pool::{PoolName, PoolSize, Shard};
 use rds_admission::store::{Grant, MemoryStore, PoolAdmin, SlotStore};
 use rds_admission::time::SystemClock;
 use rds_admission::wire::{
-    AcquireAnswer, Granted, Reason, Refused, ReleaseAnswer, Request, error_type,
+    AcquireAnswer, AcquireRequest, Granted, Reason, Refused, ReleaseAnswer, ReleaseRequest,
+    RenewAnswer, RenewRequest, error_type,
 };
-use serde_json::Value;
 use tokio::task::yield_now;
 
 /// What becomes of an acquire.
@@ -81,10 +81,8 @@ impl Gates {
         std::mem::replace(&mut behaviour.1, Release::Works)
     }
 
-    async fn acquire(&self, request: &Request) -> Result<Value, CounterError> {
-        let Request::Acquire { pool, lease, ttl, class, .. } = request else {
-            return Err(failed());
-        };
+    async fn acquire(&self, request: &AcquireRequest) -> Result<AcquireAnswer, BackendError> {
+        let AcquireRequest { pool, lease, ttl, class, .. } = request;
         let refused = AcquireAnswer::Refused(Refused {
             reason: Reason::Full,
             retry_after: Duration::from_millis(250),
@@ -116,11 +114,11 @@ impl Gates {
         if behaviour == Acquire::GrantedButLost {
             return Err(failed());
         }
-        Ok(serde_json::to_value(answer).expect("JSON"))
+        Ok(answer)
     }
 
-    async fn release(&self, request: &Request) -> Result<Value, CounterError> {
-        let Request::Release { pool, lease, .. } = request else { return Err(failed()) };
+    async fn release(&self, request: &ReleaseRequest) -> Result<ReleaseAnswer, BackendError> {
+        let ReleaseRequest { pool, lease, .. } = request;
         let behaviour = self.releases();
         if behaviour == Release::FailsOnce {
             return Err(failed());
@@ -134,13 +132,12 @@ impl Gates {
         if behaviour == Release::AnswerLostOnce {
             return Err(failed());
         }
-        let answer = ReleaseAnswer { released: released.released, in_use: released.in_use };
-        Ok(serde_json::to_value(answer).expect("JSON"))
+        Ok(ReleaseAnswer { released: released.released, in_use: released.in_use })
     }
 }
 
-fn failed() -> CounterError {
-    CounterError::Failed {
+fn failed() -> BackendError {
+    BackendError::Failed {
         error_type: error_type::STORE_UNAVAILABLE.to_owned(),
         message: "on demand".to_owned(),
     }
@@ -150,14 +147,30 @@ fn failed() -> CounterError {
 #[derive(Clone)]
 pub(crate) struct Gate(pub(crate) Arc<Gates>);
 
-impl Counter for Gate {
-    async fn call(&self, request: &Request) -> Result<Value, CounterError> {
-        yield_now().await;
-        let answer = match request {
-            Request::Acquire { .. } => self.0.acquire(request).await,
-            _ => self.0.release(request).await,
-        };
-        yield_now().await;
-        answer
+impl Backend for Gate {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Counter
+    }
+
+    fn acquire<'a>(&'a self, request: &'a AcquireRequest) -> BackendFuture<'a, AcquireAnswer> {
+        Box::pin(async {
+            yield_now().await;
+            let answer = self.0.acquire(request).await;
+            yield_now().await;
+            answer
+        })
+    }
+
+    fn renew<'a>(&'a self, _: &'a RenewRequest) -> BackendFuture<'a, RenewAnswer> {
+        unreachable!("no slot is kept")
+    }
+
+    fn release<'a>(&'a self, request: &'a ReleaseRequest) -> BackendFuture<'a, ReleaseAnswer> {
+        Box::pin(async {
+            yield_now().await;
+            let answer = self.0.release(request).await;
+            yield_now().await;
+            answer
+        })
     }
 }

@@ -102,7 +102,7 @@ impl Scene {
             cache.get().await.expect("a secret");
         }
         let options = SessionOptions { tls: Tls::Off, ..SessionOptions::default() };
-        let admission = Admission::new(Gate(Arc::clone(&self.gates)), counter::pool());
+        let admission = Admission::new(Arc::new(Gate(Arc::clone(&self.gates))), counter::pool());
         let mut employees = Employees::new(Sessions::new(admission, cache, options));
         if behaviour.statement == Statement::TakesLong {
             employees = employees.holding(LONG);

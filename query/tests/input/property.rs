@@ -1,6 +1,7 @@
 //! What holds for every event, whoever makes it up: the tests beside this file, or a fuzzer.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -12,11 +13,15 @@ use lambda_http::request::LambdaRequest;
 use lambda_http::{Context, LambdaEvent};
 use query::answer::Answer;
 use query::{Employees, lambda};
-use rds_admission::client::{Admission, Counter, CounterError};
+use rds_admission::backend::{Backend, BackendFuture, BackendKind};
+use rds_admission::client::Admission;
 use rds_admission::secret::SecretCache;
 use rds_admission::session::SessionOptions;
 use rds_admission::sessions::Sessions;
-use rds_admission::wire::{AcquireAnswer, Reason, Refused, Request};
+use rds_admission::wire::{
+    AcquireAnswer, AcquireRequest, Reason, Refused, ReleaseAnswer, ReleaseRequest, RenewAnswer,
+    RenewRequest,
+};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
@@ -37,16 +42,27 @@ pub(crate) enum Fate {
 #[derive(Clone, Default)]
 struct Refusing(Arc<AtomicU32>);
 
-impl Counter for Refusing {
-    async fn call(&self, _: &Request) -> Result<Value, CounterError> {
+impl Backend for Refusing {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Counter
+    }
+
+    fn acquire<'a>(&'a self, _: &'a AcquireRequest) -> BackendFuture<'a, AcquireAnswer> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        let refused = AcquireAnswer::Refused(Refused {
+        Box::pin(ready(Ok(AcquireAnswer::Refused(Refused {
             reason: Reason::Full,
             retry_after: Duration::from_millis(250),
             in_use: Some(60),
             max_connections: Some(62),
-        });
-        serde_json::to_value(refused).map_err(|source| CounterError::Answer { source })
+        }))))
+    }
+
+    fn renew<'a>(&'a self, _: &'a RenewRequest) -> BackendFuture<'a, RenewAnswer> {
+        unreachable!("no slot is granted")
+    }
+
+    fn release<'a>(&'a self, _: &'a ReleaseRequest) -> BackendFuture<'a, ReleaseAnswer> {
+        unreachable!("no slot is granted")
     }
 }
 
@@ -71,7 +87,8 @@ pub(crate) fn holds(event: &[u8]) -> Fate {
     counted_is_told_as_asked(&headers);
 
     let counter = Refusing::default();
-    let admission = Admission::new(counter.clone(), "Prod_MySQL".parse().expect("a name"));
+    let admission =
+        Admission::new(Arc::new(counter.clone()), "Prod_MySQL".parse().expect("a name"));
     let secret = SecretCache::new(SECRETS.clone(), "never read");
     let employees = Employees::new(Sessions::new(admission, secret, SessionOptions::default()));
     let mut context = Context::default();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use local::{MariaDb, MariaDbOptions};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use rds_admission::client::{Admission, Admitted, GivenBack, Slot};
+use rds_admission::client::{Admission, Admitted, ReleaseOutcome, Slot};
 use rds_admission::pool::warm::Warm;
 use rds_admission::secret::{Credentials, SecretCache, SecretError};
 use rds_admission::session::{LoginError, Session, SessionOptions, Tls};
@@ -224,11 +224,11 @@ async fn a_password_that_is_wrong_for_good_is_tried_twice_and_given_up() {
 }
 
 /// An instance with slots that it may keep, and the connections that its requests run in.
-struct Instance(Sessions<Room>);
+struct Instance(Sessions);
 
 impl Instance {
     fn of(database: &Database) -> Self {
-        let admission = Admission::new(Room, "Prod_MySQL".parse().expect("a name"));
+        let admission = Admission::new(Arc::new(Room), "Prod_MySQL".parse().expect("a name"));
         let warm = Warm::new(Seconds(20), Warm::BELOW).expect("a time");
         Self(Sessions::new(admission, database.vault.cache(), options()).keeping(warm))
     }
@@ -251,7 +251,7 @@ async fn a_session_that_was_kept_goes_on_and_the_login_after_it_has_the_new_pass
     let instance = Instance::of(&database);
     instance.connection().await;
     let kept = instance.connection().await;
-    assert!(matches!(kept.held.given_back, GivenBack::Kept), "{:?}", kept.held);
+    assert!(matches!(kept.held.given_back, ReleaseOutcome::Kept), "{:?}", kept.held);
     assert_eq!(vault.reads(), [CURRENT]);
 
     let user = database.mariadb.admin().user();

@@ -3,11 +3,12 @@
 use std::future::poll_fn;
 use std::net::TcpListener;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use rds_admission::client::{Admission, Admitted, GivenBack, Slot};
+use rds_admission::client::{Admission, Admitted, ReleaseOutcome, Slot};
 use rds_admission::pool::warm::Warm;
 use rds_admission::secret::SecretError;
 use rds_admission::session::{LoginError, Session, SessionError, SessionOptions};
@@ -193,7 +194,7 @@ async fn a_session_that_was_kept_ends_when_the_secret_leads_to_another_database(
     let admin = database.mariadb.admin().user();
     let here = with(database.right(), "dbname", json!(database.mariadb.database()));
     vault.hold(only(here.clone()));
-    let admission = Admission::new(Room, "Prod_MySQL".parse().expect("a name"));
+    let admission = Admission::new(Arc::new(Room), "Prod_MySQL".parse().expect("a name"));
     let warm = Warm::new(Seconds(20), Warm::BELOW).expect("a time");
     // Too old at once.
     let cache = vault.cache().with_max_age(Duration::ZERO);
@@ -209,7 +210,7 @@ async fn a_session_that_was_kept_ends_when_the_secret_leads_to_another_database(
     };
     asked().await;
     let ((first, _), held) = asked().await;
-    assert!(matches!(held.given_back, GivenBack::Kept), "{held:?}");
+    assert!(matches!(held.given_back, ReleaseOutcome::Kept), "{held:?}");
 
     // A new password does not matter to a session that is open.
     vault.hold(only(with(here.clone(), "password", json!("of tomorrow"))));

@@ -1,26 +1,49 @@
 //! A counter that has room for everybody.
 
-use rds_admission::client::{Counter, CounterError};
-use rds_admission::wire::Request;
-use serde_json::{Value, json};
+use std::future::ready;
+use std::num::NonZeroU32;
+
+use rds_admission::backend::{Backend, BackendFuture, BackendKind};
+use rds_admission::pool::warm::FillLevel;
+use rds_admission::time::UnixSeconds;
+use rds_admission::wire::{
+    AcquireAnswer, AcquireRequest, Granted, ReleaseAnswer, ReleaseRequest, RenewAnswer,
+    RenewRequest,
+};
 
 /// Grants and renews whatever it is asked for, in a pool that is nearly empty.
 pub(crate) struct Room;
 
-impl Counter for Room {
-    async fn call(&self, request: &Request) -> Result<Value, CounterError> {
-        // Holders go by their own clocks.
-        let expires_at = 0;
-        let filling = json!({"inUse": 1, "standardLimit": 60});
-        Ok(match request {
-            Request::Acquire { lease, .. } => json!({
-                "granted": true, "lease": lease, "expiresAt": expires_at, "inUse": 1,
-                "maxConnections": 62, "filling": filling,
-            }),
-            Request::Renew { .. } => {
-                json!({"renewed": true, "expiresAt": expires_at, "filling": filling})
-            }
-            _ => json!({"released": true, "inUse": 0}),
-        })
+/// Holders go by their own clocks.
+const EXPIRES_AT: UnixSeconds = UnixSeconds(0);
+
+fn nearly_empty() -> Option<FillLevel> {
+    Some(FillLevel { in_use: 1, standard_limit: NonZeroU32::new(60).expect("not 0") })
+}
+
+impl Backend for Room {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Counter
+    }
+
+    fn acquire<'a>(&'a self, request: &'a AcquireRequest) -> BackendFuture<'a, AcquireAnswer> {
+        Box::pin(ready(Ok(AcquireAnswer::Granted(Granted {
+            lease: request.lease,
+            expires_at: EXPIRES_AT,
+            shard: None,
+            in_use: 1,
+            max_connections: 62,
+            taken_over: 0,
+            fill_level: nearly_empty(),
+        }))))
+    }
+
+    fn renew<'a>(&'a self, _: &'a RenewRequest) -> BackendFuture<'a, RenewAnswer> {
+        let (expires_at, fill_level) = (Some(EXPIRES_AT), nearly_empty());
+        Box::pin(ready(Ok(RenewAnswer { renewed: true, expires_at, fill_level })))
+    }
+
+    fn release<'a>(&'a self, _: &'a ReleaseRequest) -> BackendFuture<'a, ReleaseAnswer> {
+        Box::pin(ready(Ok(ReleaseAnswer { released: true, in_use: 0 })))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Counter, GivenBack, Taken};
+use super::{HeldSlot, ReleaseOutcome};
 use crate::pool::LeaseId;
 use crate::time::FreezeAwareInstant;
 use crate::wire::Granted;
@@ -23,7 +23,7 @@ pub struct Held {
     /// How long it took to give the slot back, or to make it ready to be kept.
     pub release: Duration,
     /// Whether it came back.
-    pub given_back: GivenBack,
+    pub given_back: ReleaseOutcome,
     /// Slots out when this one was granted, itself included.
     pub in_use: u32,
     /// Slots of the pool.
@@ -59,10 +59,7 @@ pub(crate) struct Holding {
 
 impl Holding {
     /// Work begins under a slot that was wanted at `wanted`.
-    pub(crate) fn begins<C: Counter + 'static>(
-        wanted: FreezeAwareInstant,
-        taken: &Taken<C>,
-    ) -> Self {
+    pub(crate) fn begins(wanted: FreezeAwareInstant, taken: &HeldSlot) -> Self {
         Self {
             granted: taken.granted.clone(),
             decision: taken.decision,
@@ -87,7 +84,7 @@ impl Holding {
     }
 
     /// That was done, and this became of it.
-    pub(crate) fn ended(self, given_back: GivenBack) -> Held {
+    pub(crate) fn ended(self, given_back: ReleaseOutcome) -> Held {
         let Granted { lease, in_use, max_connections, taken_over, .. } = self.granted;
         Held {
             lease,

@@ -1,6 +1,7 @@
 //! The scope that holds a slot.
 
 use std::any::Any;
+use std::fmt;
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
@@ -10,30 +11,32 @@ use futures::FutureExt;
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
-use super::give_back::GiveBack;
+use super::release::ReleaseGuard;
 use super::slot::MARGIN;
-use super::{Counter, CounterError, Held, Holding, Slot};
+use super::{Held, Holding, Slot};
+use crate::backend::{Backend, BackendError, BackendKind};
 use crate::pool::{Class, GRACE, LeaseId, PoolName, frugal, lease_covering};
 use crate::time::{Deadline, FreezeAwareInstant, Seconds};
-use crate::wire::{AcquireAnswer, Granted, Reason, Refused, RenewAnswer, Request};
+use crate::wire::{
+    AcquireAnswer, AcquireRequest, Granted, Reason, Refused, RenewAnswer, RenewRequest,
+};
 
 /// Admission to one pool.
-#[derive(Debug)]
-pub struct Admission<C> {
-    counter: Arc<C>,
+pub struct Admission {
+    backend: Arc<dyn Backend>,
     pool: PoolName,
     class: Class,
     wait: Duration,
 }
 
 /// A slot that was taken.
-pub(crate) struct Taken<C: Counter + 'static> {
+pub(crate) struct HeldSlot {
     /// The slot.
     pub(crate) slot: Slot,
     /// What was said with it.
     pub(crate) granted: Granted,
     /// What gives it back, also when it is dropped.
-    pub(crate) slot_back: GiveBack<C>,
+    pub(crate) guard: ReleaseGuard,
     /// How long it took to decide that.
     pub(crate) decision: Duration,
     /// How often there was none before.
@@ -98,7 +101,7 @@ pub enum AdmissionError {
     Unavailable {
         /// Why not.
         #[from]
-        source: CounterError,
+        source: BackendError,
     },
     /// The deadline came first. A closure that was running was dropped.
     #[error("out of time ({phase:?})")]
@@ -110,10 +113,10 @@ pub enum AdmissionError {
     },
 }
 
-impl<C: Counter + 'static> Admission<C> {
-    /// Admission to `pool`, decided by `counter`, for class [`Class::Standard`].
-    pub fn new(counter: C, pool: PoolName) -> Self {
-        Self { counter: Arc::new(counter), pool, class: Class::Standard, wait: Duration::ZERO }
+impl Admission {
+    /// Returns admission to `pool`, decided by `backend`, for class [`Class::Standard`].
+    pub fn new(backend: Arc<dyn Backend>, pool: PoolName) -> Self {
+        Self { backend, pool, class: Class::Standard, wait: Duration::ZERO }
     }
 
     /// The same for another class.
@@ -141,16 +144,10 @@ impl<C: Counter + 'static> Admission<C> {
         self.class
     }
 
-    /// Whether it is decided in this process, and in nobody else's log.
+    /// Returns which backend decides.
     #[must_use]
-    pub fn decides(&self) -> bool {
-        self.counter.decides()
-    }
-
-    /// Whether no more are let in than there are slots: not so with a [`Bypass`](super::Bypass).
-    #[must_use]
-    pub fn protects(&self) -> bool {
-        self.counter.protects()
+    pub fn backend(&self) -> BackendKind {
+        self.backend.kind()
     }
 
     /// Runs `work` while it holds a slot.
@@ -177,7 +174,7 @@ impl<C: Counter + 'static> Admission<C> {
         let mut holding = Holding::begins(wanted, &taken);
         let ended = within(&taken.slot, work(taken.slot.clone())).await;
         holding.worked();
-        let given_back = taken.slot_back.now().await;
+        let given_back = taken.guard.release().await;
         ended.told(holding.ended(given_back))
     }
 
@@ -190,13 +187,13 @@ impl<C: Counter + 'static> Admission<C> {
         ttl: Seconds,
         deadline: Deadline,
     ) -> Option<RenewAnswer> {
-        let request = Request::Renew { pool: self.pool.clone(), lease, ttl, shard };
-        let answer = timeout(deadline.left(), self.counter.ask::<RenewAnswer>(&request)).await;
+        let request = RenewRequest { pool: self.pool.clone(), lease, ttl, shard };
+        let answer = timeout(deadline.left(), self.backend.renew(&request)).await;
         answer.ok()?.ok()
     }
 
     /// A slot for as long as it takes to `deadline`.
-    pub(crate) async fn take_for(&self, deadline: Deadline) -> Result<Taken<C>, AdmissionError> {
+    pub(crate) async fn take_for(&self, deadline: Deadline) -> Result<HeldSlot, AdmissionError> {
         self.take(deadline, lease_for(deadline)).await
     }
 
@@ -205,13 +202,13 @@ impl<C: Counter + 'static> Admission<C> {
         &self,
         deadline: Deadline,
         ttl: Seconds,
-    ) -> Result<Taken<C>, AdmissionError> {
+    ) -> Result<HeldSlot, AdmissionError> {
         let waits = Deadline::within(self.wait);
         let mut refusals = 0;
         loop {
             let refused = match self.ask(deadline, ttl).await {
                 Err(AdmissionError::Rejected(refused)) => refused,
-                taken => return taken.map(|taken| Taken { refusals, ..taken }),
+                taken => return taken.map(|taken| HeldSlot { refusals, ..taken }),
             };
             refusals += 1;
             let left = waits.left().min(deadline.left());
@@ -226,35 +223,46 @@ impl<C: Counter + 'static> Admission<C> {
     }
 
     /// Asks once, under a lease of its own.
-    async fn ask(&self, deadline: Deadline, ttl: Seconds) -> Result<Taken<C>, AdmissionError> {
+    async fn ask(&self, deadline: Deadline, ttl: Seconds) -> Result<HeldSlot, AdmissionError> {
         let lease = LeaseId::random(&mut rand::rng());
         let asked = FreezeAwareInstant::now();
-        let mut slot_back =
-            GiveBack::new(Arc::clone(&self.counter), self.pool.clone(), lease, deadline);
+        let mut guard =
+            ReleaseGuard::new(Arc::clone(&self.backend), self.pool.clone(), lease, deadline);
         let attempt = Some(NonZeroU32::MIN);
         let (pool, class) = (self.pool.clone(), self.class);
-        let request = Request::Acquire { pool, lease, ttl, class, attempt };
-        let answer = timeout(deadline.left(), self.counter.ask(&request)).await;
+        let request = AcquireRequest { pool, lease, ttl, class, attempt };
+        let answer = timeout(deadline.left(), self.backend.acquire(&request)).await;
         let decision = asked.elapsed();
         match answer {
             Ok(Ok(AcquireAnswer::Granted(granted))) => {
                 let slot = Slot::new(lease, asked, ttl, work_ends(deadline, ttl.into()));
-                slot_back.granted(slot.clone(), granted.shard);
-                Ok(Taken { slot, granted, slot_back, decision, refusals: 0 })
+                guard.granted(slot.clone(), granted.shard);
+                Ok(HeldSlot { slot, granted, guard, decision, refusals: 0 })
             }
             Ok(Ok(AcquireAnswer::Refused(refused))) => {
-                slot_back.not_needed();
+                guard.disarm();
                 Err(AdmissionError::Rejected(refused))
             }
             Ok(Err(source)) => {
-                // A lease that may be out after all comes back when `slot_back` is dropped.
+                // A lease that may be out after all comes back when `guard` is dropped.
                 if !source.may_have_decided() {
-                    slot_back.not_needed();
+                    guard.disarm();
                 }
                 Err(source.into())
             }
             Err(_) => Err(AdmissionError::OutOfTime { phase: Phase::Acquire, held: None }),
         }
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission")
+            .field("backend", &self.backend.kind())
+            .field("pool", &self.pool)
+            .field("class", &self.class)
+            .field("wait", &self.wait)
+            .finish()
     }
 }
 

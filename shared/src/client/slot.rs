@@ -174,7 +174,7 @@ impl Slot {
     }
 
     /// The slot is about to be given back: from now on no connection is opened under it.
-    pub(crate) fn takes_no_more(&self) {
+    pub(crate) fn refuse_connections(&self) {
         self.0.connection.send_modify(|now| now.given_back = true);
     }
 
@@ -240,7 +240,7 @@ mod tests {
     async fn a_slot_that_is_given_back_takes_no_connection() {
         let slot = slot();
         let token = slot.connecting().expect("in time");
-        slot.takes_no_more();
+        slot.refuse_connections();
         assert_eq!(slot.connecting().err(), Some(SlotError::GivenBack));
         token.gone();
         assert_eq!(slot.connecting().err(), Some(SlotError::GivenBack));

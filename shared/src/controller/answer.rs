@@ -9,8 +9,8 @@ use crate::pool::{Class, LeaseId, PoolName};
 use crate::store::{Renewed, SlotStore, StoreError, Swept};
 use crate::time::Clock;
 use crate::wire::{
-    AcquireAnswer, Answer, Reason, Refused, ReleaseAnswer, RenewAnswer, Request, StatusAnswer,
-    SweepAnswer,
+    AcquireAnswer, AcquireRequest, Answer, Reason, Refused, ReleaseAnswer, ReleaseRequest,
+    RenewAnswer, RenewRequest, Request, StatusAnswer, SweepAnswer,
 };
 
 /// Time limit for releasing the slot of an article caller whose acquire failed and may have been written. The
@@ -59,7 +59,7 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     /// [`StoreError`]; no slot may then be presumed.
     pub async fn answer(&self, request: &Request) -> Result<Decision<Answer>, StoreError> {
         match request {
-            Request::Take { pool } => {
+            Request::LegacyAcquire { pool } => {
                 let lease = LeaseId::anonymous(&mut *self.parts.dice());
                 let ttl = self.parts.anonymous_lease;
                 match self.acquire(pool, lease, ttl, Class::Standard, true).await {
@@ -70,22 +70,23 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
                     }
                 }
             }
-            Request::Acquire { pool, lease, ttl, class, .. } => {
-                let first = request.is_a_first_attempt();
+            Request::Acquire(request) => {
+                let AcquireRequest { pool, lease, ttl, class, .. } = request;
+                let first = request.is_first_attempt();
                 let decision = self.acquire(pool, *lease, *ttl, *class, first).await?;
                 Ok(decision.map(Answer::Acquire))
             }
-            Request::GiveBack { pool } => {
+            Request::LegacyRelease { pool } => {
                 let released = self.parts.store.release_oldest_anonymous(pool).await?;
                 let answer = Answer::LegacyRelease(ReleaseAnswer::from(released));
                 Ok(Decision::new(answer, Some(released.in_use), None))
             }
-            Request::Release { pool, lease, shard } => {
+            Request::Release(ReleaseRequest { pool, lease, shard }) => {
                 let released = self.release(pool, *lease, *shard).await?;
                 let answer = Answer::Release(ReleaseAnswer::from(released));
                 Ok(Decision::new(answer, Some(released.in_use), None))
             }
-            Request::Renew { pool, lease, ttl, shard } => {
+            Request::Renew(RenewRequest { pool, lease, ttl, shard }) => {
                 let renewed = self.renew(pool, *lease, *ttl, *shard).await?;
                 Ok(Decision::new(Answer::Renew(renewed.into()), None, None))
             }
@@ -130,10 +131,14 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     /// Returns `None` for any other request, and for an acquire that may be a repetition: an earlier attempt may
     /// have been granted, which only the table knows.
     #[must_use]
-    pub fn held_off(&self, request: &Request, wait: Duration) -> Option<Decision<Answer>> {
+    pub fn reject_rate_limited(
+        &self,
+        request: &Request,
+        wait: Duration,
+    ) -> Option<Decision<Answer>> {
         let answer = match request {
-            Request::Take { .. } => Answer::LegacyAcquire,
-            Request::Acquire { .. } if request.is_a_first_attempt() => Answer::Acquire,
+            Request::LegacyAcquire { .. } => Answer::LegacyAcquire,
+            Request::Acquire(request) if request.is_first_attempt() => Answer::Acquire,
             _ => return None,
         };
         let refused = Refused {

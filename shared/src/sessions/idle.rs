@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::client::{Counter, Taken};
+use crate::client::HeldSlot;
 use crate::pool::warm::Warm;
 use crate::session::Session;
 use crate::time::{Deadline, FreezeAwareInstant};
@@ -12,36 +12,36 @@ use crate::time::{Deadline, FreezeAwareInstant};
 /// earlier.
 const REAP_EARLY: Duration = Duration::from_secs(1);
 
-/// Longest sleep of the reaper. A session that was taken and put back may be due earlier than the last one.
+/// Longest sleep of the reaper. A session that was held and put back may be due earlier than the last one.
 const REAP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A kept session and its slot. On drop the session is closed and the slot released, in the background.
-pub(super) struct IdleSession<C: Counter + 'static> {
+pub(super) struct IdleSession {
     pub(super) session: Session,
-    pub(super) taken: Taken<C>,
+    pub(super) held: HeldSlot,
     /// When the server ends the session.
     pub(super) until: Deadline,
     reap_at: Deadline,
 }
 
-impl<C: Counter + 'static> IdleSession<C> {
-    pub(super) fn new(session: Session, taken: Taken<C>, until: Deadline) -> Self {
+impl IdleSession {
+    pub(super) fn new(session: Session, held: HeldSlot, until: Deadline) -> Self {
         let reap_at = until.earlier_by(REAP_EARLY.min(until.left() / 2));
-        Self { session, taken, until, reap_at }
+        Self { session, held, until, reap_at }
     }
 }
 
 /// Holds at most one idle session.
-pub(super) struct IdleSlot<C: Counter + 'static>(Arc<Mutex<State<C>>>);
+pub(super) struct IdleSlot(Arc<Mutex<State>>);
 
-struct State<C: Counter + 'static> {
-    idle: Option<IdleSession<C>>,
+struct State {
+    idle: Option<IdleSession>,
     reaper_runs: bool,
     last_work_ended: Option<FreezeAwareInstant>,
     is_often_called: bool,
 }
 
-impl<C: Counter + 'static> IdleSlot<C> {
+impl IdleSlot {
     pub(super) fn new() -> Self {
         let state =
             State { idle: None, reaper_runs: false, last_work_ended: None, is_often_called: false };
@@ -63,7 +63,7 @@ impl<C: Counter + 'static> IdleSlot<C> {
         lock(&self.0).is_often_called
     }
 
-    pub(super) fn take(&self) -> Option<IdleSession<C>> {
+    pub(super) fn take(&self) -> Option<IdleSession> {
         lock(&self.0).idle.take()
     }
 
@@ -71,7 +71,7 @@ impl<C: Counter + 'static> IdleSlot<C> {
     ///
     /// A task reaps it in time. While the instance is frozen the task does not run: the server then ends the
     /// connection, and the lease expires.
-    pub(super) fn put(&self, idle: IdleSession<C>) -> Result<(), Box<IdleSession<C>>> {
+    pub(super) fn put(&self, idle: IdleSession) -> Result<(), Box<IdleSession>> {
         let mut state = lock(&self.0);
         if state.idle.as_ref().is_some_and(|kept| !kept.reap_at.left().is_zero()) {
             return Err(Box::new(idle));
@@ -85,19 +85,19 @@ impl<C: Counter + 'static> IdleSlot<C> {
     }
 }
 
-fn lock<C: Counter + 'static>(state: &Mutex<State<C>>) -> MutexGuard<'_, State<C>> {
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs until it finds no idle session, or the [`IdleSlot`] is dropped.
-async fn reap<C: Counter + 'static>(state: Weak<Mutex<State<C>>>) {
+async fn reap(state: Weak<Mutex<State>>) {
     while let Some(pause) = state.upgrade().and_then(|state| reap_if_due(&state)) {
         tokio::time::sleep(pause).await;
     }
 }
 
 /// Drops the idle session if it is due. Returns when to check again, `None` when there is none left.
-fn reap_if_due<C: Counter + 'static>(state: &Mutex<State<C>>) -> Option<Duration> {
+fn reap_if_due(state: &Mutex<State>) -> Option<Duration> {
     let mut state = lock(state);
     drop(state.idle.take_if(|idle| idle.reap_at.left().is_zero()));
     state.reaper_runs = state.idle.is_some();

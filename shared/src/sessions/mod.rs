@@ -12,7 +12,7 @@ use std::fmt;
 use tokio::time::timeout;
 
 use crate::client::{
-    Admission, AdmissionError, Admitted, Counter, Ended, GivenBack, Holding, Slot, Taken, Woken,
+    Admission, AdmissionError, Admitted, Ended, HeldSlot, Holding, ReleaseOutcome, Slot, Woken,
     within, work_ends,
 };
 use crate::pool::Class;
@@ -24,17 +24,17 @@ use crate::wire::{Granted, RenewAnswer};
 use idle::{IdleSession, IdleSlot};
 
 /// Sessions of one database, each under a slot. One of these belongs to an instance, made when it starts.
-pub struct Sessions<C: Counter + 'static> {
-    admission: Admission<C>,
+pub struct Sessions {
+    admission: Admission,
     secret: SecretCache,
     options: SessionOptions,
     warm: Option<Warm>,
-    idle: IdleSlot<C>,
+    idle: IdleSlot,
 }
 
 /// What work begins with: a slot, and the session that was kept under it.
-struct Ready<C: Counter + 'static> {
-    taken: Taken<C>,
+struct Ready {
+    held: HeldSlot,
     session: Option<Session>,
     woken: Option<Woken>,
     lost: bool,
@@ -48,21 +48,21 @@ enum NotResumed {
     Unusable,
 }
 
-impl<C: Counter + 'static> Ready<C> {
+impl Ready {
     /// Work begins with a slot that is new, and no session.
-    fn afresh(taken: Taken<C>) -> Self {
-        Self { taken, session: None, woken: None, lost: false }
+    fn afresh(held: HeldSlot) -> Self {
+        Self { held, session: None, woken: None, lost: false }
     }
 }
 
-impl<C: Counter + 'static> Sessions<C> {
+impl Sessions {
     /// Sessions of the database that `secret` leads to, as far as `admission` lets in. None is kept.
-    pub fn new(admission: Admission<C>, secret: SecretCache, options: SessionOptions) -> Self {
+    pub fn new(admission: Admission, secret: SecretCache, options: SessionOptions) -> Self {
         Self { admission, secret, options, warm: None, idle: IdleSlot::new() }
     }
 
     /// The same, with slots kept as `warm` says. Those of class priority, which are few, and those of a
-    /// [`Bypass`](crate::client::Bypass) are not.
+    /// [`Bypass`](crate::backend::Bypass) are not.
     #[must_use]
     pub fn keeping(self, warm: Warm) -> Self {
         let warm = (self.admission.class() == Class::Standard).then_some(warm);
@@ -71,7 +71,7 @@ impl<C: Counter + 'static> Sessions<C> {
 
     /// What lets in.
     #[must_use]
-    pub fn admission(&self) -> &Admission<C> {
+    pub fn admission(&self) -> &Admission {
         &self.admission
     }
 
@@ -98,16 +98,16 @@ impl<C: Counter + 'static> Sessions<C> {
     ) -> Result<Admitted<Result<T, LoginError>>, AdmissionError> {
         let wanted = FreezeAwareInstant::now();
         // Boxed, as its other parts are: the future would be as large as all of them together.
-        let Ready { taken, session, woken, lost } = Box::pin(self.ready(deadline)).await?;
-        let mut holding = Holding::begins(wanted, &taken).kept_before(woken, lost);
+        let Ready { held, session, woken, lost } = Box::pin(self.ready(deadline)).await?;
+        let mut holding = Holding::begins(wanted, &held).kept_before(woken, lost);
 
-        let fill_level = taken.granted.fill_level;
-        let work = Box::pin(self.work(&taken.slot, fill_level, session, work));
-        let ended = within(&taken.slot, work).await;
+        let fill_level = held.granted.fill_level;
+        let work = Box::pin(self.work(&held.slot, fill_level, session, work));
+        let ended = within(&held.slot, work).await;
         holding.worked();
 
         let (ended, session) = parted(ended);
-        let given_back = Box::pin(self.keep_or_give_back(taken, session)).await;
+        let given_back = Box::pin(self.keep_or_give_back(held, session)).await;
         let held = holding.ended(given_back);
         self.idle.work_ended();
         ended.told(held)
@@ -148,7 +148,7 @@ impl<C: Counter + 'static> Sessions<C> {
     }
 
     /// Takes what was kept, or a slot.
-    async fn ready(&self, deadline: Deadline) -> Result<Ready<C>, AdmissionError> {
+    async fn ready(&self, deadline: Deadline) -> Result<Ready, AdmissionError> {
         let Some(warm) = &self.warm else {
             return self.admission.take_for(deadline).await.map(Ready::afresh);
         };
@@ -160,52 +160,52 @@ impl<C: Counter + 'static> Sessions<C> {
                 Err(asleep) => matches!(asleep, NotResumed::LeaseLost),
             },
         };
-        let taken = self.admission.take(deadline, warm.lease_for(deadline.left())).await?;
-        Ok(Ready { lost, ..Ready::afresh(taken) })
+        let held = self.admission.take(deadline, warm.lease_for(deadline.left())).await?;
+        Ok(Ready { lost, ..Ready::afresh(held) })
     }
 
     /// Goes on with what was kept. Where it can't, that is closed and given back behind this.
     async fn wake(
         &self,
         warm: &Warm,
-        kept: IdleSession<C>,
+        kept: IdleSession,
         deadline: Deadline,
-    ) -> Result<Ready<C>, NotResumed> {
-        let IdleSession { session, mut taken, until, .. } = kept;
-        let renewed = match warm.resume(taken.slot.lease_left(), deadline.left()) {
+    ) -> Result<Ready, NotResumed> {
+        let IdleSession { session, mut held, until, .. } = kept;
+        let renewed = match warm.resume(held.slot.lease_left(), deadline.left()) {
             Resume::Discard => return Err(NotResumed::Unusable),
             Resume::Reuse => false,
             Resume::Renew => {
-                self.renew(warm, &mut taken, deadline).await?;
+                self.renew(warm, &mut held, deadline).await?;
                 true
             }
         };
-        taken.refusals = 0;
-        taken.slot_back.by(deadline);
-        taken.slot.works_until(work_ends(deadline, taken.slot.lease_left()));
-        let session = self.revived(session, &taken.slot, until).await;
+        held.refusals = 0;
+        held.guard.set_deadline(deadline);
+        held.slot.works_until(work_ends(deadline, held.slot.lease_left()));
+        let session = self.revived(session, &held.slot, until).await;
         let replaced = session.is_none();
-        if replaced && !is_gone(&taken.slot).await {
+        if replaced && !is_gone(&held.slot).await {
             return Err(NotResumed::Unusable);
         }
-        Ok(Ready { taken, session, woken: Some(Woken { renewed, replaced }), lost: false })
+        Ok(Ready { held, session, woken: Some(Woken { renewed, replaced }), lost: false })
     }
 
     async fn renew(
         &self,
         warm: &Warm,
-        taken: &mut Taken<C>,
+        held: &mut HeldSlot,
         deadline: Deadline,
     ) -> Result<(), NotResumed> {
         let (asked, ttl) = (FreezeAwareInstant::now(), warm.lease_for(deadline.left()));
-        let Granted { lease, shard, .. } = taken.granted;
+        let Granted { lease, shard, .. } = held.granted;
         let answer = self.admission.renew(lease, shard, ttl, deadline).await;
         let RenewAnswer { renewed, fill_level, .. } = answer.ok_or(NotResumed::Unusable)?;
         if !renewed {
             return Err(NotResumed::LeaseLost);
         }
-        taken.slot.renewed(asked, ttl);
-        taken.granted.fill_level = fill_level;
+        held.slot.renewed(asked, ttl);
+        held.granted.fill_level = fill_level;
         Ok(())
     }
 
@@ -227,25 +227,25 @@ impl<C: Counter + 'static> Sessions<C> {
 
     /// Keeps the slot with its session, if there is one and the pool has room; or else closes the session and
     /// gives the slot back.
-    async fn keep_or_give_back(&self, taken: Taken<C>, session: Option<Session>) -> GivenBack {
-        let slot = taken.slot.clone();
-        let Some(mut session) = session else { return taken.slot_back.now().await };
-        let rested = timeout(slot.work_left(), self.rested(&taken, &mut session)).await;
-        let (taken, session) = match rested {
-            Ok(Some(until)) => match self.idle.put(IdleSession::new(session, taken, until)) {
-                Ok(()) => return GivenBack::Kept,
-                Err(not_kept) => (not_kept.taken, not_kept.session),
+    async fn keep_or_give_back(&self, held: HeldSlot, session: Option<Session>) -> ReleaseOutcome {
+        let slot = held.slot.clone();
+        let Some(mut session) = session else { return held.guard.release().await };
+        let rested = timeout(slot.work_left(), self.rested(&held, &mut session)).await;
+        let (held, session) = match rested {
+            Ok(Some(until)) => match self.idle.put(IdleSession::new(session, held, until)) {
+                Ok(()) => return ReleaseOutcome::Kept,
+                Err(not_kept) => (not_kept.held, not_kept.session),
             },
-            Ok(None) | Err(_) => (taken, session),
+            Ok(None) | Err(_) => (held, session),
         };
         // What is not closed by then is closed in the background.
         let _ = timeout(slot.work_left(), session.close()).await;
-        taken.slot_back.now().await
+        held.guard.release().await
     }
 
-    async fn rested(&self, taken: &Taken<C>, session: &mut Session) -> Option<Deadline> {
+    async fn rested(&self, held: &HeldSlot, session: &mut Session) -> Option<Deadline> {
         let warm = self.warm.as_ref()?;
-        let may_keep = self.may_keep(taken.granted.fill_level) && session.is_under(&taken.slot);
+        let may_keep = self.may_keep(held.granted.fill_level) && session.is_under(&held.slot);
         if may_keep { session.reset_for_reuse(warm).await } else { None }
     }
 }
@@ -262,7 +262,7 @@ fn parted<T>(
     }
 }
 
-impl<C: Counter + 'static> fmt::Debug for Sessions<C> {
+impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions")
             .field("pool", self.admission.pool())

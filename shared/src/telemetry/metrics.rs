@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 
 use super::Metric;
-use crate::client::{AdmissionError, Admitted, GivenBack, Held};
+use crate::client::{AdmissionError, Admitted, Held, ReleaseOutcome};
 use crate::pool::PoolName;
 use crate::session::Refusal;
 use crate::wire::Refused;
@@ -124,7 +124,7 @@ impl Metrics {
 
     fn held(self, held: &Held) -> Self {
         let time = (held.work + held.release).as_secs_f64() * 1_000.0;
-        let failed = matches!(held.given_back, GivenBack::Failed(_));
+        let failed = matches!(held.given_back, ReleaseOutcome::Failed(_));
         self.fraction(Metric::SlotHoldTime, time)
             .count(Metric::WarmRequests, u32::from(held.woken.is_some()))
             .count(Metric::ReleaseFailures, u32::from(failed))
@@ -148,7 +148,7 @@ impl Metrics {
     }
 
     fn decided_for(self, held: &Held) -> Self {
-        let released = matches!(held.given_back, GivenBack::Released);
+        let released = matches!(held.given_back, ReleaseOutcome::Released);
         let metrics = self.count(Metric::SlotsReleased, u32::from(released));
         if let Some(woken) = held.woken {
             return metrics.count(Metric::LeasesRenewed, u32::from(woken.renewed));

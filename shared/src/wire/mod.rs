@@ -12,7 +12,7 @@ pub use answer::{
     AcquireAnswer, Answer, Granted, Reason, Refused, ReleaseAnswer, RenewAnswer, StatusAnswer,
     SweepAnswer,
 };
-pub use request::{InvalidRequest, Request};
+pub use request::{AcquireRequest, InvalidRequest, ReleaseRequest, RenewRequest, Request};
 
 /// The types of Lambda error that the counter answers with, as `errorType`.
 pub mod error_type {

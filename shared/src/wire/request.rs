@@ -37,60 +37,121 @@ fn shortened(field: &str) -> String {
 /// A request to the counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// The article's `incrementCounter: true`: a slot for a caller without a lease.
-    Take {
-        /// Of which pool.
+    /// The article's `incrementCounter: true`: acquires a slot for a caller without a lease id.
+    LegacyAcquire {
+        /// The pool.
         pool: PoolName,
     },
-    /// The article's `incrementCounter: false`: such a slot comes back.
-    GiveBack {
-        /// To which pool.
+    /// The article's `incrementCounter: false`: releases such a slot.
+    LegacyRelease {
+        /// The pool.
         pool: PoolName,
     },
-    /// A slot under a lease of the caller's choosing.
-    Acquire {
-        /// Of which pool.
-        pool: PoolName,
-        /// The id that the lease shall have.
-        lease: LeaseId,
-        /// How long the lease shall last.
-        ttl: Seconds,
-        /// Who asks.
-        class: Class,
-        /// Which attempt it is to get a slot under this lease, from 1 on. Only who says that it is the first
-        /// one, and that nothing on the way repeats it, may be refused without the table being asked.
-        attempt: Option<NonZeroU32>,
-    },
-    /// The slot comes back.
-    Release {
-        /// To which pool.
-        pool: PoolName,
-        /// Whose slot.
-        lease: LeaseId,
-        /// Which of the pool's shards the lease was granted in, if that is known.
-        shard: Option<u32>,
-    },
-    /// The lease shall last longer.
-    Renew {
-        /// Of which pool.
-        pool: PoolName,
-        /// Which lease.
-        lease: LeaseId,
-        /// For how long from now.
-        ttl: Seconds,
-        /// Which of the pool's shards the lease was granted in, if that is known.
-        shard: Option<u32>,
-    },
-    /// How the pool stands.
+    /// `acquire`.
+    Acquire(AcquireRequest),
+    /// `release`.
+    Release(ReleaseRequest),
+    /// `renew`.
+    Renew(RenewRequest),
+    /// `status`: reads the pool.
     Status {
-        /// Which pool.
+        /// The pool.
         pool: PoolName,
     },
-    /// Expired leases go, without anything being granted.
+    /// `sweep`: removes expired leases without granting any.
     Sweep {
-        /// Of which pool.
+        /// The pool.
         pool: PoolName,
     },
+}
+
+/// Acquires a slot under a lease id that the caller chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcquireRequest {
+    /// The pool.
+    pub pool: PoolName,
+    /// The id of the lease.
+    pub lease: LeaseId,
+    /// How long the lease lasts.
+    pub ttl: Seconds,
+    /// The caller's class.
+    pub class: Class,
+    /// The number of this attempt under this lease id, from 1. Only attempt 1, sent with retries disabled, may be
+    /// rejected without a table request.
+    pub attempt: Option<NonZeroU32>,
+}
+
+/// Releases a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseRequest {
+    /// The pool.
+    pub pool: PoolName,
+    /// The lease to end.
+    pub lease: LeaseId,
+    /// The shard that granted the lease, if known.
+    pub shard: Option<u32>,
+}
+
+/// Extends a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenewRequest {
+    /// The pool.
+    pub pool: PoolName,
+    /// The lease to extend.
+    pub lease: LeaseId,
+    /// How long the lease lasts from now.
+    pub ttl: Seconds,
+    /// The shard that granted the lease, if known.
+    pub shard: Option<u32>,
+}
+
+impl AcquireRequest {
+    /// Returns whether this is attempt 1. No earlier attempt may have been granted then.
+    #[must_use]
+    pub fn is_first_attempt(&self) -> bool {
+        self.attempt == Some(NonZeroU32::MIN)
+    }
+
+    /// Returns the request for a repetition after its response was lost: the next attempt. `None` without an
+    /// attempt number.
+    #[must_use]
+    pub fn repeated(&self) -> Option<Self> {
+        let attempt = self.attempt?.checked_add(1);
+        Some(Self { attempt, ..self.clone() })
+    }
+
+    /// Returns the request as JSON.
+    #[must_use]
+    pub fn payload(&self) -> Value {
+        let Self { pool, lease, ttl, class, attempt } = self;
+        let payload = json!({
+            "op": "acquire", "RDBMSName": pool, "lease": lease.as_str(), "ttlSeconds": ttl,
+            "class": class,
+        });
+        with(payload, "attempt", attempt.map(NonZeroU32::get))
+    }
+}
+
+impl ReleaseRequest {
+    /// Returns the request as JSON.
+    #[must_use]
+    pub fn payload(&self) -> Value {
+        let Self { pool, lease, shard } = self;
+        let payload = json!({"op": "release", "RDBMSName": pool, "lease": lease.as_str()});
+        with(payload, "shard", *shard)
+    }
+}
+
+impl RenewRequest {
+    /// Returns the request as JSON.
+    #[must_use]
+    pub fn payload(&self) -> Value {
+        let Self { pool, lease, ttl, shard } = self;
+        let payload = json!({
+            "op": "renew", "RDBMSName": pool, "lease": lease.as_str(), "ttlSeconds": ttl,
+        });
+        with(payload, "shard", *shard)
+    }
 }
 
 impl Request {
@@ -127,26 +188,26 @@ impl Request {
         }
     }
 
-    /// The pool that the request is about.
+    /// Returns the pool that the request is about.
     #[must_use]
     pub fn pool(&self) -> &PoolName {
         match self {
-            Self::Take { pool }
-            | Self::GiveBack { pool }
-            | Self::Acquire { pool, .. }
-            | Self::Release { pool, .. }
-            | Self::Renew { pool, .. }
+            Self::Acquire(AcquireRequest { pool, .. })
+            | Self::Release(ReleaseRequest { pool, .. })
+            | Self::Renew(RenewRequest { pool, .. })
+            | Self::LegacyAcquire { pool }
+            | Self::LegacyRelease { pool }
             | Self::Status { pool }
             | Self::Sweep { pool } => pool,
         }
     }
 
-    /// The request's name in logs.
+    /// Returns the request's name in logs.
     #[must_use]
     pub fn op(&self) -> &'static str {
         match self {
-            Self::Take { .. } => "take",
-            Self::GiveBack { .. } => "give_back",
+            Self::LegacyAcquire { .. } => "take",
+            Self::LegacyRelease { .. } => "give_back",
             Self::Acquire { .. } => "acquire",
             Self::Release { .. } => "release",
             Self::Renew { .. } => "renew",
@@ -155,56 +216,15 @@ impl Request {
         }
     }
 
-    /// Whether it is an acquire that says that it was never sent before, and that nothing on its way repeats it.
-    #[must_use]
-    pub fn is_a_first_attempt(&self) -> bool {
-        matches!(self, Self::Acquire { attempt: Some(NonZeroU32::MIN), .. })
-    }
-
-    /// The request as it is repeated when its answer is lost, where that is to be said: an acquire that was the
-    /// first attempt is the second one then.
-    #[must_use]
-    pub fn repeated(&self) -> Option<Self> {
-        match self {
-            Self::Acquire { pool, lease, ttl, class, attempt: Some(attempt) } => {
-                Some(Self::Acquire {
-                    pool: pool.clone(),
-                    lease: *lease,
-                    ttl: *ttl,
-                    class: *class,
-                    attempt: attempt.checked_add(1),
-                })
-            }
-            _ => None,
-        }
-    }
-
-    /// The payload that says this request.
+    /// Returns the request as JSON.
     #[must_use]
     pub fn payload(&self) -> Value {
         match self {
-            Self::Take { pool } => json!({"incrementCounter": true, "RDBMSName": pool}),
-            Self::GiveBack { pool } => json!({"incrementCounter": false, "RDBMSName": pool}),
-            Self::Acquire { pool, lease, ttl, class, attempt } => with(
-                json!({
-                    "op": "acquire", "RDBMSName": pool, "lease": lease.as_str(),
-                    "ttlSeconds": ttl, "class": class,
-                }),
-                "attempt",
-                attempt.map(NonZeroU32::get),
-            ),
-            Self::Release { pool, lease, shard } => with(
-                json!({"op": "release", "RDBMSName": pool, "lease": lease.as_str()}),
-                "shard",
-                *shard,
-            ),
-            Self::Renew { pool, lease, ttl, shard } => with(
-                json!({
-                    "op": "renew", "RDBMSName": pool, "lease": lease.as_str(), "ttlSeconds": ttl,
-                }),
-                "shard",
-                *shard,
-            ),
+            Self::LegacyAcquire { pool } => json!({"incrementCounter": true, "RDBMSName": pool}),
+            Self::LegacyRelease { pool } => json!({"incrementCounter": false, "RDBMSName": pool}),
+            Self::Acquire(request) => request.payload(),
+            Self::Release(request) => request.payload(),
+            Self::Renew(request) => request.payload(),
             Self::Status { pool } => json!({"op": "status", "RDBMSName": pool}),
             Self::Sweep { pool } => json!({"op": "sweep", "RDBMSName": pool}),
         }
@@ -222,34 +242,34 @@ impl Request {
         let increment =
             increment.ok_or_else(|| InvalidRequest::new("incrementCounter", problem))?;
         let pool = fields.pool()?;
-        Ok(if increment { Self::Take { pool } } else { Self::GiveBack { pool } })
+        Ok(if increment { Self::LegacyAcquire { pool } } else { Self::LegacyRelease { pool } })
     }
 
     fn parse_op(op: &Value, fields: Fields<'_>) -> Result<Self, InvalidRequest> {
         let (allowed, parse): (&[&str], fn(Fields<'_>) -> _) = match op.as_str() {
             Some("acquire") => (&["lease", "ttlSeconds", "class", "attempt"], |fields| {
-                Ok(Self::Acquire {
+                Ok(Self::Acquire(AcquireRequest {
                     pool: fields.pool()?,
                     lease: fields.lease()?,
                     ttl: fields.ttl()?,
                     class: fields.class()?,
                     attempt: fields.whole("attempt", 1)?.and_then(NonZeroU32::new),
-                })
+                }))
             }),
             Some("release") => (&["lease", "shard"], |fields| {
-                Ok(Self::Release {
+                Ok(Self::Release(ReleaseRequest {
                     pool: fields.pool()?,
                     lease: fields.lease()?,
                     shard: fields.whole("shard", 0)?,
-                })
+                }))
             }),
             Some("renew") => (&["lease", "ttlSeconds", "shard"], |fields| {
-                Ok(Self::Renew {
+                Ok(Self::Renew(RenewRequest {
                     pool: fields.pool()?,
                     lease: fields.lease()?,
                     ttl: fields.ttl()?,
                     shard: fields.whole("shard", 0)?,
-                })
+                }))
             }),
             Some("status") => (&[], |fields| Ok(Self::Status { pool: fields.pool()? })),
             Some("sweep") => (&[], |fields| Ok(Self::Sweep { pool: fields.pool()? })),
@@ -264,7 +284,7 @@ impl Request {
     }
 }
 
-/// The same payload with a field more, if there is a value for it.
+/// Adds a field to a payload if it has a value.
 fn with(mut payload: Value, field: &str, value: Option<impl Into<Value>>) -> Value {
     if let Some(value) = value {
         payload[field] = value.into();
@@ -285,11 +305,11 @@ mod tests {
         let pool: PoolName = "Prod_MySQL".parse().expect("a name");
         for flag in [json!(true), json!("True"), json!("true"), json!("TRUE")] {
             let payload = json!({"incrementCounter": flag, "RDBMSName": "Prod_MySQL", "note": 1});
-            assert_eq!(Request::parse(&payload), Ok(Request::Take { pool: pool.clone() }));
+            assert_eq!(Request::parse(&payload), Ok(Request::LegacyAcquire { pool: pool.clone() }));
         }
         for flag in [json!(false), json!("False"), json!("false")] {
             let payload = json!({"incrementCounter": flag, "RDBMSName": "Prod_MySQL"});
-            assert_eq!(Request::parse(&payload), Ok(Request::GiveBack { pool: pool.clone() }));
+            assert_eq!(Request::parse(&payload), Ok(Request::LegacyRelease { pool: pool.clone() }));
         }
         for flag in [json!(1), json!(0), json!(null), json!("yes"), json!("")] {
             let payload = json!({"incrementCounter": flag, "RDBMSName": "Prod_MySQL"});
@@ -303,26 +323,26 @@ mod tests {
         let lease: LeaseId = "Zk3v9Qa1".parse().expect("an id");
         let ttl = Seconds(35);
         let requests = [
-            Request::Take { pool: pool.clone() },
-            Request::GiveBack { pool: pool.clone() },
-            Request::Acquire {
+            Request::LegacyAcquire { pool: pool.clone() },
+            Request::LegacyRelease { pool: pool.clone() },
+            Request::Acquire(AcquireRequest {
                 pool: pool.clone(),
                 lease,
                 ttl,
                 class: Class::Priority,
                 attempt: None,
-            },
-            Request::Acquire {
+            }),
+            Request::Acquire(AcquireRequest {
                 pool: pool.clone(),
                 lease,
                 ttl,
                 class: Class::Standard,
                 attempt: NonZeroU32::new(2),
-            },
-            Request::Release { pool: pool.clone(), lease, shard: None },
-            Request::Release { pool: pool.clone(), lease, shard: Some(0) },
-            Request::Renew { pool: pool.clone(), lease, ttl, shard: None },
-            Request::Renew { pool: pool.clone(), lease, ttl, shard: Some(16) },
+            }),
+            Request::Release(ReleaseRequest { pool: pool.clone(), lease, shard: None }),
+            Request::Release(ReleaseRequest { pool: pool.clone(), lease, shard: Some(0) }),
+            Request::Renew(RenewRequest { pool: pool.clone(), lease, ttl, shard: None }),
+            Request::Renew(RenewRequest { pool: pool.clone(), lease, ttl, shard: Some(16) }),
             Request::Status { pool: pool.clone() },
             Request::Sweep { pool },
         ];
@@ -336,7 +356,7 @@ mod tests {
         let payload =
             json!({"op": "acquire", "RDBMSName": "p", "lease": "Zk3v9Qa1", "ttlSeconds": 1});
         let class = Request::parse(&payload).map(|request| match request {
-            Request::Acquire { class, .. } => Some(class),
+            Request::Acquire(AcquireRequest { class, .. }) => Some(class),
             _ => None,
         });
         assert_eq!(class, Ok(Some(Class::Standard)));

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rds_admission::client::{Counter, CounterError};
+use rds_admission::backend::{Backend, BackendError, BackendFuture, BackendKind};
 use rds_admission::controller::Controller;
 use rds_admission::store::{MemoryStore, PoolAdmin, SlotStore};
 use rds_admission::time::SystemClock;
-use rds_admission::wire::{Request, error_type};
+use rds_admission::wire::{
+    AcquireAnswer, AcquireRequest, ReleaseAnswer, ReleaseRequest, RenewAnswer, RenewRequest,
+    Request, error_type,
+};
 use serde_json::Value;
 
 /// Answers from memory.
@@ -44,6 +47,12 @@ impl InMemory {
         self.controller.store()
     }
 
+    /// Answers a request as the counter Lambda does, in JSON.
+    pub(crate) async fn answer(&self, request: &Request) -> Value {
+        let decision = self.controller.answer(request).await.expect("an answer");
+        serde_json::to_value(decision.answer).expect("JSON")
+    }
+
     pub(crate) async fn in_use(&self) -> u32 {
         self.store().read(&super::pool()).await.expect("a pool").in_use()
     }
@@ -64,26 +73,50 @@ fn one_of(faults: &AtomicU32) -> bool {
     faults.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
-fn failed() -> CounterError {
-    CounterError::Failed {
+fn failed() -> BackendError {
+    BackendError::Failed {
         error_type: error_type::STORE_UNAVAILABLE.to_owned(),
         message: "on demand".to_owned(),
     }
 }
 
-impl Counter for InMemory {
-    async fn call(&self, request: &Request) -> Result<Value, CounterError> {
+impl InMemory {
+    /// Counts the call, and checks that the counter would read the request as it was meant.
+    fn called(&self, request: Request) {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        let request = Request::parse(&request.payload()).expect("the client says it right");
-        if matches!(request, Request::Release { .. }) && one_of(&self.failing_releases) {
-            return Err(failed());
-        }
-        let answer = self.controller.call(&request).await;
-        let lost = match request {
-            Request::Acquire { .. } => one_of(&self.lost_grants),
-            Request::Renew { .. } => one_of(&self.lost_renewals),
-            _ => false,
-        };
-        if lost { Err(failed()) } else { answer }
+        let read = Request::parse(&request.payload()).expect("the client says it right");
+        assert_eq!(read, request);
+    }
+}
+
+impl Backend for InMemory {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Counter
+    }
+
+    fn acquire<'a>(&'a self, request: &'a AcquireRequest) -> BackendFuture<'a, AcquireAnswer> {
+        Box::pin(async {
+            self.called(Request::Acquire(request.clone()));
+            let answer = Backend::acquire(&self.controller, request).await;
+            if one_of(&self.lost_grants) { Err(failed()) } else { answer }
+        })
+    }
+
+    fn renew<'a>(&'a self, request: &'a RenewRequest) -> BackendFuture<'a, RenewAnswer> {
+        Box::pin(async {
+            self.called(Request::Renew(request.clone()));
+            let answer = Backend::renew(&self.controller, request).await;
+            if one_of(&self.lost_renewals) { Err(failed()) } else { answer }
+        })
+    }
+
+    fn release<'a>(&'a self, request: &'a ReleaseRequest) -> BackendFuture<'a, ReleaseAnswer> {
+        Box::pin(async {
+            self.called(Request::Release(request.clone()));
+            if one_of(&self.failing_releases) {
+                return Err(failed());
+            }
+            Backend::release(&self.controller, request).await
+        })
     }
 }

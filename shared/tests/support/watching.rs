@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{Counter, CounterError};
-use rds_admission::wire::Request;
-use serde_json::Value;
+use rds_admission::backend::{Backend, BackendFuture, BackendKind};
+use rds_admission::wire::{
+    AcquireAnswer, AcquireRequest, ReleaseAnswer, ReleaseRequest, RenewAnswer, RenewRequest,
+};
 
 /// Transactions that the server has open, or is rolling back.
 const OPEN: &str = "SELECT COUNT(*) FROM information_schema.INNODB_TRX";
@@ -36,12 +37,24 @@ impl<C> Watching<C> {
     }
 }
 
-impl<C: Counter> Counter for Watching<C> {
-    async fn call(&self, request: &Request) -> Result<Value, CounterError> {
-        if matches!(request, Request::Release { .. }) {
+impl<C: Backend> Backend for Watching<C> {
+    fn kind(&self) -> BackendKind {
+        self.counter.kind()
+    }
+
+    fn acquire<'a>(&'a self, request: &'a AcquireRequest) -> BackendFuture<'a, AcquireAnswer> {
+        self.counter.acquire(request)
+    }
+
+    fn renew<'a>(&'a self, request: &'a RenewRequest) -> BackendFuture<'a, RenewAnswer> {
+        self.counter.renew(request)
+    }
+
+    fn release<'a>(&'a self, request: &'a ReleaseRequest) -> BackendFuture<'a, ReleaseAnswer> {
+        Box::pin(async {
             let open = self.open().await;
             self.releases.lock().expect("not poisoned").push(open);
-        }
-        self.counter.call(request).await
+            self.counter.release(request).await
+        })
     }
 }

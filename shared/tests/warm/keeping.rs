@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{AdmissionError, GivenBack, Woken};
+use rds_admission::client::{AdmissionError, ReleaseOutcome, Woken};
 use rds_admission::pool::Class;
 use rds_admission::session::SessionError;
 use rds_admission::store::{PoolAdmin, SlotStore};
@@ -52,7 +52,7 @@ async fn a_slot_is_given_back_while_the_pool_is_fuller_than_that() {
     // Of 60 standard slots, 42 are the share of 0.7: the one that is taken would be the 42nd.
     let others = scene.fill(41).await;
     let full = scene.connection().await;
-    assert!(matches!(full.held.given_back, GivenBack::Released), "{:?}", full.held);
+    assert!(matches!(full.held.given_back, ReleaseOutcome::Released), "{:?}", full.held);
     assert_eq!(scene.counter.in_use().await, 41);
     scene.server.is_left_alone().await;
 
@@ -68,7 +68,7 @@ async fn a_slot_that_is_kept_comes_back_when_a_renewal_tells_that_the_pool_has_f
     // The lease covers work of three seconds, and not of twenty.
     let renewed = scene.works_within(Duration::from_secs(20), connection_id).await;
     assert_eq!(renewed.held.woken, Some(Woken { renewed: true, replaced: false }));
-    assert!(matches!(renewed.held.given_back, GivenBack::Released), "{:?}", renewed.held);
+    assert!(matches!(renewed.held.given_back, ReleaseOutcome::Released), "{:?}", renewed.held);
     assert_eq!(scene.counter.in_use().await, 41);
 }
 
@@ -78,7 +78,7 @@ async fn a_pool_that_drains_gets_its_slots_back() {
     assert!(is_kept(&scene.works_within(Duration::from_secs(3), connection_id).await));
     scene.counter.store().drain(&pool()).await.expect("the pool");
     let last = scene.works_within(Duration::from_secs(20), connection_id).await;
-    assert!(matches!(last.held.given_back, GivenBack::Released), "{:?}", last.held);
+    assert!(matches!(last.held.given_back, ReleaseOutcome::Released), "{:?}", last.held);
     scene.settles().await;
 }
 
@@ -109,7 +109,7 @@ async fn work_that_fails_keeps_the_slot_and_work_that_does_not_end_gives_it_back
     let late = scene.sessions.with_session(deadline, async |_| pending::<()>().await).await;
     let Err(AdmissionError::OutOfTime { held: Some(held), .. }) = late else { panic!("{late:?}") };
     assert_eq!(held.woken, UNTOUCHED);
-    assert!(matches!(held.given_back, GivenBack::Released));
+    assert!(matches!(held.given_back, ReleaseOutcome::Released));
     scene.settles().await;
 }
 
@@ -168,7 +168,7 @@ async fn one_slot_is_kept_and_no_more() {
 async fn an_instance_that_ends_gives_back_what_it_keeps() {
     let Scene { server, counter, sessions } = Scene::new().await;
     let kept = sessions.with_session(Deadline::within(Duration::from_secs(9)), connection_id).await;
-    assert!(matches!(kept.expect("a slot").held.given_back, GivenBack::Kept));
+    assert!(matches!(kept.expect("a slot").held.given_back, ReleaseOutcome::Kept));
     drop(sessions);
     counter.settles_at(0).await;
     server.is_left_alone().await;
@@ -182,7 +182,7 @@ async fn strict_sessions_and_those_of_class_priority_are_not_kept() {
         for _ in 0..2 {
             let deadline = Deadline::within(Duration::from_secs(10));
             let came = sessions.with_session(deadline, connection_id).await.expect("a slot");
-            assert!(matches!(came.held.given_back, GivenBack::Released));
+            assert!(matches!(came.held.given_back, ReleaseOutcome::Released));
             assert_eq!(counter.in_use().await, 0);
             server.is_left_alone().await;
         }

@@ -1,11 +1,12 @@
 //! An instance that keeps its slot, the counter that it asks, and the server.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{Admission, Admitted, GivenBack};
+use rds_admission::client::{Admission, Admitted, ReleaseOutcome};
 use rds_admission::pool::warm::Warm;
 use rds_admission::pool::{Class, LeaseId, Shard};
 use rds_admission::session::Session;
@@ -25,7 +26,7 @@ pub(crate) const KEEP: Seconds = Seconds(20);
 pub(crate) struct Scene {
     pub(crate) server: Server,
     pub(crate) counter: InMemory,
-    pub(crate) sessions: Sessions<InMemory>,
+    pub(crate) sessions: Sessions,
 }
 
 impl Scene {
@@ -37,7 +38,7 @@ impl Scene {
     pub(crate) async fn keeping(keep: Seconds) -> Self {
         let scene = Self::cold(keep).await;
         let first = scene.connection().await;
-        assert!(matches!(first.held.given_back, GivenBack::Released), "{:?}", first.held);
+        assert!(matches!(first.held.given_back, ReleaseOutcome::Released), "{:?}", first.held);
         scene.server.is_left_alone().await;
         scene.counter.calls.store(0, Ordering::SeqCst);
         scene
@@ -103,11 +104,7 @@ pub(crate) fn warm(keep: Seconds) -> Warm {
 }
 
 /// Sessions none of which is kept, in the server's database.
-pub(crate) async fn strict(
-    server: &Server,
-    counter: &InMemory,
-    class: Class,
-) -> Sessions<InMemory> {
+pub(crate) async fn strict(server: &Server, counter: &InMemory, class: Class) -> Sessions {
     strict_in(Some(server.mariadb.database()), server, counter, class).await
 }
 
@@ -117,8 +114,8 @@ pub(crate) async fn strict_in(
     server: &Server,
     counter: &InMemory,
     class: Class,
-) -> Sessions<InMemory> {
-    let admission = Admission::new(counter.clone(), pool()).with_class(class);
+) -> Sessions {
+    let admission = Admission::new(Arc::new(counter.clone()), pool()).with_class(class);
     let admin = server.mariadb.admin();
     let secret = json!({
         "username": admin.user(), "password": admin.password(), "host": "127.0.0.1",
@@ -142,5 +139,5 @@ pub(crate) async fn run(session: &mut Session, statements: &[&str]) {
 
 /// Whether a slot and its connection were kept.
 pub(crate) fn is_kept<T>(came: &Admitted<T>) -> bool {
-    matches!(came.held.given_back, GivenBack::Kept)
+    matches!(came.held.given_back, ReleaseOutcome::Kept)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rds_admission::client::Via;
+use rds_admission::backend::BackendKind;
 
 use crate::aftermath::Aftermath;
 use crate::control::Interruptions;
@@ -122,9 +122,9 @@ impl Evidence {
 }
 
 /// The name of a backend.
-pub(crate) fn name_of(via: Via) -> &'static str {
+pub(crate) fn name_of(via: BackendKind) -> &'static str {
     match via {
-        Via::Counter => "counter",
-        Via::Table => "table",
+        BackendKind::Counter => "counter",
+        BackendKind::Table | BackendKind::Bypass => "table",
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use aws_config::{BehaviorVersion, Region};
-use rds_admission::client::Via;
+use rds_admission::backend::BackendKind;
 use rds_admission::pool::PoolName;
 use rds_admission::store::{DynamoStore, SlotStore as _, StoreError};
 use rds_admission::time::SystemClock;
@@ -83,12 +83,12 @@ impl Aws {
     }
 
     /// The backend of the queries.
-    pub(crate) async fn via(&self) -> Result<Via> {
+    pub(crate) async fn via(&self) -> Result<BackendKind> {
         let (endpoint, function) = (&self.stack.aws_endpoint, &self.stack.query_function);
         let url = format!("{endpoint}/2015-03-31/functions/{function}/configuration");
         let answer = answer(self.http.get(url), "lambda").await.context("reading the query")?;
         let via = answer["Environment"]["Variables"]["ADMISSION_VIA"].as_str();
-        via.map_or(Ok(Via::default()), str::parse).context("ADMISSION_VIA")
+        via.map_or(Ok(BackendKind::default()), str::parse).context("ADMISSION_VIA")
     }
 
     /// Calls the counter.

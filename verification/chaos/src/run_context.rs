@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use rds_admission::client::Via;
+use rds_admission::backend::BackendKind;
 use support::stack::Stack;
 use tokio::task::JoinSet;
 
@@ -37,7 +37,7 @@ pub(crate) struct RunContext {
     pub(crate) pool: Arc<pool::Samples>,
     pub(crate) ledger: Ledger,
     /// The backend of the queries.
-    pub(crate) via: Via,
+    pub(crate) via: BackendKind,
     /// The longest lease.
     pub(crate) lease: Duration,
     /// The server's `max_connections`, to be restored.

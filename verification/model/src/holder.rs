@@ -1,4 +1,4 @@
-//! What a holder does: `client::scope`, `client::give_back`, `session` and `session::relay`.
+//! What a holder does: `client::scope`, `client::release`, `session` and `session::relay`.
 //!
 //! No step of a holder is ever forced: it may be slow or frozen before each of them for any time, and
 //! a crash is a holder that takes no further step. A process that is killed, so that its host still

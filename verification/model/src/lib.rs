@@ -12,7 +12,7 @@
 //!
 //! | step | in the code |
 //! |---|---|
-//! | a holder asks, hears, gives up | `client::scope::Admission::with_slot`, `client::give_back::GiveBack` |
+//! | a holder asks, hears, gives up | `client::scope::Admission::with_slot`, `client::release::ReleaseGuard` |
 //! | looks at the clock | `session::Limits::within`, in `Session::open`, `session::connect` and `Session::run` |
 //! | has its line look, says a word | `session::relay::pass_on` and `Slot::may_speak_for` |
 //! | connects, logs in, tells the limits | `session::relay::LeaseGuardedRelay::connect`, `Session::open`, `Session::tell_limits` |
@@ -24,7 +24,7 @@
 //! | takes a shard for full | `pool::frugal`; of all shards, that is a refusal from memory |
 //! | refuses an acquire by its own limit, is throttled by the table | `Controller::held_off`, `Controller::acquire` |
 //! | has the table decide, and does not hear how | `DynamoStore::send_acquire`, which sends the write again |
-//! | a holder hears that its call was throttled | `client::LambdaCounter`, when Lambda throttled all tries |
+//! | a holder hears that its call was throttled | `backend::LambdaBackend`, when Lambda throttled all tries |
 //! | looks for a lease to release or renew | a consistent read of each shard that was not tried, and the write to where it is |
 //! | hears a give-back | the read in `Store::release_oldest_anonymous` |
 //! | has a session reset, is woken, replaces a session | `sessions::Sessions` and `session::keep` |

@@ -68,7 +68,7 @@ pub enum Guard {
     /// A write that is throttled after an answer to it was lost is no refusal either: `StoreError::InDoubt`.
     LostThenThrottledIsInDoubt,
     /// A holder whose call is throttled by Lambda takes it for undecided only if all of its tries were:
-    /// `client::LambdaCounter`.
+    /// `backend::LambdaBackend`.
     AllTriesThrottled,
     /// A repeated call to a split pool looks for its lease in all shards before it asks one.
     LookFirst,

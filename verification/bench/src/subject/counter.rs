@@ -12,7 +12,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use rds_admission::pool::{Class, LeaseId, PoolName};
 use rds_admission::store::DynamoStore;
 use rds_admission::time::SystemClock;
-use rds_admission::wire::Request;
+use rds_admission::wire::{AcquireRequest, ReleaseRequest};
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
@@ -27,11 +27,11 @@ where
 {
     let (pool, lease) = (pool.clone(), LeaseId::random(&mut rand::rng()));
     let (class, attempt) = (Class::Standard, Some(NonZeroU32::MIN));
-    let acquire = Request::Acquire { pool: pool.clone(), lease, ttl: TTL, class, attempt };
+    let acquire = AcquireRequest { pool: pool.clone(), lease, ttl: TTL, class, attempt };
     let response = call(acquire.payload()).await?;
     ensure!(response["granted"] == true, "{response}");
     let shard = response["shard"].as_u64().and_then(|shard| u32::try_from(shard).ok());
-    let response = call(Request::Release { pool, lease, shard }.payload()).await?;
+    let response = call(ReleaseRequest { pool, lease, shard }.payload()).await?;
     ensure!(response["released"] == true, "{response}");
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use rds_admission::client::Via;
+use rds_admission::backend::BackendKind;
 use serde_json::{Value, json};
 
 use crate::control::State;
@@ -55,8 +55,8 @@ impl Fault {
         let (call, name, from) = match self.service {
             Service::DynamoDb => {
                 let caller = match context.via {
-                    Via::Counter => &context.stack.counter_function,
-                    Via::Table => &context.stack.query_function,
+                    BackendKind::Counter => &context.stack.counter_function,
+                    BackendKind::Table | BackendKind::Bypass => &context.stack.query_function,
                 };
                 ("dynamodb", "DynamoDB", caller)
             }

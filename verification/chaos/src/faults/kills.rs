@@ -8,7 +8,7 @@ use anyhow::Result;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rand::rngs::StdRng;
-use rds_admission::client::Via;
+use rds_admission::backend::BackendKind;
 use serde_json::json;
 
 use super::catch;
@@ -34,16 +34,16 @@ pub(super) enum Kill {
 }
 
 /// The kills in turn, by the queries' backend.
-pub(super) fn all(via: Via) -> [Kill; 10] {
+pub(super) fn all(via: BackendKind) -> [Kill; 10] {
     let (granted, deciding) = match via {
-        Via::Counter => (
+        BackendKind::Counter => (
             "query: slot granted, not connected",
             [
                 Kill::Counter("before", "counter: decided, nothing written"),
                 Kill::Counter("after", "counter: written, response not sent"),
             ],
         ),
-        Via::Table => (
+        BackendKind::Table | BackendKind::Bypass => (
             "query: slot written, response not received",
             [
                 Kill::Query("acquire", "before", "query: decided, slot not written"),
