@@ -111,7 +111,7 @@ impl Database {
     /// [`DatabaseError`]. Calling it again is safe.
     pub async fn prepare(&self, deadline: Deadline, fill: bool) -> Result<Settings, DatabaseError> {
         // The secret may name another database since the last request, while the old one still answers.
-        let read = self.secret.read_anew().await?;
+        let read = self.secret.refresh().await?;
         if read.database.as_deref().unwrap_or_default().is_empty() {
             return Err(SecretError::Shape { field: "dbname" }.into());
         }
@@ -140,7 +140,7 @@ impl Database {
             // Retries if the server is not up, or has no free connection.
             let is_final = error.is_refused() && !error.is_too_many_connections();
             if is_final || deadline.left() < PAUSE + STATEMENTS {
-                return Err(match self.secret.last_read().await {
+                return Err(match self.secret.cached().await {
                     Some(tried) => DatabaseError::LogIn {
                         host: tried.host.clone(),
                         port: tried.port,

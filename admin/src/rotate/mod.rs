@@ -225,7 +225,7 @@ impl Rotation {
         let pending = self.vault.read(secret, token, Stage::Pending).await?;
         let current = self.vault.read(secret, token, Stage::Current).await?;
         let (pending, current) = (pending.credentials(), current.credentials());
-        if !pending.is_of_account(current) {
+        if !pending.same_account(current) {
             return Err(RotateError::AnotherAccount);
         }
         let account = Account::new(slot, &self.options);
@@ -238,7 +238,7 @@ impl Rotation {
         // Somebody gave the secret a new value, and not the database.
         let previous = self.vault.find(secret, token, Stage::Previous).await?;
         let previous = previous.as_ref().map(Document::credentials);
-        if let Some(previous) = previous.filter(|previous| previous.is_of_account(current))
+        if let Some(previous) = previous.filter(|previous| previous.same_account(current))
             && account.change(previous, &pending.password).await?
         {
             return Ok(Done::Now);

@@ -39,7 +39,7 @@ fn rotating(current: &str, pending: &str) -> Versions {
 }
 
 fn has(credentials: &Arc<Credentials>, password: &str) -> bool {
-    credentials.logs_in_as(
+    credentials.same_login(
         &Credentials::from_json(secret(password).to_string().as_bytes()).expect("credentials"),
     )
 }
@@ -50,7 +50,7 @@ async fn kept(cache: &SecretCache) -> Arc<Credentials> {
 
 /// What comes after `refused`.
 async fn next(cache: &SecretCache, refused: &[Arc<Credentials>]) -> Option<Arc<Credentials>> {
-    cache.other_than(refused).await.expect("an answer")
+    cache.alternative_to(refused).await.expect("an answer")
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn what_was_kept_is_kept_on_when_it_cant_be_read() {
     let cache = vault.cache();
     let one = kept(&cache).await;
     vault.hold(Versions::default());
-    let failed = cache.other_than(&[one]).await;
+    let failed = cache.alternative_to(&[one]).await;
     assert!(matches!(failed, Err(SecretError::Read { .. })), "{failed:?}");
     vault.hold(current("two"));
     assert!(has(&kept(&cache).await, "one"));

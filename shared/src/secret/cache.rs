@@ -1,4 +1,4 @@
-//! A secret that is kept after it was read.
+//! A cached secret.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,221 +8,207 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use tokio::sync::RwLock;
 use tokio::time::timeout;
 
-use super::rereads::Rereads;
-use super::{Credentials, SecretError};
+use super::credentials::{Credentials, SecretError};
 use crate::telemetry::chain;
 use crate::time::Deadline;
 
-/// One secret: a warm instance reads it once, and again when the database refuses the password, when a connection
-/// fails for a reason that may lie in the secret (not too often), and when what it has is five minutes old.
+/// One secret of Secrets Manager, cached. It is read again when it is too old, when the database rejects the password,
+/// and, at a limited rate, when a connection fails for a reason that another version of the secret may cure.
 ///
-/// While the password is rotated, the database has the new one some seconds before the secret calls
-/// it the current one: then it is the version labelled `AWSPENDING` that lets in
+/// During a rotation the database has the new password some seconds before the secret's `AWSCURRENT` version does:
+/// then the `AWSPENDING` version succeeds
 /// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>).
 #[derive(Debug)]
 pub struct SecretCache {
     client: Client,
     id: String,
     max_age: Duration,
-    inner: RwLock<Inner>,
+    state: RwLock<State>,
 }
 
 #[derive(Debug)]
-struct Inner {
-    kept: Option<Kept>,
-    rereads: Rereads,
-    /// Of logins for which no version of the secret had a password that was let in.
-    denials: Rereads,
+struct State {
+    cached: Option<Entry>,
+    rereads: RateLimit,
+    /// Logins for which no version of the secret had an accepted password.
+    denials: RateLimit,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct Entry {
     credentials: Arc<Credentials>,
-    /// When it is too old to be used without another look.
+    /// When it must be read again.
     until: Deadline,
     /// Whether a connection failed with it, and the secret has not been read since.
     is_suspect: bool,
 }
 
-impl Kept {
-    fn is_old(&self) -> bool {
-        self.until.left().is_zero()
-    }
-}
-
-/// The version that is to be used.
 const CURRENT: &str = "AWSCURRENT";
-/// The version that a rotation is about to make the current one.
 const PENDING: &str = "AWSPENDING";
 
-/// How long a read may take that nothing depends on: what was read before will do.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// After how long it is tried again when it failed.
-const AFTER_FAILURE: Duration = Duration::from_secs(10);
+/// Timeout of a read for which the cached value can stand in.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pause after such a read failed.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 impl SecretCache {
-    /// How old what is kept may get: a secret that leads to another database while the old one still answers is
-    /// followed within five minutes. An instance that is used all the time reads it twelve times an hour for that,
-    /// which costs 0.006 cents.
+    /// Default age at which the secret is read again. A secret that leads to another database while the old one still
+    /// answers is followed within this time. Twelve reads an hour cost 0.006 cents.
     pub const MAX_AGE: Duration = Duration::from_mins(5);
 
-    /// The secret of this ARN or name.
+    /// Creates a cache for the secret with this ARN or name. Nothing is read yet.
     pub fn new(client: Client, id: impl Into<String>) -> Self {
-        let inner =
-            RwLock::new(Inner { kept: None, rereads: Rereads::new(), denials: Rereads::new() });
-        Self { client, id: id.into(), max_age: Self::MAX_AGE, inner }
+        let state = State { cached: None, rereads: RateLimit::new(), denials: RateLimit::new() };
+        Self { client, id: id.into(), max_age: Self::MAX_AGE, state: RwLock::new(state) }
     }
 
-    /// The same, with what was read kept for `max_age` at the most. Default: [`MAX_AGE`](Self::MAX_AGE).
+    /// Sets the age at which the secret is read again. Default: [`MAX_AGE`](Self::MAX_AGE).
     #[must_use]
     pub fn with_max_age(self, max_age: Duration) -> Self {
         Self { max_age, ..self }
     }
 
-    /// The credentials that were read last, or that are read now. Those that are too old, or that a connection has
-    /// failed with, are read again; where that fails, or takes longer than a second, they are used on. One caller
-    /// reads; the others use meanwhile what was read before.
+    /// Returns the credentials, cached or read. Those that are too old, or that a connection failed with, are read
+    /// again by one caller while the others use the old ones. Where that read fails, or takes more than a second, the
+    /// old ones are used on.
     ///
     /// # Errors
-    /// [`SecretError`] when none have been read before.
+    /// [`SecretError`] when nothing is cached and the secret cannot be read, or is malformed.
     pub async fn get(&self) -> Result<Arc<Credentials>, SecretError> {
-        if let Some(kept) = &self.inner.read().await.kept
-            && !(kept.is_suspect || kept.is_old())
+        if let Some(entry) = &self.state.read().await.cached
+            && !(entry.is_suspect || entry.until.left().is_zero())
         {
-            return Ok(Arc::clone(&kept.credentials));
+            return Ok(Arc::clone(&entry.credentials));
         }
         let before = {
-            let Inner { kept, rereads, .. } = &mut *self.inner.write().await;
-            let Some(kept) = kept else {
-                let kept = kept.insert(self.keep(self.read_current().await?));
-                return Ok(Arc::clone(&kept.credentials));
+            let State { cached, rereads, .. } = &mut *self.state.write().await;
+            let Some(entry) = cached else {
+                let entry = cached.insert(self.entry(self.read_current().await?));
+                return Ok(Arc::clone(&entry.credentials));
             };
-            let credentials = Arc::clone(&kept.credentials);
-            if !(kept.is_old() || kept.is_suspect && rereads.one_more()) {
+            let credentials = Arc::clone(&entry.credentials);
+            let is_due = entry.until.left().is_zero() || entry.is_suspect && rereads.try_use();
+            if !is_due {
                 return Ok(credentials);
             }
-            kept.until = Deadline::within(AFTER_FAILURE);
-            kept.is_suspect = false;
+            entry.until = Deadline::within(RETRY_AFTER);
+            entry.is_suspect = false;
             credentials
         };
-        // Not under the lock: whoever has use for what is kept does not wait for Secrets Manager.
-        let Some(read) = self.read_in_time().await else { return Ok(before) };
-        match &mut self.inner.write().await.kept {
-            // Somebody else has found others, which may not be the current ones, and let in.
-            Some(kept) if !Arc::ptr_eq(&kept.credentials, &before) => {
-                Ok(Arc::clone(&kept.credentials))
+        // Without the lock, so that other callers do not wait for Secrets Manager.
+        let Some(read) = self.try_refresh().await else { return Ok(before) };
+        match &mut self.state.write().await.cached {
+            // Another caller has cached a version that succeeded, which may not be the current one.
+            Some(entry) if !Arc::ptr_eq(&entry.credentials, &before) => {
+                Ok(Arc::clone(&entry.credentials))
             }
-            kept => Ok(Arc::clone(&kept.insert(self.keep(read)).credentials)),
+            cached => Ok(Arc::clone(&cached.insert(self.entry(read)).credentials)),
         }
     }
 
-    /// The credentials that were read last, without a look at the secret. `None` when none have been read.
-    pub async fn last_read(&self) -> Option<Arc<Credentials>> {
-        let inner = self.inner.read().await;
-        inner.kept.as_ref().map(|kept| Arc::clone(&kept.credentials))
+    /// Returns the cached credentials, of any age, without reading the secret.
+    pub async fn cached(&self) -> Option<Arc<Credentials>> {
+        self.state.read().await.cached.as_ref().map(|entry| Arc::clone(&entry.credentials))
     }
 
-    /// Reads the secret anew, whatever was read before.
+    /// Reads the secret now.
     ///
     /// # Errors
-    /// [`SecretError`]; what was kept is then kept on.
-    pub async fn read_anew(&self) -> Result<Arc<Credentials>, SecretError> {
-        let mut inner = self.inner.write().await;
+    /// [`SecretError`] when it cannot be read, or is malformed; what was cached remains.
+    pub async fn refresh(&self) -> Result<Arc<Credentials>, SecretError> {
+        let mut state = self.state.write().await;
         let read = self.read_current().await?;
-        Ok(Arc::clone(&inner.kept.insert(self.keep(read)).credentials))
+        Ok(Arc::clone(&state.cached.insert(self.entry(read)).credentials))
     }
 
-    /// The credentials to try when the database has refused all of `refused`: those that somebody
-    /// else has read since, else the current ones, else the pending ones. They are kept from now on.
-    /// `None` when the database has refused these as well; another try may find others. Also `None`, and nothing is
-    /// read, after three logins at once that found none, and then but for one in three seconds: a password that stays
-    /// wrong would else have each request read the secret eight times. No rotation comes to that.
+    /// Returns credentials that are not among those that the database has `refused`, and caches them: those that
+    /// another caller has read since, or the current version, or the pending one. `None` when there are none yet.
+    ///
+    /// Three logins that found none, and then one every three seconds, may read the secret. Others get `None`: while a
+    /// password is wrong, each request would otherwise read the secret eight times.
     ///
     /// # Errors
-    /// [`SecretError`]; what was kept is then kept on.
-    pub async fn other_than(
+    /// [`SecretError`] when the secret cannot be read, or is malformed; what was cached remains.
+    pub async fn alternative_to(
         &self,
         refused: &[Arc<Credentials>],
     ) -> Result<Option<Arc<Credentials>>, SecretError> {
-        let is_new = |read: &Credentials| !refused.iter().any(|refused| refused.logs_in_as(read));
-        // Held while it is read: of many that are refused at once, one reads.
-        let mut inner = self.inner.write().await;
-        if let Some(Kept { credentials, .. }) = &inner.kept
-            && is_new(credentials)
+        let is_new = |read: &Credentials| !refused.iter().any(|refused| refused.same_login(read));
+        // Held during the read: of many concurrent callers one reads.
+        let mut state = self.state.write().await;
+        if let Some(entry) = &state.cached
+            && is_new(&entry.credentials)
         {
-            return Ok(Some(Arc::clone(credentials)));
+            return Ok(Some(Arc::clone(&entry.credentials)));
         }
-        if !inner.denials.has_room() {
+        if !state.denials.has_room() {
             return Ok(None);
         }
         let mut other = Some(self.read_current().await?).filter(is_new);
         if other.is_none() {
             other = self.read(PENDING).await?.filter(is_new);
         }
-        Ok(other.map(|other| Arc::clone(&inner.kept.insert(self.keep(other)).credentials)))
+        Ok(other.map(|other| Arc::clone(&state.cached.insert(self.entry(other)).credentials)))
     }
 
-    /// Whether [`other_than`](Self::other_than) may find other credentials when it is asked again.
-    pub(crate) async fn may_have_others(&self) -> bool {
-        self.inner.read().await.denials.has_room()
+    /// Returns whether [`alternative_to`](Self::alternative_to) may read the secret.
+    pub(crate) async fn may_have_alternatives(&self) -> bool {
+        self.state.read().await.denials.has_room()
     }
 
-    /// A login is given up, since the database has refused all that the secret had.
-    pub(crate) async fn all_refused(&self) {
-        self.inner.write().await.denials.one_more();
+    /// Counts a login for which the database rejected every version of the secret.
+    pub(crate) async fn record_denial(&self) {
+        self.state.write().await.denials.try_use();
     }
 
-    /// The credentials to try when no connection came about with `failed`, for another reason than its password:
-    /// those that somebody else has read since, or the current ones, if they differ. They are kept from now on.
+    /// Returns credentials that differ from `failed`, with which a connection failed for another reason than its
+    /// password, and caches them: those that another caller has read since, or the current version.
     ///
-    /// Not more often than three times at once and then once in three seconds is the secret read for this: while a
-    /// database is down, each request would. `None` also when it can't be read within a second. What could not be
-    /// read now is read by the next [`get`](Self::get) for which there is room.
-    pub async fn in_place_of(&self, failed: &Credentials) -> Option<Arc<Credentials>> {
-        let is_new = |read: &Credentials| !(read.logs_in_as(failed) && read.leads_where(failed));
-        let mut inner = self.inner.write().await;
-        if let Some(Kept { credentials, .. }) = &inner.kept
-            && is_new(credentials)
+    /// Three calls, and then one every three seconds, may read the secret: while a database is down each request would.
+    /// `None` also when the read fails or takes more than a second; a later [`get`](Self::get) then repeats it.
+    pub async fn replacement_for(&self, failed: &Credentials) -> Option<Arc<Credentials>> {
+        let is_new = |read: &Credentials| !(read.same_login(failed) && read.same_database(failed));
+        let mut state = self.state.write().await;
+        if let Some(entry) = &state.cached
+            && is_new(&entry.credentials)
         {
-            return Some(Arc::clone(credentials));
+            return Some(Arc::clone(&entry.credentials));
         }
-        let may = inner.rereads.one_more();
-        let read = if may { self.read_in_time().await } else { None };
-        match (read, &mut inner.kept) {
-            (Some(read), kept) if is_new(&read) => {
-                Some(Arc::clone(&kept.insert(self.keep(read)).credentials))
+        let read = if state.rereads.try_use() { self.try_refresh().await } else { None };
+        match (read, &mut state.cached) {
+            (Some(read), cached) if is_new(&read) => {
+                Some(Arc::clone(&cached.insert(self.entry(read)).credentials))
             }
-            (read, Some(kept)) => {
-                kept.is_suspect = read.is_none();
+            (read, Some(entry)) => {
+                entry.is_suspect = read.is_none();
                 None
             }
             (_, None) => None,
         }
     }
 
-    /// Has the secret read before it is used again, unless that was done since `failed` was read. For a connection
-    /// of which nothing was heard: nobody waits for a read then.
-    pub(crate) async fn suspect(&self, failed: &Arc<Credentials>) {
-        if let Some(kept) = &mut self.inner.write().await.kept
-            && Arc::ptr_eq(&kept.credentials, failed)
+    /// Makes the next [`get`](Self::get) read the secret, unless it was read after `failed`. For a login that timed out,
+    /// after which no time is left to read.
+    pub(crate) async fn mark_suspect(&self, failed: &Arc<Credentials>) {
+        if let Some(entry) = &mut self.state.write().await.cached
+            && Arc::ptr_eq(&entry.credentials, failed)
         {
-            kept.is_suspect = true;
+            entry.is_suspect = true;
         }
     }
 
-    fn keep(&self, read: Credentials) -> Kept {
+    fn entry(&self, read: Credentials) -> Entry {
         let until = Deadline::within(self.max_age);
-        Kept { credentials: Arc::new(read), until, is_suspect: false }
+        Entry { credentials: Arc::new(read), until, is_suspect: false }
     }
 
-    /// The current version, if it can be read within a second. Nothing depends on it.
-    async fn read_in_time(&self) -> Option<Credentials> {
-        let cause = match timeout(PATIENCE, self.read_current()).await {
+    async fn try_refresh(&self) -> Option<Credentials> {
+        let cause = match timeout(REFRESH_TIMEOUT, self.read_current()).await {
             Ok(Ok(read)) => return Some(read),
             Ok(Err(error)) => chain(&error),
-            Err(_) => format!("no answer within {PATIENCE:?}"),
+            Err(_) => format!("no answer within {REFRESH_TIMEOUT:?}"),
         };
-        tracing::warn!(cause, "the secret could not be read again: what was read before is used");
+        tracing::warn!(cause, "the secret could not be read again: the cached value is used");
         None
     }
 
@@ -230,8 +216,8 @@ impl SecretCache {
         self.read(CURRENT).await?.ok_or(SecretError::Shape { field: "a value" })
     }
 
-    /// The version with this label; `None` when there is none, or it has no value yet. A secret
-    /// without a current version is not there at all.
+    /// Reads the version with this label. `None` when there is none, or it has no value yet. A secret without a current
+    /// version does not exist.
     async fn read(&self, stage: &str) -> Result<Option<Credentials>, SecretError> {
         let request = self.client.get_secret_value().secret_id(&self.id).version_stage(stage);
         let secret = match request.send().await {
@@ -255,6 +241,35 @@ impl SecretCache {
     }
 }
 
+/// Allows a burst of three, and then one every three seconds. A database that is down for an hour then costs a busy
+/// instance 1,200 calls of Secrets Manager, which are 0.6 cents.
+#[derive(Debug)]
+struct RateLimit {
+    /// When the full burst is available again.
+    replenished: Deadline,
+}
+
+impl RateLimit {
+    const BURST: u32 = 3;
+    const EVERY: Duration = Duration::from_secs(3);
+
+    fn new() -> Self {
+        Self { replenished: Deadline::within(Duration::ZERO) }
+    }
+
+    fn has_room(&self) -> bool {
+        self.replenished.left() <= Self::EVERY * (Self::BURST - 1)
+    }
+
+    fn try_use(&mut self) -> bool {
+        let has_room = self.has_room();
+        if has_room {
+            self.replenished = Deadline::within(self.replenished.left() + Self::EVERY);
+        }
+        has_room
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use aws_sdk_secretsmanager::config::{BehaviorVersion, Config};
@@ -269,13 +284,24 @@ mod tests {
             let json = br#"{"username":"a","password":"b","host":"c"}"#;
             Credentials::from_json(json).expect("credentials")
         };
-        let kept = cache.keep(read());
+        let kept = cache.entry(read());
         tokio::time::advance(Duration::from_secs(299)).await;
         assert!(!kept.until.left().is_zero());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(kept.until.left().is_zero());
-        let shorter = cache.with_max_age(Duration::from_secs(1)).keep(read());
+        let shorter = cache.with_max_age(Duration::from_secs(1)).entry(read());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(shorter.until.left().is_zero());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_at_once_and_then_one_every_three_seconds() {
+        let mut limit = RateLimit::new();
+        let count = |limit: &mut RateLimit| (0..10).filter(|_| limit.try_use()).count();
+        assert_eq!(count(&mut limit), 3);
+        tokio::time::advance(Duration::from_millis(3_001)).await;
+        assert_eq!(count(&mut limit), 1);
+        tokio::time::advance(Duration::from_secs(3_600)).await;
+        assert_eq!(count(&mut limit), 3);
     }
 }

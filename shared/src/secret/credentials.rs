@@ -1,22 +1,23 @@
-//! What a secret holds.
+//! Database credentials, and the JSON of a secret.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use thiserror::Error;
 
-use super::{SecretError, parse_host};
+use super::host::{InvalidHost, parse_host};
 
-/// What it takes to log in, and where.
+/// Account, password and address of a database.
 ///
-/// The shape that `AWS::SecretsManager::SecretTargetAttachment` writes
+/// Its JSON is what `AWS::SecretsManager::SecretTargetAttachment` writes
 /// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html>).
 #[derive(Clone)]
 pub struct Credentials {
     /// The user.
     pub username: String,
-    /// The user's password. Shown by no log, error or `Debug`.
+    /// The password. No log, error or `Debug` shows it.
     pub password: SecretString,
     /// The server's name or address; an IPv6 address without brackets.
     pub host: String,
@@ -24,6 +25,26 @@ pub struct Credentials {
     pub port: u16,
     /// The database, if one is named.
     pub database: Option<String>,
+}
+
+/// An error of reading a secret.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// Secrets Manager could not be reached, or rejected the request.
+    #[error("the secret could not be read")]
+    Read {
+        /// Its error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The secret is not the JSON object that `SecretTargetAttachment` writes. Its value is not shown.
+    #[error("the secret is not an object with {field}")]
+    Shape {
+        /// What is missing or wrong.
+        field: &'static str,
+    },
+    /// The secret's host is no name or address.
+    #[error("the secret's field host is invalid")]
+    Host(#[from] InvalidHost),
 }
 
 impl fmt::Debug for Credentials {
@@ -41,7 +62,7 @@ struct Json {
     dbname: Option<Field<String>>,
 }
 
-/// A field, of the right type or another: serde would not say which field it is.
+/// A field of the right type or another. `serde` would not name the field in its error.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Field<T> {
@@ -49,8 +70,8 @@ enum Field<T> {
     Wrong(IgnoredAny),
 }
 
-/// What a field holds, if it is there; `field` says what it should hold.
-fn text<T>(read: Option<Field<T>>, field: &'static str) -> Result<Option<T>, SecretError> {
+/// Returns a field's value, if it is there. `field` names it in the error.
+fn optional<T>(read: Option<Field<T>>, field: &'static str) -> Result<Option<T>, SecretError> {
     match read {
         Some(Field::Right(value)) => Ok(Some(value)),
         Some(Field::Wrong(_)) => Err(SecretError::Shape { field }),
@@ -58,7 +79,7 @@ fn text<T>(read: Option<Field<T>>, field: &'static str) -> Result<Option<T>, Sec
     }
 }
 
-/// The attachment writes a number, people write strings.
+/// The attachment writes a number, people also write a string.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Port {
@@ -79,42 +100,41 @@ impl Port {
 }
 
 impl Credentials {
-    /// Reads the secret's JSON.
+    /// Parses the JSON of a secret. The port is 3306 where there is none.
     ///
     /// # Errors
-    /// [`SecretError::Shape`] and [`SecretError::Host`].
+    /// [`SecretError::Shape`] when a field is missing, twice there, or of the wrong type;
+    /// [`SecretError::Host`] when the host is no name or address.
     pub fn from_json(json: &[u8]) -> Result<Self, SecretError> {
         let shape = |field| SecretError::Shape { field };
-        // serde's own error would repeat a part of the secret.
+        // Not `serde`'s own error, which would repeat a part of the secret.
         let json: Json =
             serde_json::from_slice(json).map_err(|_| shape("fields, each of them once"))?;
         let port = json.port.as_ref().map_or(Some(3306), Port::read);
         Ok(Self {
-            username: text(json.username, "text in username")?.ok_or(shape("username"))?,
-            password: text(json.password, "text in password")?.ok_or(shape("password"))?,
-            host: parse_host(&text(json.host, "text in host")?.ok_or(shape("host"))?)?,
+            username: optional(json.username, "text in username")?.ok_or(shape("username"))?,
+            password: optional(json.password, "text in password")?.ok_or(shape("password"))?,
+            host: parse_host(&optional(json.host, "text in host")?.ok_or(shape("host"))?)?,
             port: port.ok_or(shape("a port from 1 to 65535"))?,
-            database: text(json.dbname, "text in dbname")?,
+            database: optional(json.dbname, "text in dbname")?,
         })
     }
 
-    /// Whether a server that refused the one would refuse the other as well: the user, the password
-    /// and the server are the same.
+    /// Returns whether user, password and server are the same.
     #[must_use]
-    pub fn logs_in_as(&self, other: &Self) -> bool {
-        self.is_of_account(other) && self.password.expose_secret() == other.password.expose_secret()
+    pub fn same_login(&self, other: &Self) -> bool {
+        self.same_account(other) && self.password.expose_secret() == other.password.expose_secret()
     }
 
-    /// Whether a session opened with the one would be the same opened with the other: the user, the server and
-    /// the database are the same, with whatever password.
+    /// Returns whether user, server and database are the same; the password may differ.
     #[must_use]
-    pub fn leads_where(&self, other: &Self) -> bool {
-        self.is_of_account(other) && self.database == other.database
+    pub fn same_database(&self, other: &Self) -> bool {
+        self.same_account(other) && self.database == other.database
     }
 
-    /// Whether both are of the same user on the same server, with whatever password.
+    /// Returns whether user and server are the same; password and database may differ.
     #[must_use]
-    pub fn is_of_account(&self, other: &Self) -> bool {
+    pub fn same_account(&self, other: &Self) -> bool {
         (&self.username, &self.host, self.port) == (&other.username, &other.host, other.port)
     }
 }
@@ -149,7 +169,7 @@ mod tests {
         let url = Credentials::from_json(br#"{"username":"a","password":"b","host":"[::1]"}"#);
         let (bare, url) = (bare.expect("credentials"), url.expect("credentials"));
         assert_eq!((bare.host.as_str(), url.host.as_str()), ("::1", "::1"));
-        assert!(bare.is_of_account(&url));
+        assert!(bare.same_account(&url));
     }
 
     #[test]
@@ -157,19 +177,19 @@ mod tests {
         let read = |json: &str| Credentials::from_json(json.as_bytes()).expect("credentials");
         let one = read(r#"{"username":"a","password":"b","host":"c","dbname":"d"}"#);
         assert!(
-            one.logs_in_as(&read(r#"{"username":"a","password":"b","host":"c","port":"3306"}"#))
+            one.same_login(&read(r#"{"username":"a","password":"b","host":"c","port":"3306"}"#))
         );
         let other = read(r#"{"username":"a","password":"B","host":"c"}"#);
-        assert!(!one.logs_in_as(&other) && one.is_of_account(&other) && !one.leads_where(&other));
+        assert!(!one.same_login(&other) && one.same_account(&other) && !one.same_database(&other));
         assert!(
-            one.leads_where(&read(r#"{"username":"a","password":"B","host":"c","dbname":"d"}"#))
+            one.same_database(&read(r#"{"username":"a","password":"B","host":"c","dbname":"d"}"#))
         );
         for elsewhere in [
             r#"{"username":"A","password":"b","host":"c"}"#,
             r#"{"username":"a","password":"b","host":"C"}"#,
             r#"{"username":"a","password":"b","host":"c","port":1}"#,
         ] {
-            assert!(!one.is_of_account(&read(elsewhere)), "{elsewhere}");
+            assert!(!one.same_account(&read(elsewhere)), "{elsewhere}");
         }
     }
 

@@ -4,44 +4,43 @@ use std::net::Ipv6Addr;
 
 use thiserror::Error;
 
-/// A text that is no server's name or address, and never will be.
+/// A text that cannot be a server's name or address.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidHost {
-    /// There is nothing.
+    /// Empty.
     #[error("it is empty")]
     Empty,
-    /// It is a URL.
+    /// A URL.
     #[error("it begins with {0}://, but must be a name or an address alone")]
     Scheme(String),
-    /// It names a port.
+    /// Has a port.
     #[error("it ends with the port {0}, which has a field of its own")]
     Port(u16),
-    /// It ends with a number like a port, but is out of range. It may be something else, and is not repeated.
+    /// Ends with a number that is out of a port's range. It may be something else, and is not shown.
     #[error("it ends with ':' and a number: no port, which would have a field of its own")]
     NoPort,
-    /// It is an IPv6 address, but what follows its `%` is no network interface.
+    /// An IPv6 address with an invalid zone.
     #[error("it is an IPv6 address with no network interface after its '%'")]
     Zone,
-    /// It has a part between dots that no name has, or is too long.
+    /// A label is empty or too long, or the name is.
     #[error(
         "it is no name: the parts between dots have 1 to 63 characters, the whole at most 253, and the \
          first is no '-'"
     )]
     Parts,
-    /// It holds what no name does. What that is part of may be secret, and is not repeated.
+    /// Has an invalid character. The rest may be secret, and is not shown.
     #[error("it holds {0:?}, which no name or address does")]
     Character(char),
-    /// It has brackets that hold no IPv6 address.
+    /// Has brackets without an IPv6 address in them.
     #[error("it has brackets around what is no IPv6 address")]
     Brackets,
 }
 
-/// Reads a server's name or address, and returns it as the resolver takes it: an IPv6 address without the
-/// brackets that a URL has around it.
+/// Parses a server's name or address. Returns it as a resolver expects it: an IPv6 address without the brackets of
+/// a URL.
 ///
 /// # Errors
-/// [`InvalidHost`] for what can't be one, such as a name with a port. Whether there is such a server is not
-/// asked.
+/// [`InvalidHost`] when it cannot be one, such as a name with a port. The name is not resolved.
 pub fn parse_host(text: &str) -> Result<String, InvalidHost> {
     if text.is_empty() {
         return Err(InvalidHost::Empty);
@@ -51,9 +50,10 @@ pub fn parse_host(text: &str) -> Result<String, InvalidHost> {
     }
     if let Some((scheme, _)) = text.split_once("://") {
         let is_known = scheme.chars().all(|c| c.is_ascii_alphanumeric());
-        return Err(if is_known { InvalidHost::Scheme(scheme.to_owned()) } else { other('/') });
+        let scheme = InvalidHost::Scheme(scheme.to_owned());
+        return Err(if is_known { scheme } else { InvalidHost::Character('/') });
     }
-    // More colons are of an address that is none, unless it has its brackets or is whole without the last.
+    // Several colons make a malformed IPv6 address, unless it is in brackets or valid without the last part.
     if let Some((host, port)) = text.rsplit_once(':')
         && (host.ends_with(']') || !host.contains(':') || is_v6(host))
         && !port.is_empty()
@@ -75,35 +75,31 @@ pub fn parse_host(text: &str) -> Result<String, InvalidHost> {
     }
     let is_of_a_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     match text.chars().find(|c| !is_of_a_name(*c)) {
-        Some(character) => Err(other(character)),
+        Some(character) => Err(InvalidHost::Character(character)),
         None if !has_parts_of_a_name(text) => Err(InvalidHost::Parts),
         None => Ok(text.to_owned()),
     }
 }
 
-/// An IPv6 address, with the interface that it is reached by or without (`fe80::1%eth0`).
+/// An IPv6 address, with or without a zone (`fe80::1%eth0`).
 fn is_v6(text: &str) -> bool {
     let is_of_an_interface = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let has_zone = |zone: &str| !zone.is_empty() && zone.chars().all(is_of_an_interface);
     is_v6_address(text) && text.split_once('%').is_none_or(|(_, zone)| has_zone(zone))
 }
 
-/// The same, whatever stands in place of the interface.
+/// An IPv6 address with any zone, even an invalid one.
 fn is_v6_address(text: &str) -> bool {
     let address = text.split_once('%').map_or(text, |(address, _)| address);
     address.parse::<Ipv6Addr>().is_ok()
 }
 
-/// Whether the parts between the dots are as long as those of a name (RFC 1035, section 2.3.4); one dot at
-/// the end is the root's. The resolver looks up no name that begins with a hyphen.
+/// Returns whether the labels have valid lengths (RFC 1035, section 2.3.4). A final dot is the root's. Resolvers
+/// reject a name that begins with a hyphen.
 fn has_parts_of_a_name(text: &str) -> bool {
     let name = text.strip_suffix('.').unwrap_or(text);
     let fits = |part: &str| (1..=63).contains(&part.chars().count());
     name.split('.').all(fits) && name.chars().count() <= 253 && !name.starts_with('-')
-}
-
-fn other(character: char) -> InvalidHost {
-    InvalidHost::Character(character)
 }
 
 #[cfg(test)]

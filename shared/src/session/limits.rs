@@ -1,17 +1,15 @@
-//! How long the server lets a session live by itself.
+//! The limits that the server enforces on a session.
 
 use std::time::Duration;
 
 use crate::client::Slot;
 use crate::time::Seconds;
 
-/// What the server is told, so that a session ends before its lease does even if its holder never
-/// says another word.
+/// Server-side limits that end a session before its lease, even if its holder is never heard of again.
 ///
-/// A holder may be frozen at any point. The worst case is one that decides to send a statement, is
-/// frozen for just less than the idle limit, sends it, and is frozen for good: the server then runs
-/// the statement to its limit and waits once more for the idle limit. So a statement may take what is
-/// left of the lease less *twice* the idle limit.
+/// In the worst case a holder is frozen for just less than the idle limit before it sends a statement, and for good
+/// after that: the server runs the statement to its limit, and then waits for the idle limit once more. A statement
+/// may therefore take what is left of the lease less *twice* the idle limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     statement: Duration,
@@ -19,21 +17,20 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// A statement limit shorter than this is no use: there is no time left.
+    /// Shortest useful statement limit.
     const SHORTEST: Duration = Duration::from_millis(50);
 
-    /// How much earlier than its holder's own deadline the server ends a statement, so that the
-    /// holder sees the end and can close the connection.
+    /// A statement ends this long before its holder's deadline, so that the holder can still close the connection.
     const LEAD: Duration = Duration::from_millis(250);
 
-    /// The limits that a session under `slot` needs now; `None` when there is no time left.
+    /// Returns the limits of a session under `slot` from now on, `None` when there is not enough time left.
     #[must_use]
     pub fn within(slot: &Slot, idle: Seconds) -> Option<Self> {
         Self::fit(slot.lease_left(), slot.work_left(), idle)
     }
 
-    /// The limits of a session whose lease has `lease_left` to go, whose holder must be done in
-    /// `work_left`, and which may idle for `idle`; `None` when there is no time left.
+    /// Returns the limits of a session whose lease expires in `lease_left` and whose holder has `work_left`, `None`
+    /// when there is not enough time left.
     #[must_use]
     pub fn fit(lease_left: Duration, work_left: Duration, idle: Seconds) -> Option<Self> {
         let by_lease = lease_left.checked_sub(2 * Duration::from(idle))?;
@@ -48,28 +45,25 @@ impl Limits {
         self.statement
     }
 
-    /// Whether a statement that began now under these limits could outlive the lease, or what a lease would be
-    /// that covers no more than the work: a slot that is kept has a longer one.
+    /// Returns whether a statement that began now could outlive the lease. The longer lease of a slot that is kept
+    /// counts as one that covers its work only.
     pub(super) fn must_shrink_to(&self, slot: &Slot) -> bool {
         self.statement + 2 * Duration::from(self.idle) > slot.covered()
     }
 
-    /// The SQL that tells them.
+    /// Returns the statement that sets the limits, on both servers.
     ///
-    /// One text for both servers: MariaDB alone reads `/*M! … */`, MySQL alone reads `/*!50708 … */`
-    /// (MariaDB leaves out versions 50700 to 99999,
-    /// <https://mariadb.com/kb/en/comment-syntax/>). MySQL's `max_execution_time` is in milliseconds
-    /// and ends `SELECT`s only
-    /// (<https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_max_execution_time>);
-    /// MariaDB's `max_statement_time` is in seconds and ends every statement
-    /// (<https://mariadb.com/kb/en/server-system-variables/#max_statement_time>). The network limits
-    /// end a session whose holder froze in the middle of a result.
+    /// MariaDB alone reads `/*M! … */`, MySQL alone `/*!50708 … */`: MariaDB skips versions 50700 to 99999
+    /// (<https://mariadb.com/kb/en/comment-syntax/>).
     ///
-    /// Those of locks are whole seconds, of rows and of tables
-    /// (<https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_lock_wait_timeout>): MySQL's
-    /// limit of a statement does not end a write that waits, and by default it waits for a table for a year. MariaDB
-    /// has limits of its own for a session that idles in a transaction, in place of `wait_timeout` where they are set
-    /// (<https://mariadb.com/kb/en/transaction-timeouts/>).
+    /// | setting | ends |
+    /// |---|---|
+    /// | `max_statement_time` (MariaDB, seconds, <https://mariadb.com/kb/en/server-system-variables/#max_statement_time>) | every statement |
+    /// | `max_execution_time` (MySQL, milliseconds, <https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_max_execution_time>) | a `SELECT` |
+    /// | `innodb_lock_wait_timeout`, `lock_wait_timeout` (whole seconds, <https://dev.mysql.com/doc/refman/8.0/en/server-system-variables.html#sysvar_lock_wait_timeout>) | a write that waits for a row or a table, which MySQL's `max_execution_time` does not; the default for a table is a year |
+    /// | `net_read_timeout`, `net_write_timeout` | a session whose holder froze in the middle of a packet or result |
+    /// | `wait_timeout` | an idle session |
+    /// | `idle_*transaction_timeout` (MariaDB, <https://mariadb.com/kb/en/transaction-timeouts/>) | a session that idles in a transaction; where set globally they override `wait_timeout` |
     pub(super) fn sql(&self) -> String {
         let idle = self.idle.0;
         let lock_wait = self.statement.as_secs().max(1);

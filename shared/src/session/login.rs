@@ -1,24 +1,27 @@
-//! Logging in with a secret that may be changed at any time: its password, or the database it leads to.
+//! Logging in with a secret whose value may change at any time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::time::sleep;
 
-use super::{Session, SessionError, SessionOptions};
+use super::connect::SessionOptions;
+use super::error::SessionError;
+use super::handle::Session;
 use crate::client::Slot;
-use crate::secret::{SecretCache, SecretError};
+use crate::secret::{Credentials, SecretCache, SecretError};
 
-/// How long to wait, each time that the secret holds nothing that the server has not refused, before
-/// it is read again. Secrets Manager is eventually consistent: what it has just been told, it may not
-/// tell yet. Together they are what a password that is simply wrong costs, with a slot in hand.
+/// Pauses before the secret is read again when the server has rejected all of its versions: Secrets Manager is
+/// eventually consistent. A password that is simply wrong costs their sum, with a slot held.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(600)];
 
-/// How long a session that failed or was found dead is waited for to be ended by the server. One that is not by
-/// then is not known to be gone, and its slot takes no other connection.
-const FOR_ITS_END: Duration = Duration::from_secs(1);
+/// How long to wait until the server has ended a session that failed. After that it is not known to be gone, and its
+/// slot takes no other connection.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why there is no session.
+/// An error of [`Session::log_in`].
 #[derive(Debug, Error)]
 pub enum LoginError {
     /// There are no credentials.
@@ -30,19 +33,17 @@ pub enum LoginError {
 }
 
 impl Session {
-    /// Connects and logs in as [`open`](Self::open) does, with what `secret` holds.
+    /// Connects as [`open`](Self::open) does, with the credentials in `secret`.
     ///
-    /// A password that is refused may have been rotated since it was read, or be just being rotated:
-    /// then what the secret holds by now is tried, each password for itself, and what lets in is kept in
-    /// `secret` for the next time.
-    ///
-    /// Another failure may mean that the secret leads to another server, database or account by now. Then it
-    /// is read again ([not too often](SecretCache::in_place_of)), and what differs is tried, once. After a login that
-    /// was not answered in time, it is read before the next one instead: the connection is still under way, and takes
-    /// the slot.
+    /// | failure | next |
+    /// |---|---|
+    /// | the password is rejected | the other versions of the secret are tried: it may have been rotated, or be in rotation. The one that succeeds stays in `secret` |
+    /// | the login times out | none: the slot is still taken. The secret is read before the next login |
+    /// | another, once | the secret [may be read again](SecretCache::replacement_for), and tried if it differs: it may lead to another server, database or account now |
     ///
     /// # Errors
-    /// [`LoginError`]; no connection is then left open, or the slot knows of it.
+    /// [`LoginError::Secret`] when the secret cannot be read or is malformed; [`LoginError::Session`] when no login
+    /// succeeds. A connection that may still be open is counted against the slot.
     pub async fn log_in(
         slot: &Slot,
         options: &SessionOptions,
@@ -51,7 +52,7 @@ impl Session {
         let mut credentials = secret.get().await?;
         let mut refused = Vec::new();
         let mut pauses = PAUSES.into_iter();
-        let mut reread = false;
+        let mut was_reread = false;
         loop {
             let error = match Self::open(slot, options, &credentials).await {
                 Ok(session) => return Ok(session),
@@ -59,43 +60,53 @@ impl Session {
             };
             if error.is_access_denied() {
                 refused.push(credentials);
-                credentials = loop {
-                    if let Some(other) = secret.other_than(&refused).await? {
-                        break other;
-                    }
-                    let pause = pauses.next().filter(|pause| *pause < slot.work_left());
-                    match pause {
-                        Some(pause) if secret.may_have_others().await => {
-                            tokio::time::sleep(pause).await;
-                        }
-                        _ => {
-                            secret.all_refused().await;
-                            return Err(error.into());
-                        }
-                    }
-                };
+                match alternative(slot, secret, &refused, &mut pauses).await? {
+                    Some(alternative) => credentials = alternative,
+                    None => return Err(error.into()),
+                }
                 continue;
             }
-            let other = match &error {
+            let replacement = match &error {
                 SessionError::ConnectTimeout { .. } => {
-                    secret.suspect(&credentials).await;
+                    secret.mark_suspect(&credentials).await;
                     None
                 }
-                error if error.may_lie_in_the_secret() && !reread => {
-                    reread = true;
-                    secret.in_place_of(&credentials).await
+                error if error.may_be_cured_by_secret() && !was_reread => {
+                    was_reread = true;
+                    secret.replacement_for(&credentials).await
                 }
                 _ => None,
             };
-            match other {
-                Some(other) if is_gone(slot).await => credentials = other,
+            match replacement {
+                Some(replacement) if is_gone(slot).await => credentials = replacement,
                 _ => return Err(error.into()),
             }
         }
     }
 }
 
-/// Whether the connection is, that was opened under it.
+/// Returns credentials that the server has not refused yet, `None` to give up.
+async fn alternative(
+    slot: &Slot,
+    secret: &SecretCache,
+    refused: &[Arc<Credentials>],
+    pauses: &mut impl Iterator<Item = Duration>,
+) -> Result<Option<Arc<Credentials>>, SecretError> {
+    loop {
+        if let Some(other) = secret.alternative_to(refused).await? {
+            return Ok(Some(other));
+        }
+        match pauses.next().filter(|pause| *pause < slot.work_left()) {
+            Some(pause) if secret.may_have_alternatives().await => sleep(pause).await,
+            _ => {
+                secret.record_denial().await;
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Waits until the connection under `slot` is known to be gone. Returns whether it is.
 pub(crate) async fn is_gone(slot: &Slot) -> bool {
-    slot.connection_gone(FOR_ITS_END.min(slot.work_left())).await
+    slot.connection_gone(END_TIMEOUT.min(slot.work_left())).await
 }

@@ -1,27 +1,25 @@
-//! What a server says to a client that it does not let in.
+//! Why a server rejects a login.
 
 use mysql_async::ServerError;
 
-/// Why a server does not let in, as far as it matters to what is done next. Every program of the
-/// project sorts a server's answer by this one list.
+/// Why a server rejected a login, by what to do next.
 ///
-/// | kind | error numbers | what is done next |
+/// | kind | error numbers | next |
 /// |---|---|---|
-/// | `Credentials` | 1045, 1698; a second method of authentication is asked for | the secret's other versions are tried |
-/// | `ServerFull` | 1040, 1041, 1135, 9501 | nothing: another try later may be let in |
-/// | `AccountFull` | 1203; 1226 for `max_user_connections` | the same; the secret is read once more, it may name another account |
-/// | `HostBlocked` | 1129 | the same, and somebody must unblock the host |
-/// | `Other` | all others | the secret is read once more |
+/// | `Credentials` | 1045, 1698; a second authentication method is requested | the secret's other versions are tried |
+/// | `ServerFull` | 1040, 1041, 1135, 9501 | none: a later login may succeed |
+/// | `AccountFull` | 1203; 1226 for `max_user_connections` | the same; the secret is read again, it may name another account |
+/// | `HostBlocked` | 1129 | the same, and an operator must unblock the host |
+/// | `Other` | all others | the secret is read again |
 ///
-/// Not among the first, because no other password of the same account would be let in: a locked
-/// account (MariaDB 4151, MySQL 3118), one that is blocked after wrong passwords (MariaDB 4150, MySQL
-/// 3955), a password that is right and has expired (1820, 1862), a host without access (1130), a
-/// database that is missing or not granted (1049, 1044), a method of authentication that the server
-/// does not accept (1251, 1275, 1524). An hourly limit (1226 for `max_connections_per_hour`; for
-/// `max_queries_per_hour` in answer to the first statement) is not "no more connections": a try in a second or two
-/// is refused as well.
+/// Not `Credentials`, because no other password of the account would be accepted: a locked account (MariaDB 4151,
+/// MySQL 3118), one that is blocked after wrong passwords (MariaDB 4150, MySQL 3955), an expired password (1820,
+/// 1862), a host without access (1130), a database that is missing or not granted (1049, 1044), an unsupported
+/// authentication method (1251, 1275, 1524). Not `AccountFull`: an hourly limit (1226 for
+/// `max_connections_per_hour`; for `max_queries_per_hour` in answer to the first statement), which rejects a login
+/// some seconds later as well.
 ///
-/// The numbers mean the same to MySQL and MariaDB, unless it says otherwise
+/// The numbers are MySQL's and MariaDB's unless noted
 /// (<https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>,
 /// <https://mariadb.com/kb/en/mariadb-error-codes/>). 9501 is RDS Proxy's
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html>).
@@ -29,27 +27,25 @@ use mysql_async::ServerError;
 pub enum Refusal {
     /// The user or the password is wrong.
     Credentials,
-    /// The server has no connection left, for anybody.
+    /// The server has no connection left.
     ServerFull,
     /// The account has as many connections as it may have.
     AccountFull,
-    /// The client's host is blocked after too many connections that were broken off before they were
-    /// logged in (`max_connect_errors`). It stays blocked until somebody unblocks it.
+    /// The server has blocked the client's host after too many broken logins (`max_connect_errors`), until an operator
+    /// unblocks it.
     HostBlocked,
     /// Anything else.
     Other,
 }
 
-/// The least that the server's `max_connect_errors` should be: after so many logins in a row from one host
-/// that were broken off, it lets nobody in from there ([`Refusal::HostBlocked`]).
+/// Lowest advisable `max_connect_errors`: the server blocks a host after this many broken logins in a row
+/// ([`Refusal::HostBlocked`]).
 ///
-/// A server that stalls makes them, and nobody means harm: with 60 slots and 3 seconds for each login, 20 a
-/// second. The servers' default, 100, is reached in 5 seconds; a million, in 14 hours. One login that
-/// succeeds starts the count anew
+/// A server that stalls causes them: with 60 slots and 3 seconds for a login, 20 a second. The default of 100 is
+/// reached in 5 seconds, a million in 14 hours. A successful login resets the count
 /// (<https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_max_connect_errors>).
 pub const MIN_CONNECT_ERRORS: u64 = 1_000_000;
 
-/// The server's error numbers, by their names.
 mod code {
     pub(super) const CON_COUNT_ERROR: u16 = 1040;
     pub(super) const OUT_OF_RESOURCES: u16 = 1041;
@@ -63,7 +59,7 @@ mod code {
     pub(super) const PROXY_BORROW_TIMED_OUT: u16 = 9501;
 }
 
-/// The resources of error 1226 that are counted by the hour, as MariaDB and MySQL name them in its text.
+/// Hourly resources of error 1226, as its text in MariaDB and MySQL names them.
 const HOURLY: [&str; 5] = [
     "'max_connections_per_hour'",
     "'max_queries_per_hour'",
@@ -71,11 +67,11 @@ const HOURLY: [&str; 5] = [
     "'max_updates_per_hour'",
     "'max_updates'",
 ];
-/// The one that is counted at the moment.
+/// The resource of error 1226 that is not hourly.
 const AT_ONCE: &str = "'max_user_connections'";
 
 impl Refusal {
-    /// What the server means by `error`, said in place of letting in.
+    /// Returns the kind of an error that answers a login.
     pub(super) fn of(error: &ServerError) -> Self {
         match error.code {
             code::ACCESS_DENIED_ERROR | code::ACCESS_DENIED_NO_PASSWORD_ERROR => Self::Credentials,
@@ -90,10 +86,9 @@ impl Refusal {
         }
     }
 
-    /// The same of an error that answers the first statement of a session, where it means that the
-    /// server did let in and then does not serve: a password that has expired, to a MySQL server without
-    /// `disconnect_on_expired_password`; a proxy without a connection. `None`: the statement itself
-    /// failed.
+    /// Returns the kind of an error that answers the first statement of a session, where it rejects the session and not
+    /// the statement (`None`): an expired password, on a MySQL server without `disconnect_on_expired_password`; a proxy
+    /// without a connection.
     pub(super) fn of_first_statement(error: &ServerError) -> Option<Self> {
         match (error.code, Self::of(error)) {
             (code::MUST_CHANGE_PASSWORD, _) => Some(Self::Other),
@@ -105,16 +100,15 @@ impl Refusal {
         }
     }
 
-    /// Whether it is for want of a connection: a try in a second or two may be let in.
+    /// Returns whether no connection was left: a login some seconds later may succeed.
     #[must_use]
     pub fn is_full(self) -> bool {
         matches!(self, Self::ServerFull | Self::AccountFull)
     }
 }
 
-/// Whether a text of error 1226 is about the connections that an account has at the moment. The text
-/// is in the server's language, and names the account too, which may be called anything: the hourly
-/// limits go first.
+/// Returns whether a text of error 1226 is about open connections. The text is in the server's language and contains
+/// the account's name, which may equal a resource: hourly limits go first.
 fn is_limit_at_once(text: &str) -> bool {
     text.contains(AT_ONCE) && !HOURLY.iter().any(|hourly| text.contains(hourly))
 }

@@ -1,16 +1,14 @@
-//! The relay to the server: a connection that knows when the server has hung up.
+//! A relay on loopback between the driver and the server, which guards the lease.
 //!
-//! The driver says good-bye and closes its socket, and does not wait for the server to have ended the
-//! session; a slot that was given back then could meet the old session still on the server's list. And
-//! it looks at no lease before it sends. So the driver is given the near end of a relay instead, a port
-//! of this machine that takes one caller, and a task carries the bytes between it and the server:
+//! The driver does not check the lease before it sends, and closes its socket without waiting for the server to end
+//! the session: a slot released then could meet the old session still on the server's list. So it connects to a
+//! port of this relay, which passes the bytes on:
 //!
-//! - no byte goes to the server in the last seconds of the lease or after them, however long the
-//!   holder was frozen, so that the server's own limits end the session in time;
-//! - after hanging up, the task listens until the server hangs up too, and only then says that the
-//!   connection is gone, also when the session was dropped in the middle of a statement. Where a transaction may
-//!   be open it does not say so even then: the server hangs up before it rolls back ([`Undo`]);
-//! - a packet is one statement ([`OneStatement`]).
+//! - nothing is sent to the server in the last seconds of the lease or later, however long the holder was frozen, so
+//!   that the server's own limits end the session in time;
+//! - the connection counts as gone only when the server has closed it, also when the session was dropped in the
+//!   middle of a statement. Where a transaction may be open, even that is no proof ([`TransactionState`]);
+//! - a packet holds a single statement ([`MultiStatementsFilter`]).
 
 use std::future::pending;
 use std::io;
@@ -24,190 +22,193 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::greeting::OneStatement;
-use super::undo::Undo;
+use super::transaction::TransactionState;
 use crate::client::{ConnectionToken, Slot};
 
-/// What is carried at once. Results of a count fit many times.
-const PIECE: usize = 16 * 1024;
+const BUFFER: usize = 16 * 1024;
 
-/// A relay to the server. Dropped, it is hung up; its task stays until the server has hung up as well,
-/// or the lease is over.
+/// A dropped relay is given this long to learn whether the server accepted its connection. After that the
+/// connection is not known to be gone.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+
+/// The driver's end of a relay. When it is dropped the connection is cut; the task ends when the server has closed the
+/// connection, or the lease is over.
 pub(super) struct LeaseGuardedRelay {
     port: u16,
     holding: oneshot::Sender<()>,
     ended: oneshot::Receiver<()>,
-    undo: Undo,
+    transaction: TransactionState,
 }
 
 impl LeaseGuardedRelay {
-    /// Connects to the server. Nothing is sent before the driver has taken the near end.
+    /// Connects to the server. Nothing is sent before the driver connects to [`port`](Self::port).
     ///
-    /// Dropped while it waits for the server, it leaves the task to find out whether there was a
-    /// connection, and to hang up.
+    /// If this future is dropped, the task waits for the connection and closes it.
     pub(super) async fn connect(
         slot: &Slot,
         token: ConnectionToken,
         host: &str,
         port: u16,
     ) -> io::Result<Self> {
-        let near_end = match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await {
-            Ok(near_end) => near_end,
+        let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await {
+            Ok(listener) => listener,
             Err(error) => {
                 token.gone();
                 return Err(error);
             }
         };
-        let near_port = near_end.local_addr()?.port();
-        let (holding, hung_up) = oneshot::channel();
+        let driver_port = listener.local_addr()?.port();
+        let (holding, dropped) = oneshot::channel();
         let (connecting, connected) = oneshot::channel();
         let (ending, ended) = oneshot::channel();
-        let far_end = (host.to_owned(), port);
-        let undo = Undo::default();
-        let carrier = Carrier { slot: slot.clone(), near_end, hung_up, undo: undo.clone() };
+        let server = (host.to_owned(), port);
+        let transaction = TransactionState::default();
+        let task =
+            RelayTask { slot: slot.clone(), listener, dropped, transaction: transaction.clone() };
         tokio::spawn(async move {
-            carrier.run(far_end, token, connecting).await;
-            // Whoever waited for this may have gone.
+            task.run(server, token, connecting).await;
             let _ = ending.send(());
         });
         match connected.await {
-            Ok(connected) => connected.map(|()| Self { port: near_port, holding, ended, undo }),
+            Ok(connected) => {
+                connected.map(|()| Self { port: driver_port, holding, ended, transaction })
+            }
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 
-    /// The port of this machine at which the driver finds the server.
+    /// The loopback port that stands for the server.
     pub(super) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Whether the server would have something to undo if it hung up now.
-    pub(super) fn undo(&self) -> &Undo {
-        &self.undo
+    pub(super) fn transaction(&self) -> &TransactionState {
+        &self.transaction
     }
 
-    /// Waits until the server has hung up, after the driver has; at the most until the lease is over.
+    /// Waits until the driver and the server have both closed the connection, or the lease is over.
     pub(super) async fn ended(self) {
-        // An error means that the task was ended with the runtime.
+        // An error means that the runtime has shut the task down.
         let _ = self.ended.await;
-        // Only now: hanging up sooner could overtake the driver's good-bye.
+        // Not earlier: cutting the connection could overtake the driver's last packet.
         drop(self.holding);
     }
 }
 
-/// How long a connection is still waited for when nobody wants it any more. One that comes later than
-/// this may be seen by the server, and is not known to be gone.
-const LAST_CHANCE: Duration = Duration::from_secs(1);
-
-/// What the task works with.
-struct Carrier {
+struct RelayTask {
     slot: Slot,
-    near_end: TcpListener,
-    hung_up: oneshot::Receiver<()>,
-    undo: Undo,
+    listener: TcpListener,
+    dropped: oneshot::Receiver<()>,
+    transaction: TransactionState,
 }
 
-impl Carrier {
-    /// Connects, reports that, and carries until the server has hung up. The `token` is not told that the connection is
-    /// gone when the lease was over first, the server may yet have something to undo, or it is not known what became
-    /// of the connection.
+impl RelayTask {
+    /// Reports the connection's end to `token`. Does not where the lease ends first, a transaction may be open, or the
+    /// outcome of connecting is unknown.
     async fn run(
         mut self,
-        far_end: (String, u16),
+        server: (String, u16),
         token: ConnectionToken,
         connecting: oneshot::Sender<io::Result<()>>,
     ) {
-        let (slot, undo) = (self.slot.clone(), self.undo.clone());
-        let call = async {
-            let server = match self.connect(far_end).await {
+        let (slot, transaction) = (self.slot.clone(), self.transaction.clone());
+        let relaying = async {
+            let server = match self.connect(server).await {
                 Some(Ok(server)) => server,
                 Some(Err(error)) => {
-                    // First, so that its holder may connect again at once.
+                    // First, so that the holder may connect again at once.
                     token.gone();
                     let _ = connecting.send(Err(error));
                     return;
                 }
                 None => return,
             };
-            // Whoever wanted it may have gone; then the relay is hung up below.
             let _ = connecting.send(Ok(()));
-            if self.carry(server).await && !undo.may_be() {
+            if self.relay(server).await && !transaction.may_be_open() {
                 token.gone();
             }
         };
         tokio::select! {
-            () = call => {}
+            () = relaying => {}
             () = slot.lease_over() => {}
         }
     }
 
-    /// `None` when it was given up.
-    async fn connect(&mut self, (host, port): (String, u16)) -> Option<io::Result<TcpStream>> {
+    /// Returns `None` when the relay was dropped and the outcome is unknown.
+    async fn connect(&mut self, server: (String, u16)) -> Option<io::Result<TcpStream>> {
         let mut connected = pin!(async {
-            let server = TcpStream::connect((host, port)).await?;
+            let server = TcpStream::connect(server).await?;
             server.set_nodelay(true)?;
             Ok(server)
         });
         tokio::select! {
             connected = &mut connected => Some(connected),
-            _ = &mut self.hung_up => timeout(LAST_CHANCE, connected).await.ok(),
+            _ = &mut self.dropped => timeout(LAST_CHANCE, connected).await.ok(),
         }
     }
 
-    async fn carry(self, server: TcpStream) -> bool {
-        let Self { slot, near_end, mut hung_up, .. } = self;
-        let driver = if hung_up.is_terminated() {
+    /// Returns whether the server has closed the connection.
+    async fn relay(self, server: TcpStream) -> bool {
+        let Self { slot, listener, mut dropped, .. } = self;
+        let driver = if dropped.is_terminated() {
             None
         } else {
             tokio::select! {
-                driver = near_end.accept() => driver.ok().map(|(driver, _)| driver.into_split()),
-                _ = &mut hung_up => None,
+                driver = listener.accept() => driver.ok().map(|(driver, _)| driver.into_split()),
+                _ = &mut dropped => None,
             }
         };
-        drop(near_end);
+        drop(listener);
         let (from_driver, to_driver) = driver.unzip();
         let (from_server, mut to_server) = server.into_split();
-        let speak = async {
+        let send = async {
             if let Some(from_driver) = from_driver {
                 tokio::select! {
-                    () = pass_on(from_driver, &mut to_server, &slot) => {}
-                    _ = hung_up => {}
+                    () = relay_to_server(from_driver, &mut to_server, &slot) => {}
+                    _ = dropped => {}
                 }
             }
-            // An error means that the server has hung up, which is heard below.
+            // On an error the server has closed the connection, which `relay_to_driver` sees.
             let _ = to_server.shutdown().await;
             pending().await
         };
         tokio::select! {
-            gone = listen(from_server, to_driver) => gone,
-            never = speak => never,
+            closed = relay_to_driver(from_server, to_driver) => closed,
+            never = send => never,
         }
     }
 }
 
-/// Passes on what the driver says until it hangs up, or the last word has been said.
-async fn pass_on(mut from_driver: OwnedReadHalf, to_server: &mut OwnedWriteHalf, slot: &Slot) {
-    let mut piece = vec![0; PIECE];
-    let mut one_statement = OneStatement::default();
-    while let Ok(length @ 1..) = from_driver.read(&mut piece).await {
-        one_statement.pass(&mut piece[..length]);
+/// Runs until the driver closes the connection, or the lease forbids to send.
+async fn relay_to_server(
+    mut from_driver: OwnedReadHalf,
+    to_server: &mut OwnedWriteHalf,
+    slot: &Slot,
+) {
+    let mut buffer = vec![0; BUFFER];
+    let mut filter = MultiStatementsFilter::default();
+    while let Ok(length @ 1..) = from_driver.read(&mut buffer).await {
+        filter.apply(&mut buffer[..length]);
         let over = slot.may_speak_for().is_zero();
-        if over || to_server.write_all(&piece[..length]).await.is_err() {
+        if over || to_server.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }
 }
 
-/// Passes on what the server says, to a driver that still listens. True when the server has hung up.
-async fn listen(mut from_server: OwnedReadHalf, mut to_driver: Option<OwnedWriteHalf>) -> bool {
+/// Runs until the server closes the connection (true) or reading fails (false). A driver that is gone is ignored.
+async fn relay_to_driver(
+    mut from_server: OwnedReadHalf,
+    mut to_driver: Option<OwnedWriteHalf>,
+) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    let mut piece = vec![0; PIECE];
+    let mut buffer = vec![0; BUFFER];
     loop {
-        match from_server.read(&mut piece).await {
+        match from_server.read(&mut buffer).await {
             Ok(0) => return true,
             Ok(length) => {
                 if let Some(driver) = &mut to_driver
-                    && driver.write_all(&piece[..length]).await.is_err()
+                    && driver.write_all(&buffer[..length]).await.is_err()
                 {
                     to_driver = None;
                 }
@@ -216,6 +217,31 @@ async fn listen(mut from_server: OwnedReadHalf, mut to_driver: Option<OwnedWrite
                 return matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset);
             }
         }
+    }
+}
+
+/// Clears `CLIENT_MULTI_STATEMENTS` in the first packet of a driver, which always sets it: several statements in
+/// one packet have a limit each, and could outlive the lease together.
+///
+/// With TLS the first packet is a short unencrypted one, and servers ignore the capabilities in the encrypted one
+/// that follows (`parse_client_handshake_packet`, of MySQL and of MariaDB).
+#[derive(Debug, Default)]
+struct MultiStatementsFilter {
+    passed: usize,
+}
+
+impl MultiStatementsFilter {
+    /// Bit 16 of the capabilities, which are 4 bytes, least significant first, after a header of 4 bytes
+    /// (<https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets_protocol_handshake_response.html>).
+    const BYTE: usize = 4 + 2;
+    const BIT: u8 = 1;
+
+    fn apply(&mut self, chunk: &mut [u8]) {
+        let flags = Self::BYTE.checked_sub(self.passed).and_then(|at| chunk.get_mut(at));
+        if let Some(flags) = flags {
+            *flags &= !Self::BIT;
+        }
+        self.passed = self.passed.saturating_add(chunk.len());
     }
 }
 
@@ -288,7 +314,7 @@ mod tests {
     async fn a_server_that_hangs_up_and_may_have_something_to_undo_is_not_taken_for_gone() {
         let slot = slot(LONG);
         let (relay, far_end, _driver) = relay(&slot).await;
-        relay.undo().unknown();
+        relay.transaction().set_unknown();
         drop(far_end);
         relay.ended().await;
         assert!(!slot.connection_gone(PATIENCE).await);
@@ -353,5 +379,18 @@ mod tests {
         let failed = LeaseGuardedRelay::connect(&slot, token(&slot), "127.0.0.1", port).await;
         assert!(failed.is_err());
         assert!(slot.connection_gone(Duration::ZERO).await);
+    }
+
+    #[test]
+    fn one_bit_is_cleared_however_the_bytes_come() {
+        let sent: Vec<u8> = vec![0xFF; 40];
+        let mut expected = sent.clone();
+        expected[6] = 0xFE;
+        for size in 1..=sent.len() {
+            let mut filter = MultiStatementsFilter::default();
+            let mut passed = sent.clone();
+            passed.chunks_mut(size).for_each(|chunk| filter.apply(chunk));
+            assert_eq!(passed, expected, "in pieces of {size}");
+        }
     }
 }

@@ -1,58 +1,61 @@
-//! Encryption on the way to the database.
+//! Encryption of the connection to the database.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::{fs, io};
 
 use mysql_async::SslOpts;
 use thiserror::Error;
 
-/// The roots that sign the certificates of RDS instances; of which regions, `shared/certs/README.md` says
+/// The roots of RDS's certificates. `shared/certs/README.md` lists the regions
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html>).
 const RDS_ROOTS: &[u8] = include_bytes!("../../certs/rds-global-bundle.pem");
 
-/// Whether to encrypt, and whose certificates to trust.
+/// Encryption, and the certificates to trust.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Tls {
-    /// Encrypt; the server's certificate must be RDS's, for the name that was connected to.
+    /// Encrypted; the certificate must be signed by RDS, for the server's name.
     #[default]
     Rds,
-    /// Encrypt; the server's certificate must be signed by one of the roots in this PEM file.
+    /// Encrypted; the certificate must be signed by a root in this PEM file.
     Roots(PathBuf),
-    /// Do not encrypt. For a database on this machine.
+    /// Not encrypted. For a database on this machine.
     Off,
 }
 
-/// A text that is no [`Tls`].
+/// An invalid [`Tls`] setting.
 #[derive(Debug, Error)]
 pub enum InvalidTls {
-    /// It is no setting.
+    /// Unknown word.
     #[error("must be \"rds\", \"off\" or the absolute path of a PEM file")]
     Unknown,
-    /// Its file can't be read.
+    /// The file cannot be read.
     #[error("the PEM file can't be read: {source}")]
     Unread {
-        /// Why not.
+        /// Why.
         source: io::Error,
     },
-    /// Its file holds no certificate.
+    /// The file has no certificate.
     #[error("the PEM file holds no certificate")]
     NoCertificate,
 }
 
-/// What each certificate of a PEM file begins with (RFC 7468, section 5.1).
+/// First line of each certificate in a PEM file (RFC 7468, section 5.1).
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 impl FromStr for Tls {
     type Err = InvalidTls;
 
-    /// Reads a setting, and looks at the file that it names: one that is missing would fail every connection.
+    /// Parses a setting. A PEM file is read, because a missing one would fail every connection.
     fn from_str(text: &str) -> Result<Self, InvalidTls> {
         match text {
             "rds" => Ok(Self::Rds),
             "off" => Ok(Self::Off),
             path if path.starts_with('/') => {
-                check(Path::new(path))?;
+                let pem = fs::read(path).map_err(|source| InvalidTls::Unread { source })?;
+                if !pem.windows(BEGIN.len()).any(|window| window == BEGIN) {
+                    return Err(InvalidTls::NoCertificate);
+                }
                 Ok(Self::Roots(path.into()))
             }
             _ => Err(InvalidTls::Unknown),
@@ -60,14 +63,8 @@ impl FromStr for Tls {
     }
 }
 
-fn check(file: &Path) -> Result<(), InvalidTls> {
-    let pem = fs::read(file).map_err(|source| InvalidTls::Unread { source })?;
-    let is_there = pem.windows(BEGIN.len()).any(|window| window == BEGIN);
-    if is_there { Ok(()) } else { Err(InvalidTls::NoCertificate) }
-}
-
 impl Tls {
-    /// The same as the driver takes it; `None` is without encryption.
+    /// Returns the driver's options, `None` for an unencrypted connection.
     #[must_use]
     pub fn ssl_opts(&self) -> Option<SslOpts> {
         let roots = match self {

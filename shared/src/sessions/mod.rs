@@ -214,7 +214,7 @@ impl Sessions {
     async fn revived(&self, mut session: Session, slot: &Slot, until: Deadline) -> Option<Session> {
         // What can't be read changes nothing.
         if let Ok(secret) = self.secret.get().await
-            && !session.is_of(&secret)
+            && !session.matches(&secret)
         {
             return None;
         }

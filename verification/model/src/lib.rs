@@ -14,9 +14,9 @@
 //! |---|---|
 //! | a holder asks, hears, gives up | `client::scope::Admission::with_slot`, `client::release::ReleaseGuard` |
 //! | looks at the clock | `session::Limits::within`, in `Session::open`, `session::connect` and `Session::run` |
-//! | has its line look, says a word | `session::relay::pass_on` and `Slot::may_speak_for` |
-//! | connects, logs in, tells the limits | `session::relay::LeaseGuardedRelay::connect`, `Session::open`, `Session::tell_limits` |
-//! | has its transaction rolled back | `session::undo::Undo::roll_back`, in the session's close or drop |
+//! | has its line look, says a word | `session::relay::relay_to_server` and `Slot::may_speak_for` |
+//! | connects, logs in, tells the limits | `session::relay::LeaseGuardedRelay::connect`, `Session::open`, `Session::set_limits` |
+//! | has its transaction rolled back | `session::transaction::TransactionState::roll_back`, in the session's close or drop |
 //! | hangs up; says that it gives back | `Session::close` or its drop; `GiveBack`, once `Line` has seen the server's end |
 //! | a counter hears an acquire | the clock's reading before the first, blind write in `DynamoStore::acquire` |
 //! | has the table decide | one `UpdateItem`: `store::expression`; when refused, the plan from the old item, or the next shard |
@@ -27,7 +27,7 @@
 //! | a holder hears that its call was throttled | `backend::LambdaBackend`, when Lambda throttled all tries |
 //! | looks for a lease to release or renew | a consistent read of each shard that was not tried, and the write to where it is |
 //! | hears a give-back | the read in `Store::release_oldest_anonymous` |
-//! | has a session reset, is woken, replaces a session | `sessions::Sessions` and `session::keep` |
+//! | has a session reset, is woken, replaces a session | `sessions::Sessions` and `session::Session::reset_for_reuse` |
 //! | the server ends | `wait_timeout`, `connect_timeout`, `max_statement_time` |
 //! | the server rolls back | after it has hung up; until then its thread counts |
 //! | is asked for a sweep | the read in `Store::sweep` |

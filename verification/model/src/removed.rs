@@ -39,7 +39,7 @@ pub enum Guard {
     CloseBeforeRelease,
     /// The slot is given back only when the server has ended the connection.
     ServersEnd,
-    /// That the server has hung up is no proof of it while a transaction is open: `session::undo`.
+    /// That the server has hung up is no proof of it while a transaction is open: `session::transaction`.
     NothingToUndo,
     /// The session is told how long it may idle.
     IdleLimit,

@@ -1,4 +1,4 @@
-//! Slots that are kept from one piece of work to the next: `sessions::Sessions` and `session::keep`, by the rules
+//! Slots that are kept from one piece of work to the next: `sessions::Sessions` and `session::Session::reset_for_reuse`, by the rules
 //! of `pool::warm`.
 //!
 //! A holder that starts afresh hangs up here and gives back; what it asks for then is another lease, and so
