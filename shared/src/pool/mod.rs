@@ -1,17 +1,19 @@
 //! The pool: its state, and the rules for granting slots. Pure functions; the time is an argument.
 
-pub mod frugal;
 mod id;
+pub mod rejection;
 mod rules;
 mod shard;
 mod size;
 pub mod split;
+mod wait;
 pub mod warm;
 
 pub use id::{Class, InvalidName, LeaseId, PoolName};
 pub use rules::{AcquirePlan, Pool};
 pub use shard::Shard;
 pub use size::{InvalidSize, PoolSize};
+pub use wait::wait_delay;
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use super::PoolName;
+use super::{LeaseId, PoolName};
 
 /// An item that holds slots of a pool. A pool that is not split has one, with number 0.
 ///
@@ -56,8 +56,24 @@ impl fmt::Display for Shard {
     }
 }
 
+impl LeaseId {
+    /// The shard, of `shards`, on which an acquire for this lease begins: a hash of the id (FNV-1a), so that
+    /// leases spread evenly.
+    #[must_use]
+    pub fn home_shard(self, shards: usize) -> usize {
+        let hash = self.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let shards = u64::try_from(shards.max(1)).unwrap_or(u64::MAX);
+        usize::try_from((hash >> 32) % shards).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
     use super::*;
 
     #[test]
@@ -67,5 +83,15 @@ mod tests {
         let keys: Vec<_> = Shard::all(&pool, shards).map(|shard| shard.to_string()).collect();
         assert_eq!(keys, ["Prod_MySQL", "Prod_MySQL#1", "Prod_MySQL#2"]);
         assert!(keys[1].parse::<PoolName>().is_err());
+    }
+
+    #[test]
+    fn leases_begin_with_every_shard_about_as_often() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut counts = [0; 17];
+        for _ in 0..17_000 {
+            counts[LeaseId::random(&mut rng).home_shard(counts.len())] += 1;
+        }
+        assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{counts:?}");
     }
 }
