@@ -15,7 +15,7 @@ use super::release::ReleaseGuard;
 use super::slot::MARGIN;
 use super::{Held, Holding, Slot};
 use crate::backend::{Backend, BackendError, BackendKind};
-use crate::pool::{Class, GRACE, LeaseId, PoolName, frugal, lease_covering};
+use crate::pool::{Class, GRACE, LeaseId, PoolName, lease_covering, wait_delay};
 use crate::time::{Deadline, FreezeAwareInstant, Seconds};
 use crate::wire::{
     AcquireAnswer, AcquireRequest, Granted, Reason, Refused, RenewAnswer, RenewRequest,
@@ -126,7 +126,7 @@ impl Admission {
     }
 
     /// The same, with callers that wait for a slot for so long at the most before they are refused, and no
-    /// longer than to their deadline. They ask again after [random pauses](frugal::pause); nobody is in line,
+    /// longer than to their deadline. They ask again after [random pauses](wait_delay); nobody is in line,
     /// and who asks at the right moment gets it.
     #[must_use]
     pub fn waiting(self, wait: Duration) -> Self {
@@ -215,7 +215,7 @@ impl Admission {
             // A pool that drains does so for longer than anybody waits.
             let pause = match refused.reason {
                 Reason::Draining => None,
-                Reason::Full | Reason::Throttled => frugal::pause(refusals, left, &mut rand::rng()),
+                Reason::Full | Reason::Throttled => wait_delay(refusals, left, &mut rand::rng()),
             };
             let Some(pause) = pause else { return Err(AdmissionError::Rejected(refused)) };
             sleep(pause).await;

@@ -60,7 +60,7 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     pub async fn answer(&self, request: &Request) -> Result<Decision<Answer>, StoreError> {
         match request {
             Request::LegacyAcquire { pool } => {
-                let lease = LeaseId::anonymous(&mut *self.parts.dice());
+                let lease = LeaseId::anonymous(&mut *self.parts.rng());
                 let ttl = self.parts.anonymous_lease;
                 match self.acquire(pool, lease, ttl, Class::Standard, true).await {
                     Ok(decision) => Ok(decision.map(Answer::LegacyAcquire)),

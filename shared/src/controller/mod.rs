@@ -5,13 +5,13 @@
 //! ([`client`](crate::client)). Any number of them decide about the same pools, and none knows of another:
 //! what holds them together is the condition in each write.
 //!
-//! What a controller remembers of a pool ([`frugal`](crate::pool::frugal)) only ever refuses somebody, or
-//! chooses the shard that is asked first. It grants nothing: a slot is had by a write, or not.
+//! What a controller caches of a pool ([`rejection`](crate::pool::rejection)) only ever rejects an acquire, or
+//! chooses the shard to try first. Only a conditional write grants a slot.
 
 mod acquire;
 mod answer;
-mod looks;
-mod memory;
+mod cache;
+mod singleflight;
 
 pub use answer::{Decision, RequestCounts};
 
@@ -24,7 +24,7 @@ use rand::rngs::StdRng;
 use crate::pool::{ANONYMOUS_LEASE, LeaseId, PoolName};
 use crate::store::{Released, Renewed, SlotStore, StoreError};
 use crate::time::{Clock, FreezeAwareInstant, Seconds};
-use memory::Memories;
+use cache::PoolCaches;
 
 /// Decides about the pools of a store.
 #[derive(Debug)]
@@ -32,19 +32,19 @@ pub struct Controller<S, C> {
     parts: Arc<Parts<S, C>>,
 }
 
-/// What is shared with a look that is under way.
+/// What is shared with peeks in flight.
 #[derive(Debug)]
 struct Parts<S, C> {
     store: S,
     clock: C,
-    memories: Memories,
-    dice: Mutex<StdRng>,
+    caches: PoolCaches,
+    rng: Mutex<StdRng>,
     begun: FreezeAwareInstant,
     anonymous_lease: Seconds,
 }
 
 impl<S, C> Clone for Controller<S, C> {
-    /// The same controller, with the same memory.
+    /// The same controller, with the same caches.
     fn clone(&self) -> Self {
         Self { parts: Arc::clone(&self.parts) }
     }
@@ -52,21 +52,16 @@ impl<S, C> Clone for Controller<S, C> {
 
 impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     /// A controller that decides in `store`, tells expired leases by `clock`, and draws ids, chances and
-    /// pauses from `dice`.
-    pub fn new(store: S, clock: C, dice: StdRng) -> Self {
-        Self::with_anonymous_lease(store, clock, dice, ANONYMOUS_LEASE)
+    /// delays from `rng`.
+    pub fn new(store: S, clock: C, rng: StdRng) -> Self {
+        Self::with_anonymous_lease(store, clock, rng, ANONYMOUS_LEASE)
     }
 
     /// The same with another lease for callers that can't say how long they live.
-    pub fn with_anonymous_lease(
-        store: S,
-        clock: C,
-        dice: StdRng,
-        anonymous_lease: Seconds,
-    ) -> Self {
-        let (memories, begun) = (Memories::default(), FreezeAwareInstant::now());
-        let dice = Mutex::new(dice);
-        Self { parts: Arc::new(Parts { store, clock, memories, dice, begun, anonymous_lease }) }
+    pub fn with_anonymous_lease(store: S, clock: C, rng: StdRng, anonymous_lease: Seconds) -> Self {
+        let (caches, begun) = (PoolCaches::default(), FreezeAwareInstant::now());
+        let rng = Mutex::new(rng);
+        Self { parts: Arc::new(Parts { store, clock, caches, rng, begun, anonymous_lease }) }
     }
 
     /// Where it decides.
@@ -78,8 +73,8 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     /// When a caller that is refused without the table being asked may come back.
     #[must_use]
     pub fn retry_after(&self, pool: &PoolName) -> Duration {
-        let dice = &mut *self.parts.dice();
-        self.parts.memories.retry_after(pool, dice)
+        let rng = &mut *self.parts.rng();
+        self.parts.caches.retry_after(pool, rng)
     }
 
     /// Gives the slot of `lease` back. Who knows the `shard` that it was granted in saves the search, where
@@ -95,7 +90,7 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     ) -> Result<Released, StoreError> {
         let released = self.parts.store.release(pool, lease, shard).await;
         if let Err(StoreError::Throttled { .. }) = released {
-            self.parts.memories.throttled(pool, self.parts.now());
+            self.parts.caches.throttled(pool, self.parts.now());
         }
         let back = released?;
         Ok(Released { in_use: self.in_use_after(pool, lease, shard, back), ..back })
@@ -111,15 +106,13 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     ) -> u32 {
         let shards = shards_of(&self.parts.store, pool);
         let whole = shards == NonZeroU32::MIN;
-        let Some(memory) = self.parts.memories.known(pool, shards) else { return back.in_use };
-        let mut memory = memory.lock();
+        let Some(cache) = self.parts.caches.get(pool, shards) else { return back.in_use };
+        let cache = &mut cache.lock().rejection;
         if let Some(number) = shard.or(whole.then_some(0)) {
-            let number = number as usize;
-            memory.frugal.released(number, self.parts.now(), lease, back.in_use);
-            memory.gave_back(number, back.in_use);
+            cache.released(number as usize, self.parts.now(), lease, back.in_use);
         }
-        match memory.known() {
-            Some(known) if !whole => known.in_use,
+        match cache.snapshot() {
+            Some(snapshot) if !whole => snapshot.in_use,
             _ => back.in_use,
         }
     }
@@ -150,7 +143,7 @@ impl<S, C> Parts<S, C> {
         self.begun.elapsed()
     }
 
-    fn dice(&self) -> MutexGuard<'_, StdRng> {
-        self.dice.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rng(&self) -> MutexGuard<'_, StdRng> {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

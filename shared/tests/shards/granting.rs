@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::stream::{self, StreamExt};
-use rds_admission::pool::frugal::Tour;
 use rds_admission::pool::{Class, Shard};
 use rds_admission::store::{PoolAdmin, Renewed, SlotStore, StoreError};
 use rds_admission::time::{FakeClock, Seconds};
@@ -118,7 +117,7 @@ async fn a_repeated_call_finds_its_lease_after_a_split() {
     operator.store().resize(&pool(), size(4, 0), Some(count(2))).await.expect("the pool");
     operator.store().resume(&pool()).await.expect("the pool");
     // Its first attempt was granted in the second shard, by an instance that knows it.
-    let second = || std::iter::repeat_with(lease).find(|lease| Tour::first(*lease, 2) == 1);
+    let second = || std::iter::repeat_with(lease).find(|lease| lease.home_shard(2) == 1);
     let held = second().expect("one of them");
     take(&operator, held).await;
     operator.store().drain(&pool()).await.expect("the pool");

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use rds_admission::controller::Decision;
-use rds_admission::pool::frugal::Tour;
 use rds_admission::pool::split::InvalidSplit;
 use rds_admission::pool::{Class, Shard};
 use rds_admission::store::{PoolAdmin, Renewed, SlotStore, StoreError};
@@ -116,7 +115,7 @@ async fn an_instance_that_knows_removed_shards_finds_the_others() {
     operator.store().resume(&pool()).await.expect("the pool");
     // A lease whose first choice is a removed shard.
     let elsewhere = || {
-        std::iter::repeat_with(lease).find(|lease| Tour::first(*lease, 3) > 0).expect("one of them")
+        std::iter::repeat_with(lease).find(|lease| lease.home_shard(3) > 0).expect("one of them")
     };
     let asked = acquiring.acquire(&pool(), elsewhere(), TTL, Class::Standard, true).await;
     assert!(matches!(asked.expect("an answer").answer, AcquireAnswer::Granted(_)));

@@ -150,7 +150,7 @@ pub(crate) fn applies(configuration: &Configuration, item: &mut Item, acquire: &
     }
 }
 
-/// A shard is taken for full by what the counter has in mind of it: `pool::frugal`.
+/// A shard is taken for full by what the counter has in mind of it: `pool::rejection`.
 pub(crate) fn pass_over(configuration: &Configuration, state: &mut State, acquire: Acquire) {
     go_on(configuration, state, acquire, Next::Full);
 }

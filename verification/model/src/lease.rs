@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use rds_admission::pool::LeaseId;
-use rds_admission::pool::frugal::Tour;
 use rds_admission::time::UnixSeconds;
 
 use crate::timing::Expiry;
@@ -51,7 +50,7 @@ impl Lease {
     /// The shard, of so many, that it begins with.
     #[must_use]
     pub fn first(self, shards: usize) -> usize {
-        Tour::first(self.id(), shards)
+        self.id().home_shard(shards)
     }
 
     /// Whether the counter chose it.
@@ -81,7 +80,7 @@ static IDS: LazyLock<[LeaseId; LEASES]> = LazyLock::new(|| {
         if index >= 2 * HOLDERS {
             return id('~', index);
         }
-        let begins = |id: &LeaseId| Tour::first(*id, 2) == index % HOLDERS / 2 % 2;
+        let begins = |id: &LeaseId| id.home_shard(2) == index % HOLDERS / 2 % 2;
         (index..ID_NUMBERS)
             .step_by(LEASES)
             .map(|number| id('A', number))

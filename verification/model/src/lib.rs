@@ -21,7 +21,7 @@
 //! | a counter hears an acquire | the clock's reading before the first, blind write in `DynamoStore::acquire` |
 //! | has the table decide | one `UpdateItem`: `store::expression`; when refused, the plan from the old item, or the next shard |
 //! | looks for a repeated call's lease | a consistent read of each shard, before a shard is asked |
-//! | takes a shard for full | `pool::frugal`; of all shards, that is a refusal from memory |
+//! | takes a shard for full | `pool::rejection`; of all shards, that is a refusal from memory |
 //! | refuses an acquire by its own limit, is throttled by the table | `Controller::held_off`, `Controller::acquire` |
 //! | has the table decide, and does not hear how | `DynamoStore::send_acquire`, which sends the write again |
 //! | a holder hears that its call was throttled | `backend::LambdaBackend`, when Lambda throttled all tries |
@@ -38,7 +38,7 @@
 //! [`Clock`](rds_admission::time::Clock), and a session of it takes its limits from
 //! [`Limits::fit`](rds_admission::session::Limits::fit); whether a slot is kept, for how long, and what is
 //! done on waking is said by [`Warm`](rds_admission::pool::warm::Warm); a lease begins with the shard of
-//! [`Tour::first`](rds_admission::pool::frugal::Tour::first), and another size is divided by
+//! [`home_shard`](rds_admission::pool::LeaseId::home_shard), and another size is divided by
 //! [`split::change`](rds_admission::pool::split::change). What the conditional writes say is written
 //! out once more in [`item`], because they are DynamoDB's to evaluate.
 //!

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use rds_admission::pool::LeaseId;
-use rds_admission::pool::frugal::{self, Tour};
+use rds_admission::pool::rejection::ShardProbe;
 use rds_admission::pool::warm::FillLevel;
+use rds_admission::pool::{LeaseId, wait_delay};
 use rds_admission::time::{Seconds, UnixSeconds};
 
 use crate::scenario::{Algorithm, Via};
@@ -35,8 +35,8 @@ pub(crate) struct Caller {
     pub(crate) item: usize,
     /// Items that it was sent to, by the plain algorithm.
     pub(crate) tried: usize,
-    /// Its way through the items, by the frugal one.
-    pub(crate) tour: Option<Tour>,
+    /// Its progress through the items, by the cached one.
+    pub(crate) probe: Option<ShardProbe>,
     /// When it came.
     pub(crate) arrived: Duration,
     /// When it asked, the last time.
@@ -97,7 +97,7 @@ impl World<'_> {
             renews: false,
             item: 0,
             tried: 0,
-            tour: None,
+            probe: None,
             arrived: now,
             asked: now,
             work: Duration::ZERO,
@@ -130,7 +130,7 @@ impl World<'_> {
             Algorithm::BareCount => UnixSeconds(u64::MAX),
             Algorithm::Plain | Algorithm::Frugal => second(now).plus(Seconds(1)).plus(ttl),
         };
-        (this.tried, this.tour, this.asked, this.throttled) = (0, None, now, 0);
+        (this.tried, this.probe, this.asked, this.throttled) = (0, None, now, 0);
         self.hop(Event::Reaches(caller));
     }
 
@@ -205,7 +205,7 @@ impl World<'_> {
         let this = &mut self.callers[caller];
         this.refusals += 1;
         let left = self.scenario.wait.saturating_sub(waited);
-        if let Some(pause) = frugal::pause(this.refusals, left, &mut self.dice) {
+        if let Some(pause) = wait_delay(this.refusals, left, &mut self.dice) {
             return self.agenda.after(pause, Event::Asks(caller));
         }
         self.tally.rejected(now);

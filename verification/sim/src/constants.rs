@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use rds_admission::pool::frugal::Tuning;
+use rds_admission::pool::rejection::Tuning;
 
 use crate::column::{percent, time};
 use crate::outcome::Outcome;
-use crate::scenario::{Hold, Routing, Scenario, Via};
+use crate::scenario::{Arrivals, Hold, Routing, Scenario, Via};
 use crate::sections::ebbing;
 
-/// The rule with one number changed.
+/// The rule with one constant changed.
 #[derive(Debug, Clone)]
 pub struct Variation {
-    /// Which, and how.
+    /// The constant, and its change.
     pub name: String,
-    /// All of them.
+    /// The constants.
     pub tuning: Tuning,
 }
 
@@ -29,33 +29,37 @@ pub struct Probe {
     pub shown: fn(&Outcome) -> String,
 }
 
-/// The numbers as they are, and each of them halved and doubled.
+/// The defaults, and each constant halved and doubled (integers rounded up).
 #[must_use]
 pub fn variations() -> Vec<Variation> {
-    let as_is = Tuning::default();
-    let mut variations = vec![Variation { name: "as it is".to_owned(), tuning: as_is }];
+    let default = Tuning::default();
+    let mut variations = vec![Variation { name: "default".to_owned(), tuning: default }];
     let mut vary = |name: &str, change: &dyn Fn(Tuning, u32) -> Tuning| {
-        for (half, word) in [(1, "half"), (4, "twice")] {
-            let name = format!("`{name}`: {word}");
-            variations.push(Variation { name, tuning: change(as_is, half) });
+        for (halves, factor) in [(1, "half"), (4, "twice")] {
+            let name = format!("`{name}`: {factor}");
+            variations.push(Variation { name, tuning: change(default, halves) });
         }
     };
-    // Changed to so many halves of what it is.
     let times = |value: f64, halves: u32| value * f64::from(halves) / 2.0;
-    vary("looks", &|t, n| Tuning { looks: times(t.looks, n), ..t });
-    vary("looks_of_few", &|t, n| Tuning { looks_of_few: times(t.looks_of_few, n), ..t });
-    vary("memory", &|t, n| Tuning { memory: t.memory * n / 2, ..t });
-    vary("calm", &|t, n| Tuning { calm: t.calm * n / 2, ..t });
-    vary("tight", &|t, n| Tuning { tight: t.tight * n / 2, ..t });
-    vary("ample", &|t, n| Tuning { ample: t.ample * n / 2, ..t });
+    vary("peeks_per_slot", &|t, n| Tuning {
+        peeks_per_slot: (t.peeks_per_slot * n).div_ceil(2),
+        ..t
+    });
+    vary("cooldown", &|t, n| Tuning { cooldown: t.cooldown * n / 2, ..t });
+    vary("full_threshold", &|t, n| Tuning { full_threshold: t.full_threshold * n / 2, ..t });
     vary("rivals", &|t, n| Tuning { rivals: times(t.rivals, n), ..t });
-    vary("lost", &|t, n| Tuning { lost: 1.0 + times(t.lost - 1.0, n), ..t });
-    vary("won", &|t, n| Tuning { won: 1.0 - times(1.0 - t.won, n), ..t });
-    vary("late", &|t, n| Tuning { late: t.late * n / 2, ..t });
-    vary("tries", &|t, n| Tuning { tries: t.tries * n as usize / 2, ..t });
-    vary("throttled", &|t, n| Tuning { throttled: (times(t.throttled, n)).min(0.9), ..t });
-    vary("applied", &|t, n| Tuning { applied: 1.0 + times(t.applied - 1.0, n), ..t });
-    vary("once", &|t, n| Tuning { once: t.once * n / 2, ..t });
+    vary("rival_step", &|t, n| Tuning { rival_step: times(t.rival_step, n), ..t });
+    vary("replication_lag", &|t, n| Tuning { replication_lag: t.replication_lag * n / 2, ..t });
+    vary("throttle_window", &|t, n| Tuning { throttle_window: t.throttle_window * n / 2, ..t });
+    vary("throttle_recovery", &|t, n| Tuning {
+        throttle_recovery: t.throttle_recovery * n / 2,
+        ..t
+    });
+    vary("contention_window", &|t, n| Tuning {
+        contention_window: times(t.contention_window, n),
+        ..t
+    });
+    vary("max_retry_after", &|t, n| Tuning { max_retry_after: t.max_retry_after * n / 2, ..t });
     variations
 }
 
@@ -106,6 +110,18 @@ pub fn probes() -> Vec<Probe> {
             ),
             shown: |outcome| {
                 format!("{:.0}/s, release {}", outcome.goodput, time(outcome.release.p99))
+            },
+        },
+        Probe {
+            name: "10,000 clients that retry",
+            scenario: Scenario {
+                arrivals: Arrivals::Closed(10_000, Duration::from_secs(1)),
+                warm_up: Duration::from_secs(60),
+                length: Duration::from_secs(180),
+                ..Scenario::default()
+            },
+            shown: |outcome| {
+                format!("{:.2}, {} calls/s", outcome.units_a_rejection(), outcome.arrived / 120)
             },
         },
         Probe {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rds_admission::pool::Class;
-use rds_admission::pool::frugal::{Sighting, Step, Tour};
+use rds_admission::pool::rejection::{PoolSnapshot, Step};
 use rds_admission::time::saturating_times;
 
 use crate::scenario::Algorithm;
@@ -22,21 +22,20 @@ impl World<'_> {
         let step = match self.scenario.algorithm {
             Algorithm::BareCount | Algorithm::Plain => self.next_item(caller),
             Algorithm::Frugal => {
-                let memory = &mut self.deciders.instances[instance].memory;
+                let cache = &mut self.deciders.instances[instance].cache;
                 let this = &mut self.callers[caller];
-                let tour = this
-                    .tour
-                    .get_or_insert_with(|| memory.arrives(now, this.lease, &mut self.dice));
-                memory.step(tour, now, &mut self.dice)
+                let probe =
+                    this.probe.get_or_insert_with(|| cache.begin(now, this.lease, &mut self.dice));
+                cache.step(probe, now, &mut self.dice)
             }
         };
         match step {
-            Step::Refuse => self.refuse(caller),
-            Step::Ask(item) => {
+            Step::Reject => self.refuse(caller),
+            Step::Attempt(item) => {
                 self.callers[caller].item = item;
                 self.send(caller, Request::Acquire, Duration::ZERO);
             }
-            Step::Look(item) => {
+            Step::Peek(item) => {
                 self.callers[caller].item = item;
                 match &mut self.deciders.instances[instance].looking[item] {
                     Some(waiting) => waiting.push(caller),
@@ -53,9 +52,9 @@ impl World<'_> {
     fn next_item(&mut self, caller: usize) -> Step {
         let items = self.items.len();
         let this = &mut self.callers[caller];
-        let item = (Tour::first(this.lease, items) + this.tried) % items;
+        let item = (this.lease.home_shard(items) + this.tried) % items;
         this.tried += 1;
-        if this.tried > items { Step::Refuse } else { Step::Ask(item) }
+        if this.tried > items { Step::Reject } else { Step::Attempt(item) }
     }
 
     fn refuse(&mut self, caller: usize) {
@@ -63,7 +62,7 @@ impl World<'_> {
         let pause = match self.scenario.algorithm {
             Algorithm::BareCount | Algorithm::Plain => self.plain_retry_after(),
             Algorithm::Frugal => {
-                self.deciders.instances[instance].memory.retry_after(&mut self.dice)
+                self.deciders.instances[instance].cache.retry_after(&mut self.dice)
             }
         };
         self.answer(caller, Err(pause));
@@ -130,8 +129,8 @@ impl World<'_> {
         let (item, lease) = (self.callers[caller].item, self.callers[caller].lease);
         let in_use = self.items[item].pool.in_use();
         if let Some(instance) = self.callers[caller].instance {
-            let memory = &mut self.deciders.instances[instance].memory;
-            memory.released(item, self.agenda.now(), lease, in_use);
+            let cache = &mut self.deciders.instances[instance].cache;
+            cache.released(item, self.agenda.now(), lease, in_use);
         }
     }
 
@@ -145,7 +144,7 @@ impl World<'_> {
         if request == Request::Release
             && let Some(instance) = self.callers[caller].instance
         {
-            self.deciders.instances[instance].memory.throttled(self.agenda.now());
+            self.deciders.instances[instance].cache.throttled(self.agenda.now());
         }
         let again = throttled < tries;
         if again {
@@ -166,10 +165,11 @@ impl World<'_> {
         let mut may_ask = 0;
         if let Reply::Seen(pool) = reply {
             let leases: Vec<_> = waiting.iter().map(|caller| self.callers[*caller].lease).collect();
-            let seen = Sighting::of(&pool, Class::Standard, second(now));
-            may_ask = instance.memory.looked(item, now, &seen, &leases, &mut self.dice);
+            let snapshot = PoolSnapshot::of(&pool, Class::Standard, second(now));
+            let (cache, rng) = (&mut instance.cache, &mut self.dice);
+            may_ask = cache.peeked(item, now, snapshot, &pool.leases, &leases, rng);
         } else {
-            instance.memory.throttled(now);
+            instance.cache.throttled(now);
         }
         for (n, caller) in waiting.into_iter().enumerate() {
             self.callers[caller].throttled = 0;
@@ -186,20 +186,20 @@ impl World<'_> {
         let Some(instance) = self.callers[caller].instance else { return };
         let item = self.callers[caller].item;
         let lease = self.callers[caller].lease;
-        let memory = &mut self.deciders.instances[instance].memory;
-        let seen = |pool| Sighting::of(pool, Class::Standard, second(now));
+        let cache = &mut self.deciders.instances[instance].cache;
+        let snapshot = |pool| PoolSnapshot::of(pool, Class::Standard, second(now));
         match reply {
             Reply::Granted(pool) => {
-                memory.granted(item, now, lease, &seen(&pool));
+                cache.attempted(item, now, lease, true, snapshot(&pool));
                 self.callers[caller].fill_level = pool.fill_level();
                 self.answer(caller, Ok(()));
             }
             Reply::Full(pool) => {
-                memory.refused(item, now, lease, &seen(&pool));
+                cache.attempted(item, now, lease, false, snapshot(&pool));
                 self.in_vain(caller);
             }
             _ => {
-                memory.throttled(now);
+                cache.throttled(now);
                 self.refuse(caller);
             }
         }

@@ -1,10 +1,10 @@
 //! Those that decide: instances, each with its memory of every item.
 
-use std::num::NonZeroUsize;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use rand::RngExt;
-use rds_admission::pool::frugal::{Frugal, Tuning};
+use rds_admission::pool::rejection::{RejectionCache, Tuning};
 
 use crate::chance::Dice;
 use crate::fleet::Fleet;
@@ -13,8 +13,8 @@ use crate::scenario::{Cloud, Routing, Scenario, Via};
 /// One instance.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    /// What it remembers of the pool.
-    pub(crate) memory: Frugal,
+    /// Its cached state of the pool.
+    pub(crate) cache: RejectionCache,
     /// The callers that wait for the look at each item that is under way.
     pub(crate) looking: Vec<Option<Vec<usize>>>,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Deciders {
     pub(crate) instances: Vec<Instance>,
     fleet: Fleet,
     shared: bool,
-    items: NonZeroUsize,
+    items: NonZeroU32,
     tuning: Tuning,
 }
 
@@ -40,7 +40,7 @@ impl Deciders {
             instances: Vec::new(),
             fleet: Fleet::new(most, routing),
             shared,
-            items: NonZeroUsize::new(scenario.items() as usize).unwrap_or(NonZeroUsize::MIN),
+            items: NonZeroU32::new(scenario.items()).unwrap_or(NonZeroU32::MIN),
             tuning: scenario.tuning,
         };
         deciders.start(deciders.fleet.started());
@@ -75,8 +75,8 @@ impl Deciders {
     fn start(&mut self, count: usize) {
         while self.instances.len() < count {
             self.instances.push(Instance {
-                memory: Frugal::new(self.items, self.tuning),
-                looking: vec![None; self.items.get()],
+                cache: RejectionCache::new(self.items, self.tuning),
+                looking: vec![None; self.items.get() as usize],
             });
         }
     }

@@ -10,7 +10,7 @@
 //! platform to the last digit: logarithms differ.)
 //!
 //! The rules are not copied. What a caller does next is
-//! [`frugal`](rds_admission::pool::frugal)'s to say, and what a conditional write finds
+//! [`rejection`](rds_admission::pool::rejection)'s to say, and what a conditional write finds
 //! [`Pool::plan_acquire`](rds_admission::pool::Pool::plan_acquire)'s; what is kept between two requests is
 //! [`warm`](rds_admission::pool::warm)'s. What surrounds them is a
 //! [`Cloud`](scenario::Cloud): latencies, the table's limits, how far replicas are behind. See

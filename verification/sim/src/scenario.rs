@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rds_admission::pool::GRACE;
-use rds_admission::pool::frugal::Tuning;
+use rds_admission::pool::rejection::Tuning;
 use rds_admission::pool::warm::Warm;
 use rds_admission::time::saturating_seconds;
 
@@ -89,7 +89,7 @@ pub enum Algorithm {
     BareCount,
     /// Every acquire is a conditional write.
     Plain,
-    /// [`rds_admission::pool::frugal`].
+    /// [`rds_admission::pool::rejection`].
     Frugal,
 }
 

@@ -118,7 +118,9 @@ impl RejectionCache {
         let mut remaining = vec![home];
         if !self.contention.is_overload(&self.tuning) {
             remaining.extend((1..count).map(|n| (home + n) % count));
-            remaining.sort_by_key(|shard| self.shards[*shard].is_full());
+            remaining.sort_by_key(|shard| {
+                matches!(self.shards[*shard].status(now, &self.tuning), Status::Full { .. })
+            });
             remaining.truncate(self.tuning.peeks_per_slot as usize);
         }
         remaining.reverse();

@@ -118,13 +118,7 @@ impl CachedShard {
     }
 
     /// Records that a write for `lease` begins, and whether a peek came before it.
-    pub(super) fn attempt(
-        &mut self,
-        now: Duration,
-        lease: LeaseId,
-        peeked: bool,
-        tuning: &Tuning,
-    ) {
+    pub(super) fn attempt(&mut self, now: Duration, lease: LeaseId, peeked: bool, tuning: &Tuning) {
         self.pending.retain(|attempt| attempt.is_recent(now, tuning));
         self.pending.push(Attempt { lease, since: now, peeked });
     }

@@ -9,7 +9,6 @@ use futures::future::try_join_all;
 use rand::RngExt;
 
 use super::{DynamoStore, Outcome, Tries};
-use crate::pool::frugal::Tour;
 use crate::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, Shard};
 use crate::store::expression::{self, Write};
 use crate::store::{
@@ -66,7 +65,7 @@ impl<C: Clock> DynamoStore<C> {
     /// The shard in which a lease is most likely, as far as the number of shards is known.
     fn first_choice(&self, pool: &PoolName, lease: LeaseId) -> Shard {
         let shards = self.known_shards(pool).unwrap_or(NonZeroU32::MIN);
-        let first = Tour::first(lease, shards.get() as usize);
+        let first = lease.home_shard(shards.get() as usize);
         Shard::new(pool.clone(), u32::try_from(first).unwrap_or_default())
     }
 

@@ -159,7 +159,8 @@ fn no_input_leads_out_of_range() {
             }
             let pause = cache.retry_after(rng);
             assert!(
-                pause >= Tuning::MIN_RETRY_AFTER / 4 && pause <= Tuning::default().max_retry_after * 7 / 4,
+                pause >= Tuning::MIN_RETRY_AFTER / 4
+                    && pause <= Tuning::default().max_retry_after * 7 / 4,
                 "{pause:?}"
             );
         }
