@@ -1,257 +1,261 @@
-//! What a counter does with an acquire: `controller`, and `store::dynamo` for each shard.
+//! Acquires by a counter: `controller`, and `store::dynamo` for each shard.
 //!
-//! It goes from shard to shard, beginning with the one that the lease chooses. A repeated call of a split
-//! pool looks for its lease in all of them before it asks. In direct mode the same is done by the holder's
-//! own process.
+//! An acquire tries one shard after the other, beginning with the lease's first. A repeated call to a split pool
+//! first searches all of them for its lease. In direct mode the holder's own process does the same.
 
 use rds_admission::pool::{AcquirePlan, Class};
 use rds_admission::time::{Clock, SKEW_ALLOWANCE, Seconds};
 
+use crate::ablations::Ablation;
 use crate::configuration::Configuration;
-use crate::counter::expiry;
 use crate::item::{Item, TakeOver};
 use crate::lease::{Lease, Leases};
-use crate::mail::Mail;
 use crate::phase::Phase;
-use crate::removed::Guard;
 use crate::script::Kind;
 use crate::shards::ShardSet;
-use crate::state::{Holder, State};
-use crate::task::{Acquire, Ask, Task};
+use crate::state::{Holder, InFlight, State};
+use crate::task::{Acquire, Request, Task};
 use crate::warm;
 
-/// What becomes of an acquire after a look at a shard and the clock.
+/// The continuation of an acquire after a read of a shard and the clock.
 #[derive(Clone, Copy)]
 enum Next {
-    /// This is asked of it.
-    Ask(Ask),
-    /// The lease is out in it already.
+    /// The next request to the shard.
+    Request(Request),
+    /// The shard holds the lease already.
     Held,
-    /// No slot of it is free.
+    /// The shard is full.
     Full,
 }
 
-/// An acquire arrives: the first write is blind, `DynamoStore::acquire`. The mutant that decides by what it
-/// read reads first.
-pub(crate) fn hear(
+/// Receives an acquire. The first write does without a read: `DynamoStore::acquire`.
+pub(crate) fn receive(
     configuration: &Configuration,
     state: &mut State,
     holder: usize,
-    again: bool,
+    repeated: bool,
     ahead: u8,
 ) {
-    let Configuration { removed, memory, throttles, .. } = *configuration;
+    let Configuration { from_cache, throttling, .. } = *configuration;
     let script = &configuration.holders[holder];
-    arrives(state, holder, again);
+    deliver(state, holder, repeated);
     let lease = if script.kind == Kind::Anonymous {
-        state.drawn += 1;
-        Lease::anonymous(state.drawn - 1)
+        state.anonymous_ids += 1;
+        Lease::anonymous(state.anonymous_ids - 1)
     } else {
-        Lease::of(holder, again && removed.guard(Guard::OneLeaseACall))
+        Lease::of(holder, repeated && configuration.lacks(Ablation::OneLeasePerCall))
     };
-    let says_so = again && !removed.guard(Guard::RepeatSaysSo);
-    let looks = says_so && configuration.is_split() && !removed.guard(Guard::LookFirst);
-    let judged = again && configuration.tells_attempts();
+    let marked = repeated && !configuration.lacks(Ablation::RepeatIsMarked);
+    let searches =
+        marked && configuration.is_split() && !configuration.lacks(Ablation::SearchFirst);
+    let judged = repeated && configuration.distinguishes_repeats();
     let mut acquire = Acquire {
         holder,
         lease,
         ahead,
         shard: state.pool.first(lease),
-        ask: Ask::Look,
-        memory: memory && (!says_so || removed.guard(Guard::RepeatsAskTheTable)),
-        throttle: throttles && (!says_so || removed.guard(Guard::ThrottledRepeatIsUnknown)),
-        out: if judged { state.pool.with(lease) } else { ShardSet::default() },
+        request: Request::Read,
+        from_cache: from_cache && (!marked || configuration.lacks(Ablation::RepeatBypassesCache)),
+        throttle: throttling
+            && (!marked || configuration.lacks(Ablation::ThrottledRepeatIsUnknown)),
+        held_in: if judged { state.pool.with(lease) } else { ShardSet::default() },
     };
-    if removed.guard(Guard::LimitInTheWrite) {
+    if configuration.lacks(Ablation::LimitInTheWrite) {
         let next = plan(configuration, state, &acquire);
-        go_on(configuration, state, acquire, next);
+        proceed(configuration, state, acquire, next);
         return;
     }
-    if !looks {
-        acquire.ask = add(configuration, state, &acquire);
+    if !searches {
+        acquire.request = add(configuration, state, &acquire);
     }
     state.begin(Task::Acquire(acquire));
 }
 
-fn arrives(state: &mut State, holder: usize, again: bool) {
-    let mail = &mut state.holders[holder].mail;
-    if again {
-        mail.repeats -= 1;
+fn deliver(state: &mut State, holder: usize, repeated: bool) {
+    let in_flight = &mut state.holders[holder].in_flight;
+    if repeated {
+        in_flight.repeats -= 1;
     } else {
-        mail.acquire = false;
+        in_flight.acquire = false;
     }
 }
 
-/// An acquire arrives at a counter whose own limit refuses it.
-pub(crate) fn hold_off(
+/// Receives an acquire that the counter's rate limit rejects.
+pub(crate) fn rate_limit(
     configuration: &Configuration,
     state: &mut State,
     holder: usize,
-    again: bool,
+    repeated: bool,
 ) {
-    arrives(state, holder, again);
-    let lease = Lease::of(holder, again && configuration.removed.guard(Guard::OneLeaseACall));
-    let out = if again { state.pool.with(lease) } else { ShardSet::default() };
-    refuse_holder(configuration, state, holder, out);
+    deliver(state, holder, repeated);
+    let lease = Lease::of(holder, repeated && configuration.lacks(Ablation::OneLeasePerCall));
+    let held_in = if repeated { state.pool.with(lease) } else { ShardSet::default() };
+    reject_holder(configuration, state, holder, held_in);
 }
 
-/// A caller is told that it has no slot.
-pub(crate) fn refuse(configuration: &Configuration, state: &mut State, acquire: &Acquire) {
-    refuse_holder(configuration, state, acquire.holder, acquire.out);
+/// Rejects an acquire.
+pub(crate) fn reject(configuration: &Configuration, state: &mut State, acquire: &Acquire) {
+    reject_holder(configuration, state, acquire.holder, acquire.held_in);
 }
 
-fn refuse_holder(configuration: &Configuration, state: &mut State, holder: usize, out: ShardSet) {
-    state.disowned |= is_disowned(configuration, state, holder, out);
-    answer(configuration, state, holder, |mail| mail.refused = true);
+fn reject_holder(
+    configuration: &Configuration,
+    state: &mut State,
+    holder: usize,
+    held_in: ShardSet,
+) {
+    state.disowned |= is_disowned(configuration, state, holder, held_in);
+    respond(configuration, state, holder, |in_flight| in_flight.rejected = true);
 }
 
-/// A holder takes it for certain that its call was not decided, as Lambda throttled it.
-pub(crate) fn judge_unheard(configuration: &Configuration, state: &mut State, holder: usize) {
-    let out = state.pool.with(Lease::of(holder, false));
-    state.disowned |= is_disowned(configuration, state, holder, out);
+/// Updates [`State::disowned`] for a holder that takes its throttled call for undecided.
+pub(crate) fn judge_throttled(configuration: &Configuration, state: &mut State, holder: usize) {
+    let held_in = state.pool.with(Lease::of(holder, false));
+    state.disowned |= is_disowned(configuration, state, holder, held_in);
 }
 
-/// The same as [`ask`] of a write that is applied, but the table's answer is lost, and the counter sends it again:
-/// `DynamoStore::send_acquire`.
-pub(crate) fn ask_unheard(configuration: &Configuration, state: &mut State, mut acquire: Acquire) {
+/// Applies a write whose response is lost, so that the counter will send it again: `DynamoStore::send_acquire`.
+pub(crate) fn write_losing_response(
+    configuration: &Configuration,
+    state: &mut State,
+    mut acquire: Acquire,
+) {
     applies(configuration, &mut state.pool[acquire.shard], &acquire);
-    acquire.throttle &= configuration.removed.guard(Guard::LostThenThrottledIsInDoubt);
-    acquire.out = state.pool.with(acquire.lease);
+    acquire.throttle &= configuration.lacks(Ablation::LostThenThrottledIsInDoubt);
+    acquire.held_in = state.pool.with(acquire.lease);
     state.begin(Task::Acquire(acquire));
 }
 
-/// What an acquire asks reaches the table. When a write is refused, the old item that comes with the
-/// refusal is what the next one is planned from.
-pub(crate) fn ask(configuration: &Configuration, state: &mut State, acquire: Acquire) {
-    if acquire.ask == Ask::Look {
-        look(configuration, state, acquire);
+/// Executes an acquire's request. After a failed condition the next request is planned from the returned item.
+pub(crate) fn send(configuration: &Configuration, state: &mut State, acquire: Acquire) {
+    if acquire.request == Request::Read {
+        search(configuration, state, acquire);
     } else if applies(configuration, &mut state.pool[acquire.shard], &acquire) {
-        let mut others = acquire.out;
+        let mut others = acquire.held_in;
         others.remove(acquire.shard);
         state.disowned |= is_disowned(configuration, state, acquire.holder, others);
-        let told = warm::told(configuration, &state.pool[acquire.shard]);
-        answer(configuration, state, acquire.holder, |mail| {
-            mail.granted.insert(acquire.shard);
-            mail.told = told;
+        let keep_limit = warm::keep_limit(configuration, &state.pool[acquire.shard]);
+        respond(configuration, state, acquire.holder, |in_flight| {
+            in_flight.granted.insert(acquire.shard);
+            in_flight.keep_limit = keep_limit;
         });
     } else {
         let next = plan(configuration, state, &acquire);
-        go_on(configuration, state, acquire, next);
+        proceed(configuration, state, acquire, next);
     }
 }
 
-/// Whether the write of an acquire is one that the item's condition lets through; then it is done.
+/// Applies the write of an acquire. Returns whether its condition held.
 pub(crate) fn applies(configuration: &Configuration, item: &mut Item, acquire: &Acquire) -> bool {
-    let (removed, class) = (configuration.removed, class(configuration, acquire));
-    match acquire.ask {
-        Ask::Look => false,
-        Ask::Add(expiry) => item.add(acquire.lease, expiry, class, removed),
-        Ask::TakeOver(plan) => item.take_over(acquire.lease, &plan, class, removed),
+    let (ablation, class) = (configuration.ablation, class(configuration, acquire));
+    match acquire.request {
+        Request::Read => false,
+        Request::Add(expiry) => item.add(acquire.lease, expiry, class, ablation),
+        Request::TakeOver(plan) => item.take_over(acquire.lease, &plan, class, ablation),
     }
 }
 
-/// A shard is taken for full by what the counter has in mind of it: `pool::rejection`.
-pub(crate) fn pass_over(configuration: &Configuration, state: &mut State, acquire: Acquire) {
-    go_on(configuration, state, acquire, Next::Full);
+/// Skips a shard as full, from the cache.
+pub(crate) fn skip_shard(configuration: &Configuration, state: &mut State, acquire: Acquire) {
+    proceed(configuration, state, acquire, Next::Full);
 }
 
-/// A consistent read of a shard, for the lease of a repeated call.
-fn look(configuration: &Configuration, state: &mut State, acquire: Acquire) {
+/// Reads a shard, consistently, to find the lease of a repeated call.
+fn search(configuration: &Configuration, state: &mut State, acquire: Acquire) {
     if matches!(plan(configuration, state, &acquire), Next::Held) {
-        go_on(configuration, state, acquire, Next::Held);
+        proceed(configuration, state, acquire, Next::Held);
     } else if let Some(shard) = state.pool.after(acquire.shard, acquire.lease) {
         state.begin(Task::Acquire(Acquire { shard, ..acquire }));
     } else {
         let shard = state.pool.first(acquire.lease);
-        let mut acquire = Acquire { shard, memory: configuration.memory, ..acquire };
-        acquire.ask = add(configuration, state, &acquire);
+        let mut acquire = Acquire { shard, from_cache: configuration.from_cache, ..acquire };
+        acquire.request = add(configuration, state, &acquire);
         state.begin(Task::Acquire(acquire));
     }
 }
 
-fn go_on(configuration: &Configuration, state: &mut State, mut acquire: Acquire, next: Next) {
+fn proceed(configuration: &Configuration, state: &mut State, mut acquire: Acquire, next: Next) {
     let holder = acquire.holder;
     match next {
-        Next::Ask(ask) => state.begin(Task::Acquire(Acquire { ask, ..acquire })),
+        Next::Request(request) => state.begin(Task::Acquire(Acquire { request, ..acquire })),
         Next::Held => {
-            let told = warm::told(configuration, &state.pool[acquire.shard]);
-            answer(configuration, state, holder, |mail| {
-                mail.granted_before.insert(acquire.shard);
-                mail.told = told;
+            let keep_limit = warm::keep_limit(configuration, &state.pool[acquire.shard]);
+            respond(configuration, state, holder, |in_flight| {
+                in_flight.recognised.insert(acquire.shard);
+                in_flight.keep_limit = keep_limit;
             });
         }
         Next::Full => {
             if let Some(shard) = state.pool.after(acquire.shard, acquire.lease) {
                 acquire.shard = shard;
-                acquire.ask = add(configuration, state, &acquire);
+                acquire.request = add(configuration, state, &acquire);
                 state.begin(Task::Acquire(acquire));
             } else {
-                refuse(configuration, state, &acquire);
+                reject(configuration, state, &acquire);
             }
         }
     }
 }
 
-/// The blind write, with an expiry by the counter's clock.
-fn add(configuration: &Configuration, state: &State, acquire: &Acquire) -> Ask {
+/// The write without a read, with an expiry by the counter's clock.
+fn add(configuration: &Configuration, state: &State, acquire: &Acquire) -> Request {
     let ttl = configuration.holders[acquire.holder].ttl;
-    Ask::Add(expiry(configuration, state.now, acquire.ahead, ttl))
+    Request::Add(configuration.expiry(state.now, acquire.ahead, ttl))
 }
 
-/// Whether a call of `holder` is answered as though its lease were not out in `shards`, where it was since it
-/// arrived or was written, for a holder whose time is not over.
+/// Whether a response ignores the lease that `shards` have held since the call arrived or was written, while the
+/// holder's lease lasts.
 fn is_disowned(
     configuration: &Configuration,
     state: &State,
     holder: usize,
     shards: ShardSet,
 ) -> bool {
-    let Holder { phase, asked, .. } = state.holders[holder];
+    let Holder { phase, requested, .. } = state.holders[holder];
     !shards.is_empty()
         && phase != Phase::Released
-        && state.now < configuration.lease_ends(holder, asked)
+        && state.now < configuration.lease_ends(holder, requested)
 }
 
-/// Answers a holder, if it still listens.
-fn answer(
+/// Sends a response, if the holder still waits for it.
+fn respond(
     configuration: &Configuration,
     state: &mut State,
     holder: usize,
-    say: impl FnOnce(&mut Mail),
+    response: impl FnOnce(&mut InFlight),
 ) {
-    let listens = configuration.holders[holder].kind != Kind::Newcomer;
+    let waits = configuration.holders[holder].kind != Kind::Newcomer;
     let holder = &mut state.holders[holder];
-    if listens && holder.phase == Phase::Asking {
-        say(&mut holder.mail);
+    if waits && holder.phase == Phase::Acquiring {
+        response(&mut holder.in_flight);
     }
 }
 
-/// The real rule, `Pool::plan_acquire`, asked at a counter's own second.
+/// Plans by the real rule, `Pool::plan_acquire`, with the counter's clock.
 ///
-/// The look at the clock is one step with the refusal that it follows. A later look at the same old
-/// item differs from a later refusal only where the item has changed in between, and then the exact
-/// values refuse.
+/// The clock is read in the same step as the failed write. A later reading differs from a later failure only if the
+/// item has changed in between, and then the conditions on exact values fail.
 fn plan(configuration: &Configuration, state: &State, acquire: &Acquire) -> Next {
-    let Configuration { removed, timing, .. } = configuration;
+    let Configuration { timing, .. } = configuration;
     let class = class(configuration, acquire);
     let mut now = timing.counter_clock(state.now, Seconds(acquire.ahead.into())).now();
-    if removed.guard(Guard::SkewAllowance) {
+    if configuration.lacks(Ablation::SkewAllowance) {
         now = now.plus(SKEW_ALLOWANCE);
     }
     let item = &state.pool[acquire.shard];
     match item.pool().plan_acquire(acquire.lease.id(), class, now) {
-        AcquirePlan::Add => Next::Ask(add(configuration, state, acquire)),
+        AcquirePlan::Add => Next::Request(add(configuration, state, acquire)),
         AcquirePlan::Held { .. } => Next::Held,
         AcquirePlan::Full | AcquirePlan::Draining => Next::Full,
-        AcquirePlan::TakeOver { .. } if removed.guard(Guard::Takeover) => Next::Full,
+        AcquirePlan::TakeOver { .. } if configuration.lacks(Ablation::Takeover) => Next::Full,
         AcquirePlan::TakeOver { expired } => {
             let ttl = configuration.holders[acquire.holder].ttl;
-            let expiry = expiry(configuration, state.now, acquire.ahead, ttl);
+            let expiry = configuration.expiry(state.now, acquire.ahead, ttl);
             let (expired, limit) = (Leases::collect(expired), item.limit(class));
-            Next::Ask(Ask::TakeOver(TakeOver { expired, expiry, limit }))
+            Next::Request(Request::TakeOver(TakeOver { expired, expiry, limit }))
         }
         AcquirePlan::Sweep { .. } => {
-            unreachable!("there are fewer callers than leases that a write takes away")
+            unreachable!("fewer callers than leases that a write can remove")
         }
     }
 }

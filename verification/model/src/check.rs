@@ -1,42 +1,41 @@
-//! Checking a configuration, exhaustively, and looking for a mutant's shortest counterexample.
+//! Checks a configuration exhaustively, and searches for the shortest counterexample of an ablation.
 
 use std::time::{Duration, Instant};
 
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Path};
 
+use crate::ablations::Ablation;
 use crate::configuration::Configuration;
 use crate::configurations;
-use crate::mutants::Mutant;
-use crate::protocol::Protocol;
 use crate::state::State;
 use crate::step::Step;
 
-/// A behaviour: states and the steps between them.
+/// States and the steps between them.
 pub type Behaviour = Path<State, Step>;
 
-/// What the check of a configuration came to.
+/// The result of an exhaustive check.
 #[derive(Debug)]
 pub struct Checked {
     /// The configuration.
     pub configuration: Configuration,
-    /// States that were generated, the same ones counted again.
+    /// Generated states, duplicates included.
     pub generated: usize,
-    /// States.
+    /// Unique states.
     pub unique: usize,
-    /// The steps to the state that is farthest.
+    /// Steps to the farthest state.
     pub depth: usize,
-    /// How many properties were checked.
+    /// The number of properties.
     pub properties: usize,
-    /// The properties that broke, each with a behaviour that breaks it.
+    /// The broken properties, each with a counterexample.
     pub broken: Vec<(&'static str, Behaviour)>,
-    /// What was never reached though it should be.
+    /// The coverage that was never reached.
     pub unreached: Vec<&'static str>,
-    /// How long it took.
+    /// The time taken.
     pub took: Duration,
 }
 
 impl Checked {
-    /// Whether everything holds, and everything was reached.
+    /// Whether all properties hold and all coverage was reached.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.broken.is_empty() && self.unreached.is_empty()
@@ -46,11 +45,10 @@ impl Checked {
 /// Checks all states of a configuration.
 #[must_use]
 pub fn exhaustively(configuration: &Configuration, threads: usize) -> Checked {
-    let protocol = Protocol { configuration: configuration.clone() };
     let begun = Instant::now();
-    let checked = protocol.clone().checker().threads(threads).spawn_bfs().join();
+    let checked = configuration.clone().checker().threads(threads).spawn_bfs().join();
     let discoveries = checked.discoveries();
-    let properties = protocol.properties();
+    let properties = configuration.properties();
     let mut unreached = Vec::new();
     let mut broken = Vec::new();
     for property in &properties {
@@ -72,76 +70,62 @@ pub fn exhaustively(configuration: &Configuration, threads: usize) -> Checked {
     }
 }
 
-/// What became of a mutant.
+/// The result of an ablation.
 #[derive(Debug)]
-pub struct Judged {
-    /// The mutant.
-    pub mutant: Mutant,
-    /// The property that broke first, and the shortest behaviour that breaks it.
+pub struct Ablated {
+    /// The ablation.
+    pub ablation: Ablation,
+    /// Its configuration.
+    pub configuration: Configuration,
+    /// The first broken property, with the shortest counterexample.
     pub broken: Option<(&'static str, Behaviour)>,
-    /// States until then, or all of them.
-    pub unique: usize,
-    /// How long it took.
-    pub took: Duration,
 }
 
-impl Judged {
-    /// Whether it is as it should be: it broke something, or is known to be spare and broke nothing.
+impl Ablated {
+    /// Whether a property broke, or none did and the ablation is declared harmless.
     #[must_use]
     pub fn as_expected(&self) -> bool {
-        self.broken.is_some() != self.mutant.spare.is_some()
+        self.broken.is_some() != self.ablation.harmless().is_some()
     }
 }
 
-/// Judges mutants, two at a time.
+/// Checks ablations, two at a time.
 ///
 /// # Errors
-/// As [`mutant`].
+/// As [`ablated`].
 ///
 /// # Panics
 /// When a check does.
-pub fn mutants(mutants: &[Mutant]) -> anyhow::Result<Vec<Judged>> {
-    let (left, right) = mutants.split_at(mutants.len() / 2);
+pub fn all_ablated(ablations: &[Ablation]) -> anyhow::Result<Vec<Ablated>> {
+    let (left, right) = ablations.split_at(ablations.len() / 2);
     std::thread::scope(|scope| {
-        let right = scope.spawn(|| right.iter().copied().map(mutant).collect());
-        let mut judged: Vec<Judged> =
-            left.iter().copied().map(mutant).collect::<anyhow::Result<_>>()?;
+        let right = scope.spawn(|| right.iter().copied().map(ablated).collect());
+        let mut all: Vec<Ablated> =
+            left.iter().copied().map(ablated).collect::<anyhow::Result<_>>()?;
         let right: anyhow::Result<Vec<_>> =
             right.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        judged.extend(right?);
-        Ok(judged)
+        all.extend(right?);
+        Ok(all)
     })
 }
 
-/// The configuration in which a mutant is judged: only what has to hold always counts there.
+/// Searches for the shortest counterexample of an ablation, without coverage. Uses one thread, so that the first
+/// counterexample found is the shortest.
 ///
 /// # Errors
-/// When the mutant names a configuration that there is not.
-pub fn configuration_of(mutant: Mutant) -> anyhow::Result<Configuration> {
-    let configuration = configurations::named(mutant.configuration)
-        .ok_or_else(|| anyhow::anyhow!("no configuration {:?}", mutant.configuration))?;
-    let configuration = configuration.without(mutant.removed);
-    Ok(Configuration { reached: Vec::new(), ..configuration })
-}
-
-/// Looks for the shortest behaviour of a mutant that breaks a property. One thread, so that the first
-/// one found is the shortest.
-///
-/// # Errors
-/// When the mutant names a configuration that there is not.
-pub fn mutant(mutant: Mutant) -> anyhow::Result<Judged> {
-    let configuration = configuration_of(mutant)?;
-    let protocol = Protocol { configuration };
-    let begun = Instant::now();
-    let checked = protocol.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let shortest = checked
+/// When the ablation names an unknown configuration.
+pub fn ablated(ablation: Ablation) -> anyhow::Result<Ablated> {
+    let name = ablation.configuration();
+    let configuration =
+        configurations::named(name).ok_or_else(|| anyhow::anyhow!("no configuration {name:?}"))?;
+    let configuration =
+        Configuration { ablation: Some(ablation), coverage: Vec::new(), ..configuration };
+    let checker = configuration.clone().checker().finish_when(HasDiscoveries::AnyFailures);
+    let broken = checker
+        .spawn_bfs()
+        .join()
         .discoveries()
         .into_iter()
         .min_by_key(|(name, behaviour)| (behaviour.clone().into_actions().len(), *name));
-    Ok(Judged {
-        mutant,
-        broken: shortest,
-        unique: checked.unique_state_count(),
-        took: begun.elapsed(),
-    })
+    Ok(Ablated { ablation, configuration, broken })
 }

@@ -1,61 +1,55 @@
-//! What a holder does: `client::scope`, `client::release`, `session` and `session::relay`.
-//!
-//! No step of a holder is ever forced: it may be slow or frozen before each of them for any time, and
-//! a crash is a holder that takes no further step. A process that is killed, so that its host still
-//! closes the connection, is one that hangs up and takes no further step.
+//! The steps of a holder: the client's scope, `session` and `session::relay`. None is forced.
 
+use crate::ablations::Ablation;
 use crate::acquire;
 use crate::configuration::Configuration;
-use crate::forget::forget;
-use crate::mail::Mail;
-use crate::phase::{Phase, Word};
-use crate::removed::{Assumption, Guard};
+use crate::phase::{Message, Phase};
 use crate::script::Kind;
-use crate::session::{arrives, in_time, longer, look, may_speak, say};
+use crate::session::{arrives, check_clock, in_time, longer, may_send, send};
+use crate::state::InFlight;
 use crate::state::{Connection, Holder, State};
 use crate::step::{HolderStep, Step};
-use crate::timing::Ticks;
 use crate::warm;
 
-/// The steps that holder `at` may take.
+/// The possible steps of holder `at`.
 pub(crate) fn steps(
     configuration: &Configuration,
     state: &State,
     at: usize,
     steps: &mut Vec<Step>,
 ) {
-    let Configuration { removed, timing, .. } = configuration;
+    let Configuration { timing, .. } = configuration;
     let (holder, script) = (&state.holders[at], &configuration.holders[at]);
     let mut may = |step| steps.push(Step::Holder(at, step));
     let anonymous = script.kind == Kind::Anonymous;
     match holder.phase {
         Phase::Idle => {
-            let free = script.after.is_none_or(|other| state.holders[other].hung_up());
-            if free && state.now <= timing.ticks(script.begins_by) {
-                may(HolderStep::Ask);
+            let free = script.after.is_none_or(|other| state.holders[other].has_disconnected());
+            if free && state.now <= timing.ticks(script.starts_by) {
+                may(HolderStep::Acquire);
             }
         }
-        // Whether it hears an answer makes no difference to anybody.
-        Phase::Asking if script.kind == Kind::Newcomer => {}
-        Phase::Asking => {
-            for (before, shards) in
-                [(false, holder.mail.granted), (true, holder.mail.granted_before)]
+        // Its response has no effect.
+        Phase::Acquiring if script.kind == Kind::Newcomer => {}
+        Phase::Acquiring => {
+            for (recognised, shards) in
+                [(false, holder.in_flight.granted), (true, holder.in_flight.recognised)]
             {
-                shards.iter().for_each(|shard| may(HolderStep::HearGranted { before, shard }));
+                shards.iter().for_each(|shard| may(HolderStep::ReceiveGrant { recognised, shard }));
             }
-            if holder.mail.refused {
-                may(HolderStep::HearRefused);
+            if holder.in_flight.rejected {
+                may(HolderStep::ReceiveRejection);
             }
             if may_be_throttled(configuration, state, at) {
-                may(HolderStep::HearThrottled);
+                may(HolderStep::ReceiveThrottled);
             }
-            if !anonymous && !removed.guard(Guard::GiveBackOfALostGrant) {
+            if !anonymous && !configuration.lacks(Ablation::ReleaseOfALostGrant) {
                 may(HolderStep::GiveUp);
             }
         }
         Phase::Holding => {
             match script.kind {
-                Kind::Session(_) => may(HolderStep::Look),
+                Kind::Session(_) => may(HolderStep::CheckClock),
                 Kind::Anonymous if anonymous_may_connect(configuration, state, at) => {
                     may(HolderStep::Connect);
                 }
@@ -64,58 +58,60 @@ pub(crate) fn steps(
             may(HolderStep::Release);
         }
         Phase::Connecting => {
-            if in_time(configuration, state, at) || removed.assumption(Assumption::PromptConnect) {
+            if in_time(configuration, state, at) || configuration.lacks(Ablation::PromptConnect) {
                 may(HolderStep::Connect);
             }
         }
         Phase::Connected | Phase::LoggedIn => {
             if !anonymous {
-                may(HolderStep::Look);
+                may(HolderStep::CheckClock);
             }
         }
-        Phase::Speaking { let_through: false, .. } => {
-            if may_speak(configuration, state, at) {
-                may(HolderStep::LetThrough);
+        Phase::Sending { passed: false, .. } => {
+            if may_send(configuration, state, at) {
+                may(HolderStep::PassRelay);
             }
         }
-        Phase::Speaking { word, let_through: true } => {
-            if arrives(configuration, state, at, word) {
-                may(HolderStep::Say(word));
+        Phase::Sending { message, passed: true } => {
+            if arrives(configuration, state, at, message) {
+                may(HolderStep::Send(message));
             }
         }
         Phase::Ready => {
             if holder.statements > 0 {
-                may(HolderStep::Look);
+                may(HolderStep::CheckClock);
             }
             if holder.undo {
-                may(HolderStep::RollBack);
+                may(HolderStep::BeginRollback);
             }
         }
         Phase::Waiting => {
             if matches!(holder.connection, Connection::Idle(..)) {
-                may(HolderStep::HearResult);
+                may(HolderStep::ReceiveResult);
             }
         }
-        Phase::Reset | Phase::Kept | Phase::Renewing | Phase::Woken | Phase::Replacing => {}
-        Phase::HungUp => {
+        Phase::Reset | Phase::Kept | Phase::Renewing | Phase::Resumed | Phase::Replacing => {}
+        Phase::Disconnected => {
             let rolls_back = matches!(holder.connection, Connection::RollingBack(_));
             if !holder.connection.is_open()
-                || removed.guard(Guard::ServersEnd)
-                || rolls_back && removed.guard(Guard::NothingToUndo)
+                || configuration.lacks(Ablation::ServerClosesFirst)
+                || rolls_back && configuration.lacks(Ablation::NoOpenTransaction)
             {
                 may(HolderStep::Release);
             }
         }
         Phase::Released => {
-            if anonymous && removed.assumption(Assumption::OneGiveBack) && holder.mail.releases == 0
+            if anonymous
+                && configuration.lacks(Ablation::OneRelease)
+                && holder.in_flight.releases == 0
             {
                 may(HolderStep::Release);
             }
         }
     }
     if connected(holder.phase) {
-        may(HolderStep::HangUp);
-        if removed.guard(Guard::CloseBeforeRelease) {
+        may(HolderStep::Disconnect);
+        if configuration.lacks(Ablation::CloseBeforeRelease) {
             may(HolderStep::Release);
         }
     }
@@ -132,150 +128,147 @@ fn renewals(state: &State, at: usize, steps: &mut Vec<Step>) {
     }
     let mut may = |step| steps.push(Step::Holder(at, step));
     if holder.renewals > 0 {
-        may(HolderStep::AskRenewal);
+        may(HolderStep::Renew);
     }
-    if holder.mail.renewed {
-        may(HolderStep::HearRenewed);
+    if holder.in_flight.renewed {
+        may(HolderStep::ReceiveRenewed);
     }
-    if holder.mail.lost {
-        may(HolderStep::HearLost);
+    if holder.in_flight.lost {
+        may(HolderStep::ReceiveLost);
     }
 }
 
 /// Takes a step of holder `at`.
 pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, step: HolderStep) {
     let now = state.now;
-    let Configuration { removed, timing, .. } = configuration;
+    let Configuration { timing, .. } = configuration;
     let script = &configuration.holders[at];
     let copies = script.copies;
     let anonymous = script.kind == Kind::Anonymous;
-    let looked = (step == HolderStep::Look).then(|| look(configuration, state, at)).flatten();
-    if let HolderStep::Say(word) = step {
-        warm::judge(configuration, state, at, word);
+    let checked =
+        (step == HolderStep::CheckClock).then(|| check_clock(configuration, state, at)).flatten();
+    if let HolderStep::Send(message) = step {
+        warm::judge(configuration, state, at, message);
     }
-    if step == HolderStep::HearThrottled {
-        acquire::judge_unheard(configuration, state, at);
+    if step == HolderStep::ReceiveThrottled {
+        acquire::judge_throttled(configuration, state, at);
     }
     let holder = &mut state.holders[at];
     match step {
-        HolderStep::Ask => {
-            holder.phase = Phase::Asking;
-            holder.asked = now;
-            holder.mail.acquire = true;
-            holder.mail.repeats = copies - 1;
+        HolderStep::Acquire => {
+            holder.phase = Phase::Acquiring;
+            holder.requested = now;
+            holder.in_flight.acquire = true;
+            holder.in_flight.repeats = copies - 1;
         }
-        HolderStep::HearGranted { before, shard } => {
+        HolderStep::ReceiveGrant { recognised, shard } => {
             holder.phase = Phase::Holding;
-            holder.heard = now;
-            holder.shard = (configuration.is_split() && script.names_the_shard).then_some(shard);
-            if removed.guard(Guard::CountedFromAsking) {
-                holder.asked = now;
+            holder.granted_at = now;
+            holder.shard = (configuration.is_split() && script.names_shard).then_some(shard);
+            if configuration.lacks(Ablation::CountedFromRequest) {
+                holder.requested = now;
             }
-            let answer =
-                if before { &mut holder.mail.granted_before } else { &mut holder.mail.granted };
+            let answer = if recognised {
+                &mut holder.in_flight.recognised
+            } else {
+                &mut holder.in_flight.granted
+            };
             answer.remove(shard);
-            holder.keeping.told = holder.mail.told.take();
+            holder.keeping.limit = holder.in_flight.keep_limit.take();
         }
-        HolderStep::HearRefused => {
+        HolderStep::ReceiveRejection => {
             holder.phase = Phase::Released;
-            holder.mail.refused = false;
+            holder.in_flight.rejected = false;
         }
-        HolderStep::HearThrottled => hear_throttled(configuration, holder),
+        HolderStep::ReceiveThrottled => hear_throttled(configuration, holder),
         HolderStep::GiveUp => {
             holder.phase = Phase::Released;
-            holder.mail.releases = copies;
+            holder.in_flight.releases = copies;
         }
-        HolderStep::AskRenewal => {
+        HolderStep::Renew => {
             holder.renewals -= 1;
-            ask_renewal(holder, copies, now);
+            holder.request_renewal(copies, now);
         }
-        HolderStep::HearRenewed | HolderStep::GoOnUnheard => {
-            holder.asked = holder.renewal_asked;
-            if holder.mail.renewed {
-                holder.keeping.told = holder.mail.told.take();
+        HolderStep::ReceiveRenewed | HolderStep::SkipRenewal => {
+            holder.requested = holder.renewal_requested;
+            if holder.in_flight.renewed {
+                holder.keeping.limit = holder.in_flight.keep_limit.take();
             }
-            holder.mail.renewed = false;
+            holder.in_flight.renewed = false;
             if holder.phase == Phase::Renewing {
-                holder.phase = Phase::Woken;
+                holder.phase = Phase::Resumed;
             }
         }
-        HolderStep::HearLost => {
-            holder.phase = Phase::HungUp;
-            holder.mail.lost = false;
+        HolderStep::ReceiveLost => {
+            holder.phase = Phase::Disconnected;
+            holder.in_flight.lost = false;
         }
-        HolderStep::Look => holder.phase = looked.unwrap_or(Phase::HungUp),
+        HolderStep::CheckClock => holder.phase = checked.unwrap_or(Phase::Disconnected),
         HolderStep::Connect => {
             holder.phase = Phase::Connected;
-            let trusted = !removed.assumption(Assumption::ConnectionWithinTheLease);
+            let trusted = !configuration.lacks(Ablation::ConnectionWithinTheLease);
             holder.connection = if anonymous {
-                Connection::Trusted(trusted.then(|| configuration.lease_ends(at, holder.asked)))
+                Connection::Trusted(trusted.then(|| configuration.lease_ends(at, holder.requested)))
             } else {
-                let longer = longer(configuration, Guard::ConnectTimeout);
+                let longer = longer(configuration, Ablation::ConnectTimeout);
                 Connection::Login(now + timing.ticks(timing.connect_timeout) + longer)
             };
         }
-        HolderStep::LetThrough => {
-            if let Phase::Speaking { word, .. } = holder.phase {
-                holder.phase = Phase::Speaking { word, let_through: true };
+        HolderStep::PassRelay => {
+            if let Phase::Sending { message, .. } = holder.phase {
+                holder.phase = Phase::Sending { message, passed: true };
             }
         }
-        HolderStep::Say(word) => say(configuration, at, holder, word, now),
-        HolderStep::RollBack => {
-            holder.phase = Phase::Speaking { word: Word::RollBack, let_through: false };
+        HolderStep::Send(message) => send(configuration, at, holder, message, now),
+        HolderStep::BeginRollback => {
+            holder.phase = Phase::Sending { message: Message::RollBack, passed: false };
         }
-        HolderStep::HearResult => {
+        HolderStep::ReceiveResult => {
             holder.phase = Phase::Ready;
-            holder.keeping.unheard = false;
+            holder.keeping.result_pending = false;
         }
-        HolderStep::Keep | HolderStep::Wake | HolderStep::Replace => {
+        HolderStep::BeginReset | HolderStep::Resume | HolderStep::Replace => {
             warm::take(configuration, state, at, step);
         }
-        HolderStep::HangUp => {
-            holder.phase = Phase::HungUp;
+        HolderStep::Disconnect => {
+            holder.phase = Phase::Disconnected;
             if anonymous {
                 holder.connection = Connection::None;
             }
         }
         HolderStep::Release => {
             holder.phase = Phase::Released;
-            holder.mail.releases = if anonymous { 1 } else { copies };
+            holder.in_flight.releases = if anonymous { 1 } else { copies };
         }
     }
-    forget(script, &mut state.holders[at]);
+    state.holders[at].forget(script);
 }
 
-/// Whether Lambda may have throttled the last try of its call, and the holder take that for a refusal: none of its
-/// tries may then have reached a counter. One that was throttled never does.
+/// Whether Lambda may have throttled the last try of a call, so that the holder takes it for rejected: no try may
+/// have reached a counter, and a throttled one never does.
 fn may_be_throttled(configuration: &Configuration, state: &State, at: usize) -> bool {
-    let Mail { acquire, repeats, .. } = state.holders[at].mail;
+    let InFlight { acquire, repeats, .. } = state.holders[at].in_flight;
     let all = acquire && repeats + 1 == configuration.holders[at].copies;
-    let last = configuration.removed.guard(Guard::AllTriesThrottled) && repeats > 0;
-    configuration.throttles && (all || last)
+    let last = configuration.lacks(Ablation::AllTriesThrottled) && repeats > 0;
+    configuration.throttling && (all || last)
 }
 
-/// It takes its call for undecided; what Lambda throttled never arrives.
+/// Ends the wait for a throttled call. Throttled messages never arrive.
 fn hear_throttled(configuration: &Configuration, holder: &mut Holder) {
     holder.phase = Phase::Released;
-    holder.mail.repeats = 0;
-    if !configuration.removed.guard(Guard::AllTriesThrottled) {
-        holder.mail.acquire = false;
+    holder.in_flight.repeats = 0;
+    if !configuration.lacks(Ablation::AllTriesThrottled) {
+        holder.in_flight.acquire = false;
     }
 }
 
 fn anonymous_may_connect(configuration: &Configuration, state: &State, at: usize) -> bool {
-    state.now < configuration.lease_ends(at, state.holders[at].asked)
-        || configuration.removed.assumption(Assumption::ConnectionWithinTheLease)
+    state.now < configuration.lease_ends(at, state.holders[at].requested)
+        || configuration.lacks(Ablation::ConnectionWithinTheLease)
 }
 
 fn connected(phase: Phase) -> bool {
     use Phase as P;
-    let before = matches!(phase, P::Idle | P::Asking | P::Holding | P::Connecting);
-    !before && !matches!(phase, P::HungUp | P::Released)
-}
-
-/// Has a renewal on its way; to the answer to an earlier one it listens no longer.
-pub(crate) fn ask_renewal(holder: &mut Holder, copies: u8, now: Ticks) {
-    holder.renewal_asked = now;
-    let mail = Mail { renewals: copies, renewed: false, lost: false, ..holder.mail };
-    holder.mail = mail;
+    let before = matches!(phase, P::Idle | P::Acquiring | P::Holding | P::Connecting);
+    !before && !matches!(phase, P::Disconnected | P::Released)
 }

@@ -1,4 +1,4 @@
-//! Leases, small enough for millions of states, and their real ids.
+//! Leases in a compact form for millions of states, and their real ids.
 
 use std::sync::LazyLock;
 
@@ -10,11 +10,11 @@ use crate::timing::Expiry;
 /// The most holders in a configuration.
 pub const HOLDERS: usize = 5;
 
-/// The most leases that the counter names for callers of the article's protocol.
+/// The most anonymous leases, which a counter names for callers of the article's protocol.
 pub const ANONYMOUS: usize = 6;
 
-/// The leases that there can be: one for each holder, one more for each that repeats a call under
-/// another id (which no real one does), anonymous ones, and a stranger's.
+/// All possible leases: two for each holder, the second for an ablation that repeats a call with a new id; the
+/// anonymous ones; and a stranger's.
 const LEASES: usize = 2 * HOLDERS + ANONYMOUS + 1;
 
 /// A lease's id, as an index.
@@ -22,44 +22,44 @@ const LEASES: usize = 2 * HOLDERS + ANONYMOUS + 1;
 pub struct Lease(u8);
 
 impl Lease {
-    /// The id that holder number `holder` chose; `other` is the one that it would choose next.
+    /// The lease of a holder; `other` is its second one.
     #[must_use]
     pub fn of(holder: usize, other: bool) -> Self {
         Self::at(holder + if other { HOLDERS } else { 0 })
     }
 
-    /// The anonymous id that the counter draws as its `nth`.
+    /// The `nth` anonymous lease.
     #[must_use]
     pub fn anonymous(nth: u8) -> Self {
         Self::at(2 * HOLDERS + usize::from(nth))
     }
 
-    /// The id of somebody who has no part in the configuration.
+    /// A lease of none of the holders.
     #[must_use]
     pub fn of_a_stranger() -> Self {
         Self::at(LEASES - 1)
     }
 
-    /// Which holder chose it, and whether as its other one; none for an anonymous one.
+    /// Its holder, and whether it is the second one; `None` if it is anonymous.
     #[must_use]
     pub fn holder(self) -> Option<(usize, bool)> {
         let index = usize::from(self.0);
         (index < 2 * HOLDERS).then_some((index % HOLDERS, index >= HOLDERS))
     }
 
-    /// The shard, of so many, that it begins with.
+    /// Its first shard of `shards`.
     #[must_use]
     pub fn first(self, shards: usize) -> usize {
         self.id().home_shard(shards)
     }
 
-    /// Whether the counter chose it.
+    /// Whether a counter named it.
     #[must_use]
     pub fn is_anonymous(self) -> bool {
         self.id().is_anonymous()
     }
 
-    /// The real id: distinct for each lease.
+    /// The real id.
     #[must_use]
     pub fn id(self) -> LeaseId {
         IDS[usize::from(self.0)]
@@ -74,7 +74,7 @@ impl Lease {
     }
 }
 
-/// Of two shards, two holders begin with the first, the next two with the other, and so on.
+/// The real ids. In a pool of two shards, two holders begin with the first, the next two with the second, etc.
 static IDS: LazyLock<[LeaseId; LEASES]> = LazyLock::new(|| {
     std::array::from_fn(|index| {
         if index >= 2 * HOLDERS {
@@ -89,7 +89,7 @@ static IDS: LazyLock<[LeaseId; LEASES]> = LazyLock::new(|| {
     })
 });
 
-/// Numbers that an id can contain.
+/// Numbers in an id.
 const ID_NUMBERS: usize = 10_000;
 
 fn id(mark: char, number: usize) -> LeaseId {
@@ -97,29 +97,29 @@ fn id(mark: char, number: usize) -> LeaseId {
         .unwrap_or_else(|never| unreachable!("an id of the alphabet: {never}"))
 }
 
-/// Leases, each with its expiry.
+/// A set of leases with their expiries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Leases([Option<Expiry>; LEASES]);
 
 impl Leases {
-    /// The expiry of a lease that is out.
+    /// The expiry of a lease in the set.
     #[must_use]
     pub fn get(&self, lease: Lease) -> Option<Expiry> {
         self.0[usize::from(lease.0)]
     }
 
-    /// The leases that are out.
+    /// The leases.
     pub fn iter(&self) -> impl Iterator<Item = (Lease, Expiry)> {
         (0..LEASES).filter_map(|index| Some((Lease::at(index), self.0[index]?)))
     }
 
-    /// How many are out.
+    /// The number of leases.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.iter().flatten().count()
     }
 
-    /// Whether none is out.
+    /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -129,7 +129,7 @@ impl Leases {
         self.0[usize::from(lease.0)] = expiry;
     }
 
-    /// Those of `pool`'s leases that are in `ids`.
+    /// The leases with these ids.
     pub(crate) fn collect(ids: impl IntoIterator<Item = (LeaseId, UnixSeconds)>) -> Self {
         let mut leases = Self::default();
         for (id, expiry) in ids {

@@ -1,21 +1,22 @@
-//! Checks the protocol's model and its mutants, and prints the tables.
+//! Checks the model and its ablations, and prints the tables.
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use model::check::{self, Checked, Judged};
+use model::ablations::Ablation;
+use model::check::{self, Ablated, Checked};
 use model::trace::Trace;
-use model::{configurations, mutants, report};
+use model::{configurations, report};
 
-/// Checks the admission protocol's model in every state that it has, and that each guard and each
-/// assumption that is taken out of it is missed.
+/// Checks the model of the admission protocol in every reachable state, and that each rule and each
+/// assumption is needed.
 #[derive(Debug, Parser)]
 struct Args {
     /// Check the larger configurations too, which takes three minutes more.
     #[arg(long)]
     large: bool,
-    /// Print the counterexample of this mutant, step by step, and check nothing else.
-    #[arg(long, value_name = "MUTANT")]
+    /// Print the counterexample of this ablation, step by step, and check nothing else.
+    #[arg(long, value_name = "NAME")]
     trace: Option<String>,
     /// Threads to check a configuration with.
     #[arg(long, default_value_t = 2)]
@@ -24,8 +25,8 @@ struct Args {
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    if let Some(mutant) = &args.trace {
-        return trace(mutant);
+    if let Some(name) = &args.trace {
+        return trace(name);
     }
     let mut configurations = configurations::all();
     if args.large {
@@ -38,31 +39,33 @@ fn main() -> anyhow::Result<ExitCode> {
             eprintln!("{}: {} states", checked.configuration.name, checked.unique);
         })
         .collect();
-    println!("The protocol, in every state it has\n\n{}\n", report::configurations(&checked));
+    println!("The protocol, in every state\n\n{}\n", report::configurations(&checked));
     for Checked { configuration, broken, .. } in &checked {
         for (property, behaviour) in broken {
             println!("{}\n", Trace { configuration, property, behaviour });
         }
     }
-    let guards = check::mutants(&mutants::guards())?;
-    println!("Without a guard\n\n{}\n", report::mutants("guard removed", &guards));
-    let assumptions = check::mutants(&mutants::assumptions())?;
-    println!("Without an assumption\n\n{}\n", report::mutants("assumption removed", &assumptions));
+    let guards = check::all_ablated(Ablation::GUARDS)?;
+    println!("Without a guard\n\n{}\n", report::ablations("guard removed", &guards));
+    let assumptions = check::all_ablated(Ablation::ASSUMPTIONS)?;
+    let table = report::ablations("assumption removed", &assumptions);
+    println!("Without an assumption\n\n{table}\n");
     let holds = checked.iter().all(Checked::holds);
-    let missed = guards.iter().chain(&assumptions).all(Judged::as_expected);
-    println!("{}", if holds && missed { "the model holds" } else { "THE MODEL DOES NOT HOLD" });
-    Ok(if holds && missed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let needed = guards.iter().chain(&assumptions).all(Ablated::as_expected);
+    println!("{}", if holds && needed { "the model holds" } else { "THE MODEL DOES NOT HOLD" });
+    Ok(if holds && needed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn trace(name: &str) -> anyhow::Result<ExitCode> {
-    let mutant = mutants::named(name).ok_or_else(|| anyhow::anyhow!("no mutant {name:?}"))?;
-    let configuration = check::configuration_of(mutant)?;
-    let judged = check::mutant(mutant)?;
-    let Some((property, behaviour)) = &judged.broken else {
-        println!("nothing breaks without it: {}", mutant.without);
+    let ablation = Ablation::all()
+        .find(|ablation| ablation.name() == name)
+        .ok_or_else(|| anyhow::anyhow!("no ablation {name:?}"))?;
+    println!("removed: {}", ablation.removed());
+    let Ablated { configuration, broken, .. } = check::ablated(ablation)?;
+    let Some((property, behaviour)) = &broken else {
+        println!("no property breaks");
         return Ok(ExitCode::FAILURE);
     };
-    println!("removed: {}", mutant.without);
     println!("{}", Trace { configuration: &configuration, property, behaviour });
     Ok(ExitCode::SUCCESS)
 }

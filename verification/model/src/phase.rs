@@ -1,75 +1,75 @@
-//! How far a holder is, and what it says to the server.
+//! The phases of a holder, and its messages to the server.
 
 use crate::timing::Ticks;
 
-/// How far a holder is. It may stay in any phase for any time, or for ever: that is a crash.
+/// The phase of a holder. It may stay in a phase for any time, or forever, as after a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// It has asked for nothing.
+    /// Before its request.
     Idle,
-    /// It waits for the counter's answer.
-    Asking,
-    /// It has a slot and no connection.
+    /// Waiting for the counter's response.
+    Acquiring,
+    /// With a slot, without a connection.
     Holding,
-    /// It has looked at the clock and is about to connect.
+    /// Has checked the clock and is about to connect.
     Connecting,
-    /// It is connected and not logged in.
+    /// Connected, not logged in.
     Connected,
-    /// It is logged in and has told no limits.
+    /// Logged in, without session limits.
     LoggedIn,
-    /// It is about to say something to the server.
-    Speaking {
-        /// What.
-        word: Word,
-        /// Whether the line has looked at the clock, and let it through.
-        let_through: bool,
+    /// About to send a message to the server.
+    Sending {
+        /// The message.
+        message: Message,
+        /// Whether the relay has checked the clock and let it pass.
+        passed: bool,
     },
-    /// The session has its limits and runs nothing.
+    /// With session limits, and idle.
     Ready,
-    /// It waits for a statement's result.
+    /// Waiting for a statement's result.
     Waiting,
-    /// Its session is reset, and has not been told how long it is kept.
+    /// Session reset, without its idle limit.
     Reset,
-    /// It does nothing, and keeps its slot and its session for the work that may come next.
+    /// Idle, with a kept slot and session.
     Kept,
-    /// It has been woken by that work, and waits for its lease to be renewed.
+    /// Resumed by new work, waiting for a renewal.
     Renewing,
-    /// It has been woken, its lease covers the work, and it has said nothing yet.
-    Woken,
-    /// It has found the session that it kept dead, has hung up, and waits for the server to do so.
+    /// Resumed, with a lease that covers the work; nothing sent yet.
+    Resumed,
+    /// Has found the kept session dead, has disconnected, and waits for the server's close.
     Replacing,
-    /// It has hung up and waits for the server to do so.
-    HungUp,
-    /// It has given the slot back, or said so to the counter.
+    /// Disconnected, waiting for the server's close.
+    Disconnected,
+    /// Has sent the release, or never had a slot.
     Released,
 }
 
-/// What a holder says to the server.
+/// A message to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Word {
-    /// Its login.
+pub enum Message {
+    /// The login.
     Login,
-    /// The session's limits.
+    /// The session limits.
     Limits {
-        /// How long a statement may take.
+        /// The statement limit.
         statement: Ticks,
         /// Whether a statement follows at once.
-        resume: bool,
+        then_statement: bool,
     },
     /// A statement.
     Statement {
-        /// Whether it follows limits that were told anew for it.
-        resumed: bool,
+        /// Whether it follows new limits.
+        after_limits: bool,
     },
-    /// That its transaction is to be rolled back, before it hangs up.
+    /// A rollback, before the holder disconnects.
     RollBack,
-    /// That nothing of the session's work is to be left, its limits included.
+    /// A reset of the session, limits included.
     Reset,
-    /// How long it is to be kept.
+    /// The idle limit of a kept session.
     Keep {
-        /// So long.
+        /// The limit.
         idle: Ticks,
-        /// Until then, on the holder's clock, when it decided on this.
+        /// Its end on the holder's clock, when the limit was chosen.
         until: Ticks,
     },
 }

@@ -1,100 +1,84 @@
-//! The model: which steps a state allows, and what each comes to.
+//! The model: the steps that a state allows, and the state after a step.
 
 use stateright::{Model, Property};
 
+use crate::ablations::Ablation;
 use crate::configuration::Configuration;
-use crate::properties;
-use crate::removed::Guard;
 use crate::shards::Shards;
 use crate::state::{Holder, State};
 use crate::step::Step;
-use crate::{counter, holder, resize, server};
+use crate::{counter, holder, properties, resize, server};
 
-/// The protocol in one configuration.
-#[derive(Debug, Clone)]
-pub struct Protocol {
-    /// The configuration.
-    pub configuration: Configuration,
-}
-
-impl Model for Protocol {
+impl Model for Configuration {
     type State = State;
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        let Configuration { shards, kept, holders, .. } = &self.configuration;
         vec![State {
             now: 0,
-            pool: Shards::new(shards, *kept),
+            pool: Shards::new(self.shards, self.reserved),
             tasks: Vec::new(),
-            holders: holders.iter().map(Holder::idle).collect(),
-            drawn: 0,
+            holders: self.holders.iter().map(Holder::idle).collect(),
+            anonymous_ids: 0,
             resized: 0,
             shares: Vec::new(),
-            most: shards.iter().sum(),
+            most: self.shards.iter().sum(),
             disowned: false,
             misused: false,
             resent: false,
-            orders: self.configuration.orders,
-            sweeps: self.configuration.sweeps,
+            drain_orders: self.drain_orders,
+            sweeps: self.sweeps,
         }]
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
-        let configuration = &self.configuration;
         for at in 0..state.holders.len() {
-            holder::steps(configuration, state, at, steps);
+            holder::steps(self, state, at, steps);
             server::steps(state, at, steps);
-            counter::deliveries(configuration, state, at, steps);
+            counter::deliveries(self, state, at, steps);
         }
-        counter::sweeps(configuration, state, steps);
-        counter::writes(configuration, state, steps);
-        resize::steps(configuration, state, steps);
-        if state.orders > 0 {
-            steps.push(if state.pool.iter().any(|item| item.draining) {
-                Step::Resume
-            } else {
-                Step::Drain
-            });
+        counter::sweeps(self, state, steps);
+        counter::writes(self, state, steps);
+        resize::steps(self, state, steps);
+        if state.drain_orders > 0 {
+            let draining = state.pool.iter().any(|item| item.draining);
+            steps.push(if draining { Step::Resume } else { Step::Drain });
         }
-        if state.now < configuration.timing.ticks(configuration.horizon)
-            && !state.something_is_due()
-        {
-            steps.push(Step::Tick { standing: None });
-            if configuration.removed.guard(Guard::WallClock) {
+        if state.now < self.timing.ticks(self.horizon) && !state.something_is_due() {
+            steps.push(Step::Tick { frozen_clock: None });
+            if self.lacks(Ablation::WallClock) {
                 let holding = (0..state.holders.len()).filter(|at| state.holders[*at].has_slot());
-                steps.extend(holding.map(|at| Step::Tick { standing: Some(at) }));
+                steps.extend(holding.map(|at| Step::Tick { frozen_clock: Some(at) }));
             }
         }
     }
 
     fn next_state(&self, last: &State, step: Step) -> Option<State> {
-        let configuration = &self.configuration;
         let mut state = last.clone();
         match step {
-            Step::Tick { standing } => {
+            Step::Tick { frozen_clock } => {
                 state.now += 1;
-                if let Some(at) = standing {
-                    state.holders[at].stood_still += 1;
+                if let Some(at) = frozen_clock {
+                    state.holders[at].clock_behind += 1;
                 }
             }
-            Step::Resize => resize::resize(configuration, &mut state),
-            Step::GiveShare => resize::give_share(configuration, &mut state),
+            Step::Resize => resize::resize(self, &mut state),
+            Step::WriteShare => resize::write_share(self, &mut state),
             Step::Drain | Step::Resume => {
                 for item in state.pool.iter_mut() {
                     item.draining = step == Step::Drain;
                 }
-                state.orders -= 1;
+                state.drain_orders -= 1;
             }
-            Step::Holder(at, step) => holder::take(configuration, &mut state, at, step),
-            Step::Counter(step) => counter::take(configuration, &mut state, step),
-            Step::Server(at, step) => server::take(configuration, &mut state, at, step),
+            Step::Holder(at, step) => holder::take(self, &mut state, at, step),
+            Step::Counter(step) => counter::take(self, &mut state, step),
+            Step::Server(at, step) => server::take(self, &mut state, at, step),
         }
-        state.judge(resize::asked(configuration, &state));
+        state.judge(resize::requested(self, &state));
         Some(state)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::of(&self.configuration)
+        properties::of(self)
     }
 }

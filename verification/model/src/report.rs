@@ -3,12 +3,12 @@
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 
-use crate::check::{Behaviour, Checked, Judged};
+use crate::check::{Ablated, Checked};
 
 /// A row for each configuration.
 #[must_use]
 pub fn configurations(checked: &[Checked]) -> Table {
-    let mut table = table(&[
+    let heads = [
         "configuration",
         "covers",
         "states generated",
@@ -17,12 +17,8 @@ pub fn configurations(checked: &[Checked]) -> Table {
         "properties",
         "time",
         "verdict",
-    ]);
-    for column in 2..=6 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    ];
+    let mut table = table(&heads, 2..=6);
     for checked in checked {
         let broken = checked.broken.iter().map(|(name, _)| format!("broken: {name}"));
         let unreached = checked.unreached.iter().map(|name| format!("never: {name}"));
@@ -41,41 +37,38 @@ pub fn configurations(checked: &[Checked]) -> Table {
     table
 }
 
-/// A row for each mutant; `what` was removed from it.
+/// A row for each ablation; `removed` heads what was removed.
 #[must_use]
-pub fn mutants(what: &str, judged: &[Judged]) -> Table {
-    let mut table = table(&["mutant", what, "configuration", "what broke", "steps"]);
-    if let Some(column) = table.column_mut(4) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    for judged in judged {
-        let mutant = judged.mutant;
-        let broken = match (&judged.broken, mutant.spare) {
+pub fn ablations(removed: &str, all: &[Ablated]) -> Table {
+    let mut table = table(&["name", removed, "configuration", "what broke", "steps"], 4..=4);
+    for Ablated { ablation, broken, .. } in all {
+        let result = match (broken, ablation.harmless()) {
             (Some((property, _)), None) => (*property).to_owned(),
-            (Some((property, _)), Some(_)) => format!("NOT SPARE: {property}"),
-            (None, Some(why)) => format!("nothing; {why}"),
-            (None, None) => "NOTHING: it survives".to_owned(),
+            (Some((property, _)), Some(_)) => format!("NOT HARMLESS: {property}"),
+            (None, Some(reason)) => format!("nothing: {reason}"),
+            (None, None) => "NOTHING".to_owned(),
         };
-        let steps = judged.broken.as_ref().map(|(_, behaviour)| steps(behaviour).to_string());
+        let steps = broken.as_ref().map(|(_, behaviour)| behaviour.clone().into_actions().len());
         table.add_row([
-            mutant.name.to_owned(),
-            mutant.without.to_owned(),
-            mutant.configuration.to_owned(),
-            broken,
-            steps.unwrap_or_default(),
+            ablation.name().to_owned(),
+            ablation.removed().to_owned(),
+            ablation.configuration().to_owned(),
+            result,
+            steps.map_or_else(String::new, |steps| steps.to_string()),
         ]);
     }
     table
 }
 
-fn table(header: &[&str]) -> Table {
+fn table(heads: &[&str], right_aligned: std::ops::RangeInclusive<usize>) -> Table {
     let mut table = Table::new();
-    table.load_style(ASCII_MARKDOWN).set_header(header.iter().copied());
+    table.load_style(ASCII_MARKDOWN).set_header(heads.iter().copied());
+    for column in right_aligned {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
     table
-}
-
-fn steps(behaviour: &Behaviour) -> usize {
-    behaviour.clone().into_actions().len()
 }
 
 fn thousands(number: usize) -> String {

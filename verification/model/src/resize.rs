@@ -1,39 +1,38 @@
-//! What an operator does who gives the pool another size: `PoolAdmin::resize` and `pool::split`.
+//! A resize by an operator: `Operations::resize` and `pool::split`.
 //!
-//! The shares are planned from what was read, then written one by one in the order of `split::writes`. Each
-//! write is refused, and the rest dropped, where the item does not drain as it did, or is not empty where it
-//! has to be. An operator who stops in the middle leaves the rest undone; the next one plans from what it
-//! finds, and meanwhile the pool may be resumed.
+//! The shares are planned from a read, then written one by one in the order of `split::writes`. If an item no
+//! longer drains as it did, or is not empty where that is required, its write fails and the rest is dropped. The
+//! next operator plans from what it reads; meanwhile the pool may be resumed.
 
 use std::num::NonZeroU32;
 
 use rds_admission::pool::{PoolSize, split};
 
+use crate::ablations::Ablation;
 use crate::configuration::Configuration;
-use crate::removed::Guard;
 use crate::state::{Share, State};
 use crate::step::Step;
 
-/// The steps that an operator may take.
+/// An operator's possible steps.
 pub(crate) fn steps(configuration: &Configuration, state: &State, steps: &mut Vec<Step>) {
     if !state.shares.is_empty() {
-        steps.push(Step::GiveShare);
+        steps.push(Step::WriteShare);
     }
     if next(configuration, state).is_some() {
         steps.push(Step::Resize);
     }
 }
 
-/// Plans the shares of the next size. An item that is the whole pool is given it at once.
+/// Plans the shares of the next size, and writes the only one of a pool of one item.
 pub(crate) fn resize(configuration: &Configuration, state: &mut State) {
     let Some(slots) = next(configuration, state) else { return };
     let mut current = state.pool.held();
-    if configuration.removed.guard(Guard::CoversWhatIsOut) {
+    if configuration.lacks(Ablation::OverfullShardsFirst) {
         for shard in &mut current {
             shard.in_use = 0;
         }
     }
-    if configuration.removed.guard(Guard::OneWay) {
+    if configuration.lacks(Ablation::OneWay) {
         current.reverse();
     }
     let count = u32::try_from(configuration.shards.len())
@@ -42,14 +41,17 @@ pub(crate) fn resize(configuration: &Configuration, state: &mut State) {
         .unwrap_or(NonZeroU32::MIN);
     let drained = state.pool.iter().any(|item| item.draining);
     let moves = state.pool.iter().all(|item| item.draining && item.leases.is_empty());
-    let asked = size(slots, configuration.kept);
-    let shares =
-        if moves { split::divide(asked, count) } else { split::change(&current, asked, count) };
+    let requested = size(slots, configuration.reserved);
+    let shares = if moves {
+        split::divide(requested, count)
+    } else {
+        split::change(&current, requested, count)
+    };
     let shares = shares.unwrap_or_else(|never| unreachable!("a configuration's size: {never}"));
     let seen: Vec<_> =
         state.pool.iter().map(|item| split::Share { size: item.size(), shards: count }).collect();
     let mut writes = split::writes(&seen, &shares);
-    if configuration.removed.guard(Guard::TakesBeforeGiving) {
+    if configuration.lacks(Ablation::ShrinkBeforeGrow) {
         writes.reverse();
     }
     let share = |write: split::ShareWrite| {
@@ -57,7 +59,7 @@ pub(crate) fn resize(configuration: &Configuration, state: &mut State) {
         Share {
             shard: small(write.number),
             slots: small(size.max_connections()),
-            kept: small(size.max_connections() - size.standard_limit()),
+            reserved: small(size.max_connections() - size.standard_limit()),
             drained,
             moves,
         }
@@ -65,27 +67,27 @@ pub(crate) fn resize(configuration: &Configuration, state: &mut State) {
     state.shares = writes.into_iter().map(share).collect();
     state.resized += 1;
     if !configuration.is_split() {
-        give_share(configuration, state);
+        write_share(configuration, state);
     }
 }
 
-/// Gives the next shard its share: `expression::change`.
-pub(crate) fn give_share(configuration: &Configuration, state: &mut State) {
+/// Writes the next share: `expression::change`.
+pub(crate) fn write_share(configuration: &Configuration, state: &mut State) {
     if state.shares.is_empty() {
         return;
     }
-    let Share { shard, slots, kept, drained, moves } = state.shares.remove(0);
+    let Share { shard, slots, reserved, drained, moves } = state.shares.remove(0);
     let item = &mut state.pool[shard];
-    let empty = item.leases.is_empty() || configuration.removed.guard(Guard::MovesWhenEmpty);
+    let empty = item.leases.is_empty() || configuration.lacks(Ablation::MovesWhenEmpty);
     if item.draining == drained && (empty || !moves) {
-        (item.slots, item.kept) = (slots, kept);
+        (item.slots, item.reserved) = (slots, reserved);
     } else {
         state.shares.clear();
     }
 }
 
-/// The size that the pool was given last.
-pub(crate) fn asked(configuration: &Configuration, state: &State) -> u8 {
+/// The last requested size.
+pub(crate) fn requested(configuration: &Configuration, state: &State) -> u8 {
     let last = usize::from(state.resized).checked_sub(1);
     let last = last.and_then(|last| configuration.resizes.get(last).copied());
     last.unwrap_or_else(|| configuration.shards.iter().sum())
@@ -95,9 +97,9 @@ fn next(configuration: &Configuration, state: &State) -> Option<u8> {
     configuration.resizes.get(usize::from(state.resized)).copied()
 }
 
-fn size(slots: u8, kept: u8) -> PoolSize {
+fn size(slots: u8, reserved: u8) -> PoolSize {
     let slots = NonZeroU32::new(slots.into()).unwrap_or(NonZeroU32::MIN);
-    PoolSize::new(slots, kept.into())
+    PoolSize::new(slots, reserved.into())
         .unwrap_or_else(|never| unreachable!("a configuration's size: {never}"))
 }
 

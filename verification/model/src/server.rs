@@ -1,7 +1,7 @@
-//! What the server does with connections by itself.
+//! The server.
 //!
-//! It is told nothing by a holder that stands still or whose host has vanished; what it ends by its
-//! limits it ends promptly, before time goes on.
+//! It does not notice a holder that is frozen or whose host has vanished. It enforces its limits promptly, before
+//! time passes.
 
 use rds_admission::time::Seconds;
 
@@ -9,17 +9,17 @@ use crate::configuration::Configuration;
 use crate::state::{Connection, State};
 use crate::step::{ServerStep, Step};
 
-/// The steps that the server may take with the connection of holder `at`.
+/// The server's possible steps with the connection of holder `at`.
 pub(crate) fn steps(state: &State, at: usize, steps: &mut Vec<Step>) {
     let holder = &state.holders[at];
     let mut may = |step| steps.push(Step::Server(at, step));
     if holder.connection.due().is_some_and(|due| due <= state.now) {
-        may(ServerStep::End);
+        may(ServerStep::TimeOut);
     }
     match holder.connection {
-        Connection::Running(_, due) if due != Some(state.now) => may(ServerStep::Done),
-        Connection::Login(_) | Connection::Idle(..) if holder.has_let_go() => {
-            may(ServerStep::SeeHangUp);
+        Connection::Running(_, due) if due != Some(state.now) => may(ServerStep::Finish),
+        Connection::Login(_) | Connection::Idle(..) if holder.has_closed() => {
+            may(ServerStep::SeeDisconnect);
         }
         Connection::RollingBack(due) if due != Some(state.now) => may(ServerStep::RolledBack),
         _ => {}
@@ -28,15 +28,15 @@ pub(crate) fn steps(state: &State, at: usize, steps: &mut Vec<Step>) {
 
 /// Takes a step with the connection of holder `at`.
 pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, step: ServerStep) {
-    let idle_until = state.now + configuration.idle_once_told();
+    let idle_until = state.now + configuration.idle_limit();
     let holder = &mut state.holders[at];
     holder.connection = match (step, holder.connection) {
-        (ServerStep::End | ServerStep::Done, Connection::Running(statement, _)) => {
+        (ServerStep::TimeOut | ServerStep::Finish, Connection::Running(statement, _)) => {
             Connection::Idle(Some(statement), idle_until)
         }
-        // It hangs up first.
+        // It closes the connection first.
         (_, Connection::Idle(..)) if holder.undo => {
-            Connection::RollingBack(configuration.rolled_back(at, holder.asked, Seconds(0)))
+            Connection::RollingBack(configuration.rolled_back(at, holder.requested, Seconds(0)))
         }
         _ => Connection::None,
     };

@@ -1,62 +1,68 @@
-//! What a holder does with its connection: `session`, `session::limits` and `session::relay`.
+//! A holder's connection: `session`, `session::limits` and `session::relay`.
 
 use std::time::Duration;
 
 use rds_admission::session::Limits;
 use rds_admission::time::Seconds;
 
+use crate::ablations::Ablation;
 use crate::configuration::Configuration;
-use crate::phase::{Phase, Word};
-use crate::removed::{Assumption, Guard};
+use crate::phase::{Message, Phase};
 use crate::state::{Connection, Holder, State};
 use crate::timing::{Ticks, Timing};
 use crate::warm;
 
-/// What a mutant adds to a limit of the server.
+/// What an ablation adds to a limit of the server.
 const TOO_LONG: Seconds = Seconds(3);
 
-/// What a holder decides by a look at the clock, `Limits::within`; nothing when there is no time.
-pub(crate) fn look(configuration: &Configuration, state: &State, at: usize) -> Option<Phase> {
-    let Configuration { removed, timing, .. } = configuration;
+/// The next phase after a check of the clock, `Limits::within`; `None` if no time is left.
+pub(crate) fn check_clock(
+    configuration: &Configuration,
+    state: &State,
+    at: usize,
+) -> Option<Phase> {
+    let Configuration { timing, .. } = configuration;
     let (holder, script) = (&state.holders[at], &configuration.holders[at]);
-    let now = believed(holder, state.now);
-    let ends = configuration.lease_ends(at, holder.asked);
-    let work_ends = timing.work_ends(ends, script.ttl, holder.heard, script.without_deadline);
-    // Once instead of twice: the rule is asked with a lease that is longer by an idle limit.
-    let once = removed.guard(Guard::TwiceIdle);
+    let now = holder.clock(state.now);
+    let ends = configuration.lease_ends(at, holder.requested);
+    let work_ends = timing.work_ends(ends, script.ttl, holder.granted_at, script.without_deadline);
+    // An ablation of half the margin: the real rule is called with a lease that is longer by an idle limit.
+    let once = configuration.lacks(Ablation::TwiceIdle);
     let ends_for_rule = ends + if once { timing.ticks(timing.idle) } else { 0 };
     let limits = fit(timing, now, ends_for_rule, work_ends.min(ends));
-    let speak = |word| Some(Phase::Speaking { word, let_through: false });
+    let send = |message| Some(Phase::Sending { message, passed: false });
     match holder.phase {
         Phase::Holding => limits.map(|_| Phase::Connecting),
-        Phase::Connected if removed.guard(Guard::LookBeforeLogin) => speak(Word::Login),
-        Phase::Connected => limits.and_then(|_| speak(Word::Login)),
-        Phase::Reset => speak(warm::keep(configuration, state, at)?),
-        Phase::Woken if warm::is_over(state, at) => Some(Phase::Replacing),
-        Phase::Woken if removed.guard(Guard::LookOnWaking) => {
+        Phase::Connected if configuration.lacks(Ablation::CheckBeforeLogin) => send(Message::Login),
+        Phase::Connected => limits.and_then(|_| send(Message::Login)),
+        Phase::Reset => send(warm::keep(configuration, state, at)?),
+        Phase::Resumed if warm::is_over(state, at) => Some(Phase::Replacing),
+        Phase::Resumed if configuration.lacks(Ablation::CheckOnResume) => {
             let statement = timing.ticks(script.ttl);
-            speak(Word::Limits { statement, resume: false })
+            send(Message::Limits { statement, then_statement: false })
         }
-        Phase::LoggedIn | Phase::Woken => speak(Word::Limits { statement: limits?, resume: false }),
+        Phase::LoggedIn | Phase::Resumed => {
+            send(Message::Limits { statement: limits?, then_statement: false })
+        }
         Phase::Ready => {
             let statement = limits?;
-            let told = told(holder.connection)?;
+            let current = statement_limit(holder.connection)?;
             // `Limits::must_shrink_to`.
-            let shrink = told + 2 * timing.ticks(timing.idle) > ends_for_rule.saturating_sub(now);
-            if shrink && !removed.guard(Guard::ShrinkingLimits) {
-                speak(Word::Limits { statement, resume: true })
+            let shrink =
+                current + 2 * timing.ticks(timing.idle) > ends_for_rule.saturating_sub(now);
+            if shrink && !configuration.lacks(Ablation::ShrinkingLimits) {
+                send(Message::Limits { statement, then_statement: true })
             } else {
-                speak(Word::Statement { resumed: false })
+                send(Message::Statement { after_limits: false })
             }
         }
         _ => None,
     }
 }
 
-/// The real rule, `Limits::fit`; how long a statement may take, in ticks.
+/// The statement limit by the real rule, `Limits::fit`, in ticks.
 ///
-/// A look that falls within a tick may still find time where one at its end finds none: then what is
-/// left is less than a tick.
+/// A check within a tick may find time where one at its end finds none; then less than a tick is left.
 fn fit(timing: &Timing, now: Ticks, lease_ends: Ticks, work_ends: Ticks) -> Option<Ticks> {
     let when = |within: Duration| {
         let left = |end| (timing.duration(end) + within).saturating_sub(timing.duration(now));
@@ -66,108 +72,108 @@ fn fit(timing: &Timing, now: Ticks, lease_ends: Ticks, work_ends: Ticks) -> Opti
     when(Duration::ZERO).map(limit).or_else(|| when(timing.almost_a_tick()).map(|_| 0))
 }
 
-/// Says something to the server. Said to a session that has ended, it finds that out.
-pub(crate) fn say(
+/// Delivers a message to the server. If the session has ended, the holder learns that.
+pub(crate) fn send(
     configuration: &Configuration,
     at: usize,
     holder: &mut Holder,
-    word: Word,
+    message: Message,
     now: Ticks,
 ) {
-    let Configuration { removed, timing, .. } = configuration;
+    let Configuration { timing, .. } = configuration;
     let transactions = configuration.holders[at].transactions;
-    // The session may idle once more after it.
-    let rolled_back = configuration.rolled_back(at, holder.asked, timing.idle);
+    // The session may idle once more afterwards.
+    let rolled_back = configuration.rolled_back(at, holder.requested, timing.idle);
     let wait_timeout = timing.ticks(timing.wait_timeout);
     let global = |limit| now + wait_timeout + longer(configuration, limit);
-    let (connection, phase) = match (word, holder.connection) {
-        (Word::Login, Connection::Login(_)) => {
-            (Connection::Idle(None, global(Guard::WaitTimeout)), Phase::LoggedIn)
+    let (connection, phase) = match (message, holder.connection) {
+        (Message::Login, Connection::Login(_)) => {
+            (Connection::Idle(None, global(Ablation::WaitTimeout)), Phase::LoggedIn)
         }
-        (Word::Limits { statement, resume }, Connection::Idle(..)) => {
-            let then = Word::Statement { resumed: true };
-            let then = Phase::Speaking { word: then, let_through: false };
-            let phase = if resume { then } else { Phase::Ready };
-            (Connection::Idle(Some(statement), now + configuration.idle_once_told()), phase)
+        (Message::Limits { statement, then_statement }, Connection::Idle(..)) => {
+            let then = Message::Statement { after_limits: true };
+            let then = Phase::Sending { message: then, passed: false };
+            let phase = if then_statement { then } else { Phase::Ready };
+            (Connection::Idle(Some(statement), now + configuration.idle_limit()), phase)
         }
-        (Word::RollBack, Connection::Idle(Some(statement), _)) => {
-            // Whatever becomes of the holder now, the server does not hang up before it is done.
+        (Message::RollBack, Connection::Idle(Some(statement), _)) => {
+            // From here on the server rolls back before it closes, whatever happens to the holder.
             holder.undo = false;
             (Connection::Running(statement, rolled_back), Phase::Waiting)
         }
-        (Word::Statement { .. }, Connection::Idle(Some(statement), _)) => {
+        (Message::Statement { .. }, Connection::Idle(Some(statement), _)) => {
             holder.statements -= 1;
             holder.undo = transactions;
-            let due = (!removed.guard(Guard::StatementLimit)).then_some(now + statement);
+            let due = (!configuration.lacks(Ablation::StatementLimit)).then_some(now + statement);
             (Connection::Running(statement, due), Phase::Waiting)
         }
-        (Word::Reset, Connection::Idle(..)) => {
-            warm::reset(configuration, global(Guard::GlobalAfterReset))
+        (Message::Reset, Connection::Idle(..)) => {
+            warm::reset(configuration, global(Ablation::GlobalAfterReset))
         }
-        (Word::Keep { idle, until }, Connection::Idle(..)) => {
+        (Message::Keep { idle, until }, Connection::Idle(..)) => {
             holder.keeping.until = until;
             (Connection::Idle(None, now + idle + timing.ticks(timing.late)), Phase::Kept)
         }
-        (_, connection) => (connection, warm::found_dead(configuration, holder, word)),
+        (_, connection) => (connection, warm::found_dead(configuration, holder, message)),
     };
     (holder.connection, holder.phase) = (connection, phase);
 }
 
-/// Whether the line lets a word through: `Slot::may_speak_for`.
-pub(crate) fn may_speak(configuration: &Configuration, state: &State, at: usize) -> bool {
+/// Whether the relay lets a message pass: `Slot::may_speak_for`.
+pub(crate) fn may_send(configuration: &Configuration, state: &State, at: usize) -> bool {
     let holder = &state.holders[at];
     let blind = match holder.phase {
-        Phase::Speaking { word, .. } => warm::is_blind(configuration, holder, word),
+        Phase::Sending { message, .. } => warm::is_blind(configuration, holder, message),
         _ => false,
     };
-    in_time(configuration, state, at) || configuration.removed.guard(Guard::LastWord) || blind
+    in_time(configuration, state, at) || configuration.lacks(Ablation::SendDeadline) || blind
 }
 
-/// Whether the last word is yet to be said, as the holder believes. At that very tick, too: a bound
-/// that the code excludes may be included here, where it only allows more.
+/// Whether the holder may still send, by its clock. Includes the last tick, which the code excludes: this only
+/// allows more.
 pub(crate) fn in_time(configuration: &Configuration, state: &State, at: usize) -> bool {
     let holder = &state.holders[at];
-    believed(holder, state.now) <= configuration.last_word(at, holder.asked)
+    holder.clock(state.now) <= configuration.last_send(at, holder.requested)
 }
 
-/// Whether a word that was let through can reach the server now: at any time, but for what is assumed
-/// of the pause between the line's look at the clock and the server's ear.
-pub(crate) fn arrives(configuration: &Configuration, state: &State, at: usize, word: Word) -> bool {
+/// Whether a message that has passed the relay can reach the server now: always, except for what is assumed about
+/// the time between the relay's check and the server.
+pub(crate) fn arrives(
+    configuration: &Configuration,
+    state: &State,
+    at: usize,
+    message: Message,
+) -> bool {
     let holder = &state.holders[at];
-    let removed = configuration.removed;
-    match (word, holder.connection) {
-        (Word::Statement { resumed: true }, Connection::Idle(_, due)) => {
-            due == state.now + configuration.idle_once_told()
-                || removed.assumption(Assumption::PromptStatement)
+    match (message, holder.connection) {
+        (Message::Statement { after_limits: true }, Connection::Idle(_, due)) => {
+            due == state.now + configuration.idle_limit()
+                || configuration.lacks(Ablation::PromptStatement)
         }
-        (Word::Login | Word::Limits { .. }, Connection::Login(_) | Connection::Idle(None, _)) => {
-            // Without a last word there is no look at the clock to be prompt after.
+        (
+            Message::Login | Message::Limits { .. },
+            Connection::Login(_) | Connection::Idle(None, _),
+        ) => {
+            // Without the relay's check there is no promptness to assume.
             in_time(configuration, state, at)
-                || removed.assumption(Assumption::PromptLine)
-                || removed.guard(Guard::LastWord)
-                || warm::is_blind(configuration, holder, word)
+                || configuration.lacks(Ablation::PromptRelay)
+                || configuration.lacks(Ablation::SendDeadline)
+                || warm::is_blind(configuration, holder, message)
         }
         _ => true,
     }
 }
 
-/// What a holder believes the time to be: the true time, as `FreezeAwareInstant` believes the clock that has
-/// moved further; less what its clock stood still, without the wall clock.
-#[must_use]
-pub(crate) fn believed(holder: &Holder, now: Ticks) -> Ticks {
-    now.saturating_sub(holder.stood_still)
-}
-
-/// How much longer one of the server's idle limits is in the mutant in which it is too long.
-pub(crate) fn longer(configuration: &Configuration, limit: Guard) -> Ticks {
-    let too_long = configuration.removed.guard(limit);
+/// The excess of a server limit in the ablation in which it is too long.
+pub(crate) fn longer(configuration: &Configuration, limit: Ablation) -> Ticks {
+    let too_long = configuration.lacks(limit);
     if too_long { configuration.timing.ticks(TOO_LONG) } else { 0 }
 }
 
-fn told(connection: Connection) -> Option<Ticks> {
+fn statement_limit(connection: Connection) -> Option<Ticks> {
     match connection {
-        Connection::Idle(told, _) => told,
-        Connection::Running(told, _) => Some(told),
+        Connection::Idle(limit, _) => limit,
+        Connection::Running(limit, _) => Some(limit),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The pool: its items in the table, one for each shard.
+//! The pool: an item for each shard.
 
 use std::ops::{Index, IndexMut};
 
@@ -12,14 +12,14 @@ use crate::lease::Lease;
 pub struct Shards(Vec<Item>);
 
 impl Shards {
-    /// A pool without a lease, whose shards have so many slots, `kept` of the first for class priority.
+    /// A pool without leases. The reserved slots are in the first shard.
     #[must_use]
-    pub fn new(shares: &[u8], kept: u8) -> Self {
-        let kept = |at| if at == 0 { kept } else { 0 };
-        Self(shares.iter().enumerate().map(|(at, slots)| Item::new(*slots, kept(at))).collect())
+    pub fn new(shares: &[u8], reserved: u8) -> Self {
+        let reserved = |at| if at == 0 { reserved } else { 0 };
+        Self(shares.iter().enumerate().map(|(at, slots)| Item::new(*slots, reserved(at))).collect())
     }
 
-    /// How many there are.
+    /// The number of shards.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
@@ -30,25 +30,25 @@ impl Shards {
         self.0.iter()
     }
 
-    /// The items, to be changed.
+    /// The items, mutable.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Item> {
         self.0.iter_mut()
     }
 
-    /// The share of each, and the leases that it has out.
+    /// The size and the number of leases of each shard.
     #[must_use]
     pub fn held(&self) -> Vec<ShardUsage> {
         let in_use = |item: &Item| u32::try_from(item.leases.len()).unwrap_or(u32::MAX);
         self.iter().map(|item| ShardUsage { size: item.size(), in_use: in_use(item) }).collect()
     }
 
-    /// The slots of all.
+    /// The sum of the slots.
     #[must_use]
     pub fn slots(&self) -> usize {
         self.iter().map(|item| usize::from(item.slots)).sum()
     }
 
-    /// The leases that are out.
+    /// The sum of the leases.
     #[must_use]
     pub fn leases(&self) -> usize {
         self.iter().map(|item| item.leases.len()).sum()
@@ -60,7 +60,7 @@ impl Shards {
         self.iter().all(|item| item.leases.len() <= usize::from(item.slots))
     }
 
-    /// Where a lease is out.
+    /// The shards that hold a lease.
     #[must_use]
     pub fn with(&self, lease: Lease) -> ShardSet {
         let mut set = ShardSet::default();
@@ -72,19 +72,19 @@ impl Shards {
         set
     }
 
-    /// Whether a lease is out in any shard.
+    /// Whether a shard holds a lease.
     #[must_use]
-    pub fn have(&self, lease: Lease) -> bool {
+    pub fn holds(&self, lease: Lease) -> bool {
         self.iter().any(|item| item.leases.get(lease).is_some())
     }
 
-    /// The shard with which a lease begins.
+    /// The first shard of a lease.
     #[must_use]
     pub fn first(&self, lease: Lease) -> u8 {
         u8::try_from(lease.first(self.count())).unwrap_or(u8::MAX)
     }
 
-    /// The shard after `shard`; none once that is the one with which `lease` begins.
+    /// The shard after `shard`; `None` after all of them, beginning with the first of `lease`.
     #[must_use]
     pub fn after(&self, shard: u8, lease: Lease) -> Option<u8> {
         let next = if usize::from(shard) + 1 < self.count() { shard + 1 } else { 0 };
@@ -106,38 +106,32 @@ impl IndexMut<u8> for Shards {
     }
 }
 
-/// Some of the shards of a pool.
+/// A set of shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ShardSet(u8);
 
 impl ShardSet {
-    /// Whether it has none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The shards, from the first on.
+    /// The shards in order.
     pub fn iter(self) -> impl Iterator<Item = u8> {
         (0..8).filter(move |shard| self.0 & (1 << shard) != 0)
     }
 
-    /// Those that are in both.
+    /// The intersection.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// How many there are.
+    /// The number of shards.
     #[must_use]
     pub fn len(self) -> usize {
         self.0.count_ones() as usize
-    }
-
-    /// Whether this one is among them.
-    #[must_use]
-    pub fn contains(self, shard: u8) -> bool {
-        self.0 & (1 << shard) != 0
     }
 
     pub(crate) fn insert(&mut self, shard: u8) {

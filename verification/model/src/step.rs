@@ -1,143 +1,143 @@
-//! What can happen next.
+//! The steps.
 
 use std::fmt;
 
-use crate::phase::Word;
+use crate::phase::Message;
 
 /// A step of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Time goes on by a tick.
+    /// Time passes by a tick.
     Tick {
-        /// The holder whose clock stands still meanwhile; none, unless the wall clock is missing.
-        standing: Option<usize>,
+        /// The holder whose clock stands still meanwhile; only without the wall clock.
+        frozen_clock: Option<usize>,
     },
-    /// A holder does something.
+    /// A holder's step.
     Holder(usize, HolderStep),
-    /// A counter does something.
+    /// A counter's step.
     Counter(CounterStep),
-    /// The server does something with a holder's connection.
+    /// A step of the server with a holder's connection.
     Server(usize, ServerStep),
-    /// The pool is to have another size, and its shards' shares are planned; the only one is given its own
-    /// at once: `PoolAdmin::define`, `PoolAdmin::resize`, `pool::split::change`.
+    /// A resize is planned, and in a pool of one item written: `Store::define`, `Operations::resize`,
+    /// `pool::split::change`.
     Resize,
-    /// A shard is given its share of that size.
-    GiveShare,
-    /// An operator has the pool drain: `Operations::drain`.
+    /// A share of that resize is written.
+    WriteShare,
+    /// An operator drains the pool: `Operations::drain`.
     Drain,
-    /// An operator has it go on: `Operations::resume`.
+    /// An operator resumes the pool: `Operations::resume`.
     Resume,
 }
 
 /// A step of a holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HolderStep {
-    /// Asks for a slot.
-    Ask,
-    /// Hears that it has one.
-    HearGranted {
-        /// From a counter that recognised the call as a repeated one.
-        before: bool,
-        /// In which shard.
+    /// Requests a slot.
+    Acquire,
+    /// Receives a grant.
+    ReceiveGrant {
+        /// Whether the counter recognised a repeated call.
+        recognised: bool,
+        /// The shard.
         shard: u8,
     },
-    /// Hears that it has none.
-    HearRefused,
-    /// Hears that Lambda has throttled its call, and takes it for certain that nothing was decided.
-    HearThrottled,
-    /// Waits no longer, and gives back what it may have been granted.
+    /// Receives a rejection.
+    ReceiveRejection,
+    /// Learns that Lambda has throttled its call, and takes it for undecided.
+    ReceiveThrottled,
+    /// Stops waiting, and releases what it may have been granted.
     GiveUp,
-    /// Asks for its lease to be renewed.
-    AskRenewal,
-    /// Hears that its lease was renewed.
-    HearRenewed,
-    /// Hears that it was lost, and hangs up.
-    HearLost,
-    /// Looks at the clock, and decides what to do next.
-    Look,
+    /// Requests a renewal.
+    Renew,
+    /// Receives a successful renewal.
+    ReceiveRenewed,
+    /// Learns that its lease is lost, and disconnects.
+    ReceiveLost,
+    /// Checks the clock, and chooses its next step.
+    CheckClock,
     /// Connects.
     Connect,
-    /// The line looks at the clock, and lets a word through.
-    LetThrough,
-    /// Says it to the server.
-    Say(Word),
-    /// Hears the result of its statement.
-    HearResult,
-    /// Is about to have its transaction rolled back.
-    RollBack,
-    /// Hangs up.
-    HangUp,
-    /// Says to the counter that it gives the slot back.
+    /// The relay checks the clock, and lets a message pass.
+    PassRelay,
+    /// A message reaches the server.
+    Send(Message),
+    /// Receives the result of its statement.
+    ReceiveResult,
+    /// Begins a rollback.
+    BeginRollback,
+    /// Disconnects.
+    Disconnect,
+    /// Sends the release.
     Release,
-    /// Is done, and is about to have its session reset, so as to keep it.
-    Keep,
-    /// Is woken by other work, looks at the clock, and decides what to do with what it kept.
-    Wake,
-    /// Goes on without having heard what became of its renewal.
-    GoOnUnheard,
-    /// Is about to connect again, under the same slot.
+    /// Finishes its work, and begins the reset to keep its session.
+    BeginReset,
+    /// Is resumed by new work, checks the clock, and decides what to do with the kept session.
+    Resume,
+    /// Continues without the response to its renewal.
+    SkipRenewal,
+    /// Replaces its connection under the same slot.
     Replace,
 }
 
 /// A step of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CounterStep {
-    /// An acquire arrives.
-    HearAcquire {
-        /// Whose.
+    /// Receives an acquire.
+    ReceiveAcquire {
+        /// The holder.
         holder: usize,
-        /// Whether it is a repeated one.
-        again: bool,
-        /// At a counter whose clock is ahead by so many seconds.
+        /// Whether it is a repeated call.
+        repeated: bool,
+        /// By how many seconds the counter's clock is ahead.
         ahead: u8,
     },
-    /// A shard is taken for full without being asked.
-    PassOver {
-        /// By which of the tasks.
+    /// Skips a shard as full, from its cache.
+    SkipShard {
+        /// The task's index.
         task: usize,
     },
-    /// An acquire arrives, and is refused by the counter's own limit.
-    HoldOff {
-        /// Whose.
+    /// Rejects an acquire by its rate limit.
+    RateLimit {
+        /// The holder.
         holder: usize,
-        /// Whether it is a repeated one.
-        again: bool,
+        /// Whether it is a repeated call.
+        repeated: bool,
     },
-    /// The table throttles the write of a task.
+    /// Its write is throttled by the table.
     Throttle {
-        /// Which of the tasks.
+        /// The task's index.
         task: usize,
     },
-    /// A release arrives, and is written to the shard that it names, or else to its lease's first.
+    /// Receives a release, and writes it to the shard that it names or to the lease's first.
     Release {
-        /// Whose.
+        /// The holder.
         holder: usize,
     },
-    /// An anonymous give-back arrives, and the oldest lease is read.
-    HearGiveBack {
-        /// Whose.
+    /// Receives an anonymous release, and reads the oldest lease.
+    ReceiveAnonymousRelease {
+        /// The holder.
         holder: usize,
     },
-    /// A renewal arrives.
-    HearRenewal {
-        /// Whose.
+    /// Receives a renewal.
+    ReceiveRenewal {
+        /// The holder.
         holder: usize,
-        /// At a counter whose clock is ahead by so many seconds.
+        /// By how many seconds the counter's clock is ahead.
         ahead: u8,
     },
-    /// A sweep is asked for, and the pool is read.
-    HearSweep {
-        /// At a counter whose clock is ahead by so many seconds.
+    /// Receives a sweep, and reads the pool.
+    ReceiveSweep {
+        /// By how many seconds the counter's clock is ahead.
         ahead: u8,
     },
-    /// The write of a task, or its read, reaches the table.
+    /// The table executes its read or write.
     Write {
-        /// Which of the tasks.
+        /// The task's index.
         task: usize,
     },
-    /// The same, but the table's answer is lost, and the write will be repeated.
-    WriteUnheard {
-        /// Which of the tasks.
+    /// The table applies its write, but the response is lost and the write will be sent again.
+    LoseResponse {
+        /// The task's index.
         task: usize,
     },
 }
@@ -145,30 +145,30 @@ pub enum CounterStep {
 /// A step of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerStep {
-    /// Ends by a limit what goes on in the connection: a statement, or the session.
-    End,
-    /// A statement is done before its limit.
-    Done,
-    /// It sees that the holder has hung up, and ends the session.
-    SeeHangUp,
-    /// It has rolled back what was open when it hung up.
+    /// Ends a statement or a session by its limit.
+    TimeOut,
+    /// Finishes a statement before its limit.
+    Finish,
+    /// Sees that the client has disconnected, and ends the session.
+    SeeDisconnect,
+    /// Finishes the rollback after its close.
     RolledBack,
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tick { standing: None } => f.write_str("time goes on"),
-            Self::Tick { standing: Some(at) } => {
-                write!(f, "time goes on, but not on the clock of holder {at}")
+            Self::Tick { frozen_clock: None } => f.write_str("time passes"),
+            Self::Tick { frozen_clock: Some(at) } => {
+                write!(f, "time passes, but not on the clock of holder {at}")
             }
             Self::Holder(at, step) => write!(f, "holder {at} {step}"),
             Self::Counter(step) => write!(f, "a counter {step}"),
             Self::Server(at, step) => write!(f, "the server {step} of holder {at}"),
-            Self::Resize => f.write_str("the pool is to have another size"),
-            Self::GiveShare => f.write_str("a shard is given its share of it"),
-            Self::Drain => f.write_str("the pool is to drain"),
-            Self::Resume => f.write_str("the pool goes on"),
+            Self::Resize => f.write_str("an operator plans a resize"),
+            Self::WriteShare => f.write_str("the operator writes a share of it"),
+            Self::Drain => f.write_str("an operator drains the pool"),
+            Self::Resume => f.write_str("an operator resumes the pool"),
         }
     }
 }
@@ -176,35 +176,35 @@ impl fmt::Display for Step {
 impl fmt::Display for HolderStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Ask => "asks for a slot",
-            Self::HearGranted { before: false, .. } => "hears that it has one",
-            Self::HearGranted { before: true, .. } => "hears, of a repeated call, that it has one",
-            Self::HearRefused => "hears that none is free",
-            Self::HearThrottled => "hears that its call was throttled",
-            Self::GiveUp => "waits no longer, and gives back what it may have",
-            Self::AskRenewal => "asks for a renewal",
-            Self::HearRenewed => "hears that its lease is renewed",
-            Self::HearLost => "hears that its lease is lost",
-            Self::Look => "looks at the clock",
+            Self::Acquire => "requests a slot",
+            Self::ReceiveGrant { recognised: false, .. } => "receives a grant",
+            Self::ReceiveGrant { recognised: true, .. } => "receives the grant of a repeated call",
+            Self::ReceiveRejection => "receives a rejection",
+            Self::ReceiveThrottled => "learns that its call was throttled",
+            Self::GiveUp => "stops waiting, and releases what it may have",
+            Self::Renew => "requests a renewal",
+            Self::ReceiveRenewed => "learns that its lease is renewed",
+            Self::ReceiveLost => "learns that its lease is lost",
+            Self::CheckClock => "checks the clock",
             Self::Connect => "connects",
-            Self::LetThrough => "has its line look at the clock",
-            Self::Say(Word::Login) => "logs in",
-            Self::Say(Word::Limits { statement, .. }) => {
-                return write!(f, "tells the session's limits, {statement} ticks a statement");
+            Self::PassRelay => "passes the relay's check of the clock",
+            Self::Send(Message::Login) => "logs in",
+            Self::Send(Message::Limits { statement, .. }) => {
+                return write!(f, "sets the session limits, {statement} ticks for a statement");
             }
-            Self::Say(Word::Statement { .. }) => "sends a statement",
-            Self::Say(Word::RollBack) => "has the transaction rolled back",
-            Self::Say(Word::Reset) => "resets the session",
-            Self::Say(Word::Keep { idle, .. }) => {
-                return write!(f, "tells the session that it is kept, for {idle} ticks");
+            Self::Send(Message::Statement { .. }) => "sends a statement",
+            Self::Send(Message::RollBack) => "sends the rollback",
+            Self::Send(Message::Reset) => "resets the session",
+            Self::Send(Message::Keep { idle, .. }) => {
+                return write!(f, "sets the idle limit of the kept session, {idle} ticks");
             }
-            Self::HearResult => "hears the statement's result",
-            Self::RollBack => "is done, with a transaction open",
-            Self::HangUp => "hangs up",
-            Self::Release => "says to the counter that it gives back",
-            Self::Keep => "is done, and may keep its slot",
-            Self::Wake => "is woken, and looks at the clock",
-            Self::GoOnUnheard => "goes on without an answer",
+            Self::ReceiveResult => "receives the statement's result",
+            Self::BeginRollback => "finishes with an open transaction",
+            Self::Disconnect => "disconnects",
+            Self::Release => "sends the release",
+            Self::BeginReset => "finishes, and may keep its slot",
+            Self::Resume => "is resumed, and checks the clock",
+            Self::SkipRenewal => "continues without a response",
             Self::Replace => "is about to connect again",
         })
     }
@@ -212,37 +212,29 @@ impl fmt::Display for HolderStep {
 
 impl fmt::Display for CounterStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::HearAcquire { holder, again, ahead } => {
-                let again = if *again { " again" } else { "" };
-                write!(
-                    f,
-                    "{ahead} s ahead hears holder {holder} ask{again}, and looks at its clock"
-                )
+        let call = |repeated: bool| if repeated { "repeated acquire" } else { "acquire" };
+        match *self {
+            Self::ReceiveAcquire { holder, repeated, ahead } => {
+                let call = call(repeated);
+                write!(f, "{ahead} s ahead receives the {call} of holder {holder}")
             }
-            Self::PassOver { .. } => f.write_str("takes a shard for full"),
-            Self::HoldOff { holder, again } => {
-                let again = if *again { " again" } else { "" };
-                write!(f, "hears holder {holder} ask{again}, and refuses it by its own limit")
+            Self::SkipShard { .. } => f.write_str("skips a shard as full"),
+            Self::RateLimit { holder, repeated } => {
+                write!(f, "rejects the {} of holder {holder} by its rate limit", call(repeated))
             }
             Self::Throttle { .. } => f.write_str("is throttled by the table"),
-            Self::Release { holder } => {
-                write!(f, "hears the release of holder {holder}, and writes it")
+            Self::Release { holder } => write!(f, "writes the release of holder {holder}"),
+            Self::ReceiveAnonymousRelease { holder } => {
+                write!(f, "receives the release of holder {holder}, and reads the oldest lease")
             }
-            Self::HearGiveBack { holder } => {
-                write!(f, "hears the give-back of holder {holder}, and reads the oldest lease")
+            Self::ReceiveRenewal { holder, ahead } => {
+                write!(f, "{ahead} s ahead receives the renewal of holder {holder}")
             }
-            Self::HearRenewal { holder, ahead } => {
-                write!(
-                    f,
-                    "{ahead} s ahead hears the renewal of holder {holder}, and looks at its clock"
-                )
+            Self::ReceiveSweep { ahead } => {
+                write!(f, "{ahead} s ahead receives a sweep, and reads the pool")
             }
-            Self::HearSweep { ahead } => {
-                write!(f, "{ahead} s ahead is asked for a sweep, and reads the pool")
-            }
-            Self::Write { .. } => f.write_str("has the table decide"),
-            Self::WriteUnheard { .. } => f.write_str("has the table decide, and does not hear how"),
+            Self::Write { .. } => f.write_str("sends to the table"),
+            Self::LoseResponse { .. } => f.write_str("sends to the table, and loses the response"),
         }
     }
 }
@@ -250,10 +242,10 @@ impl fmt::Display for CounterStep {
 impl fmt::Display for ServerStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::End => "ends by a limit what goes on in the connection",
-            Self::Done => "has done the statement",
-            Self::SeeHangUp => "sees that it was hung up on, and ends the session",
-            Self::RolledBack => "has rolled back what was open, and has no thread any more",
+            Self::TimeOut => "ends by a limit the activity in the connection",
+            Self::Finish => "finishes the statement",
+            Self::SeeDisconnect => "sees the disconnect, and ends the session",
+            Self::RolledBack => "finishes the rollback and ends the thread",
         })
     }
 }

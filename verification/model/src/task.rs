@@ -1,84 +1,83 @@
-//! Requests that counters are at: between a look at the table or the clock and the write that follows.
+//! Tasks of counters: between a check of the table or the clock, and the write that follows.
 
 use crate::item::TakeOver;
 use crate::lease::{Lease, Leases};
 use crate::shards::ShardSet;
 use crate::timing::{Expiry, Ticks};
 
-/// A request that a counter is at.
+/// A task of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Task {
     /// An acquire.
     Acquire(Acquire),
-    /// A release that does not know the shard: the lease is about to be removed from this one.
+    /// A release without a shard, about to be written to this one.
     Release {
-        /// Which lease.
+        /// The lease.
         lease: Lease,
-        /// From where.
+        /// The shard.
         shard: u8,
     },
-    /// A renewal; the lease's new expiry is about to be written.
+    /// A renewal.
     Renew {
-        /// Whose.
+        /// The holder.
         holder: usize,
-        /// When its holder asked for it: to an earlier call than its last it no longer listens.
-        asked: Ticks,
-        /// Until when.
+        /// The time of its request. The holder ignores responses to earlier ones.
+        requested: Ticks,
+        /// The new expiry.
         expiry: Expiry,
-        /// In which shard.
+        /// The shard.
         shard: u8,
-        /// Whether the holder named it. If not, the others are asked too.
+        /// Whether the holder named the shard; if not, the others follow.
         named: bool,
     },
-    /// A sweep; the leases that were seen expired are about to be taken away.
+    /// A sweep.
     Sweep {
-        /// Of which shard.
+        /// The shard.
         shard: u8,
-        /// The leases, with the expiry that was seen.
+        /// The expired leases, with the expiries read.
         expired: Leases,
-        /// How far ahead the counter's clock is, in seconds.
+        /// By how many seconds the counter's clock is ahead.
         ahead: u8,
     },
-    /// An anonymous give-back; the oldest anonymous lease was read and is about to be removed.
-    GiveBack {
-        /// Whose.
+    /// An anonymous release.
+    AnonymousRelease {
+        /// The holder.
         holder: usize,
-        /// In which shard.
+        /// The shard.
         shard: u8,
-        /// Which lease was read.
+        /// The oldest anonymous lease read.
         oldest: Lease,
     },
 }
 
-/// An acquire that a counter is at.
+/// An acquire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Acquire {
-    /// For whom.
+    /// The holder.
     pub holder: usize,
-    /// Under which id.
+    /// The lease.
     pub lease: Lease,
-    /// How far ahead the counter's clock is, in seconds.
+    /// By how many seconds the counter's clock is ahead.
     pub ahead: u8,
-    /// The shard that it has come to.
+    /// The current shard.
     pub shard: u8,
-    /// What is about to be asked of it.
-    pub ask: Ask,
-    /// Whether the shard may be taken for full without being asked.
-    pub memory: bool,
-    /// Whether it is refused when the table throttles what it asks; else that is an error, which tells its caller
-    /// nothing, and which is a request that goes no further.
+    /// The next request to it.
+    pub request: Request,
+    /// Whether the shard may be skipped as full from the cache.
+    pub from_cache: bool,
+    /// Whether throttling by the table is a rejection. If not it is an error: no step follows.
     pub throttle: bool,
-    /// Of a repeated call, the shards in which its lease was out all the time since the call arrived, and of one
-    /// whose write was applied without an answer, since then. Nothing is decided by it: it is there to be judged by.
-    pub out: ShardSet,
+    /// The shards in which the lease was held ever since a repeated call arrived, or a write was applied without
+    /// a response. Only for the properties; no decision depends on it.
+    pub held_in: ShardSet,
 }
 
-/// What an acquire is about to ask of the table.
+/// A request to the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Ask {
-    /// A consistent read: whether the lease is out.
-    Look,
-    /// `expression::add`, with the lease's expiry.
+pub enum Request {
+    /// A consistent read for the lease.
+    Read,
+    /// `expression::add`, with the expiry.
     Add(Expiry),
     /// `expression::take_over`.
     TakeOver(TakeOver),

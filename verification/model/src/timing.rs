@@ -1,38 +1,38 @@
-//! Time in the model: ticks, and the clocks that the rules are asked with.
+//! Time in the model: ticks, limits and clocks.
 
 use std::time::Duration;
 
 use rds_admission::pool::GRACE;
 use rds_admission::time::{Clock, SKEW_ALLOWANCE, Seconds, UnixSeconds};
 
-/// A point in time, or a length of it, in ticks since the model began.
+/// A point in time since the start, or a duration, in ticks.
 pub type Ticks = u8;
 
-/// The second at which the model begins. Far enough from zero that no clock is set back past it.
+/// The start, in seconds since the epoch: late enough for clocks that are behind.
 const EPOCH: u64 = 1_000;
 
-/// What `client::scope` keeps of a holder's time for closing and giving back. It is private there.
+/// The time that `client::scope` reserves for closing and releasing. It is private there.
 const MARGIN: Seconds = Seconds(1);
 
-/// The lengths that the protocol's times are built of.
+/// Time limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// How finely time is cut.
+    /// The resolution.
     pub ticks_per_second: u8,
-    /// How long a session may idle once the server was told: `SessionOptions::idle`.
+    /// The idle limit of a session: `SessionOptions::idle`.
     pub idle: Seconds,
-    /// How long the server waits for a login: its `connect_timeout`.
+    /// The server's `connect_timeout`.
     pub connect_timeout: Seconds,
-    /// How long a session may idle before the server was told: its global `wait_timeout`.
+    /// The server's global `wait_timeout`.
     pub wait_timeout: Seconds,
-    /// How long before the end of a lease the last word to the server is said.
+    /// The last part of a lease, in which nothing is sent to the server.
     pub grace: Seconds,
-    /// How late the server may be to end a session that is kept: `Warm::kept_for`.
+    /// The delay with which the server may end a kept session: `Warm::kept_for`.
     pub late: Seconds,
 }
 
 impl Default for Timing {
-    /// What `SessionOptions`, `pool::GRACE` and the template's parameter group say, a tick a second.
+    /// The values of `SessionOptions`, `pool::GRACE` and the template's parameter group; a tick is a second.
     fn default() -> Self {
         Self {
             ticks_per_second: 1,
@@ -46,27 +46,27 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// So many seconds, in ticks.
+    /// Seconds in ticks.
     #[must_use]
     pub fn ticks(&self, seconds: Seconds) -> Ticks {
         let ticks = seconds.0.saturating_mul(u32::from(self.ticks_per_second));
         Ticks::try_from(ticks).unwrap_or(Ticks::MAX)
     }
 
-    /// The least number of ticks that is not shorter than `duration`.
+    /// A duration in ticks, rounded up.
     #[must_use]
     pub fn covering(&self, duration: Duration) -> Ticks {
         let ticks = duration.as_millis().div_ceil(self.tick().as_millis());
         Ticks::try_from(ticks).unwrap_or(Ticks::MAX)
     }
 
-    /// So many ticks, as a length of time.
+    /// Ticks as a duration.
     #[must_use]
     pub fn duration(&self, ticks: Ticks) -> Duration {
         self.tick() * u32::from(ticks)
     }
 
-    /// The longest time within a tick, to the millisecond.
+    /// A tick less a millisecond.
     #[must_use]
     pub fn almost_a_tick(&self) -> Duration {
         self.tick().saturating_sub(Duration::from_millis(1))
@@ -76,31 +76,30 @@ impl Timing {
         Duration::from_secs(1) / u32::from(self.ticks_per_second)
     }
 
-    /// The clock of a counter's instance that is `ahead` of the true time `now`.
+    /// The clock of a counter that is `ahead` of the true time.
     #[must_use]
     pub fn counter_clock(&self, now: Ticks, ahead: Seconds) -> CounterClock {
         CounterClock(Duration::from_secs(EPOCH) + self.duration(now) + Duration::from(ahead))
     }
 
-    /// When a holder's work ends: `client::scope::work_ends`. Its invocation ends the grace before
-    /// its lease `ends`; one `without_deadline` has all the time that the lease's length allows, from
-    /// when it `heard` of its grant.
+    /// The end of a holder's work: `client::scope::work_ends`. Its invocation ends the grace before its lease
+    /// `ends`; one `without_deadline` has the time that the lease's length allows from the grant on.
     #[must_use]
     pub fn work_ends(
         &self,
         ends: Ticks,
         ttl: Seconds,
-        heard: Ticks,
+        granted_at: Ticks,
         without_deadline: bool,
     ) -> Ticks {
         let deadline = ends.saturating_sub(self.ticks(self.grace));
-        let by_lease = heard + self.ticks(ttl).saturating_sub(self.ticks(self.grace));
+        let by_lease = granted_at + self.ticks(ttl).saturating_sub(self.ticks(self.grace));
         let end = if without_deadline { by_lease } else { deadline.min(by_lease) };
         end.saturating_sub(self.ticks(MARGIN))
     }
 }
 
-/// The clock of a counter's instance, read once.
+/// A reading of a counter's clock.
 #[derive(Debug, Clone, Copy)]
 pub struct CounterClock(Duration);
 
@@ -110,7 +109,7 @@ impl Clock for CounterClock {
     }
 }
 
-/// An expiry as the state keeps it: in whole seconds since the model began.
+/// An expiry, in whole seconds since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Expiry(pub u8);
 
@@ -126,8 +125,7 @@ impl From<Expiry> for UnixSeconds {
     }
 }
 
-/// How far ahead a counter's clock may be of another one: nothing, or all that is allowed; with one
-/// second more once that is not assumed any longer.
+/// The skews of counters' clocks: none, and the allowance, or a second more without that assumption.
 #[must_use]
 pub fn clocks(beyond_the_allowance: bool) -> [Seconds; 2] {
     [Seconds(0), Seconds(SKEW_ALLOWANCE.0 + u32::from(beyond_the_allowance))]

@@ -7,15 +7,14 @@ use crate::configuration::Configuration;
 use crate::lease::Lease;
 use crate::state::{Connection, State};
 use crate::step::{CounterStep, Step};
-use crate::task::{Acquire, Ask, Task};
+use crate::task::{Acquire, Request, Task};
 
-/// A behaviour, to be read: each step with its time, and what it changed in the table and on the
-/// server.
+/// A counterexample as text: each step with its time, and its changes in the table and on the server.
 #[derive(Debug, Clone, Copy)]
 pub struct Trace<'a> {
-    /// Where it was found.
+    /// The configuration.
     pub configuration: &'a Configuration,
-    /// What it breaks.
+    /// The broken property.
     pub property: &'a str,
     /// The behaviour.
     pub behaviour: &'a Behaviour,
@@ -36,14 +35,14 @@ impl fmt::Display for Trace<'_> {
             write!(f, "{:>3}  {seconds:>4} s  {step}", number + 1)?;
             if let Step::Counter(
                 CounterStep::Write { task }
-                | CounterStep::WriteUnheard { task }
-                | CounterStep::PassOver { task },
+                | CounterStep::LoseResponse { task }
+                | CounterStep::SkipShard { task },
             ) = step
                 && let Some(task) = before.tasks.get(*task)
             {
-                write!(f, ": {}", Writing(task))?;
+                write!(f, ": {}", Described(task))?;
             }
-            let (was, is) = (Seen(before).to_string(), Seen(after).to_string());
+            let (was, is) = (Visible(before).to_string(), Visible(after).to_string());
             if was != is {
                 write!(f, "\n             -> {is}")?;
             }
@@ -53,54 +52,54 @@ impl fmt::Display for Trace<'_> {
     }
 }
 
-/// What a counter is about to write.
-struct Writing<'a>(&'a Task);
+/// A counter's read or write.
+struct Described<'a>(&'a Task);
 
-impl fmt::Display for Writing<'_> {
+impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Task::Acquire(Acquire { holder, shard, ask: Ask::Look, .. }) => {
-                write!(f, "whether the lease of holder {holder} is out in shard {shard}")
+            Task::Acquire(Acquire { holder, shard, request: Request::Read, .. }) => {
+                write!(f, "search shard {shard} for the lease of holder {holder}")
             }
-            Task::Acquire(Acquire { holder, shard, ask: Ask::Add(expiry), .. }) => {
+            Task::Acquire(Acquire { holder, shard, request: Request::Add(expiry), .. }) => {
                 let to = expiry.0;
+                write!(f, "add a lease of holder {holder} to {to} s in shard {shard}")
+            }
+            Task::Acquire(Acquire { holder, shard, request: Request::TakeOver(plan), .. }) => {
+                let to = plan.expiry.0;
                 write!(
                     f,
-                    "a lease for holder {holder} in shard {shard} to {to} s, if there is room"
-                )
-            }
-            Task::Acquire(Acquire { holder, shard, ask: Ask::TakeOver(plan), .. }) => {
-                let to = plan.expiry.0;
-                write!(f, "a lease for holder {holder} in shard {shard} to {to} s, in place of")?;
+                    "add a lease of holder {holder} to {to} s in shard {shard}, in place of"
+                )?;
                 for (lease, seen) in plan.expired.iter() {
-                    write!(f, " that of {} to {} s", Owner(lease), seen.0)?;
+                    write!(f, " one of {} to {} s", Owner(lease), seen.0)?;
                 }
                 Ok(())
             }
             Task::Release { lease, shard } => {
-                write!(f, "the lease of {} is out no longer in shard {shard}", Owner(*lease))
+                write!(f, "remove the lease of {} from shard {shard}", Owner(*lease))
             }
             Task::Renew { holder, expiry, shard, .. } => {
-                write!(f, "the lease of holder {holder} in shard {shard} to {} s", expiry.0)
+                write!(f, "extend the lease of holder {holder} in shard {shard} to {} s", expiry.0)
             }
             Task::Sweep { expired, .. } => {
-                f.write_str("swept are the leases of")?;
+                f.write_str("sweep the leases of")?;
                 for (lease, seen) in expired.iter() {
                     write!(f, " {} to {} s", Owner(lease), seen.0)?;
                 }
                 Ok(())
             }
-            Task::GiveBack { holder, oldest, .. } => {
-                write!(f, "for holder {holder}, the lease of {} is out no longer", Owner(*oldest))
+            Task::AnonymousRelease { holder, oldest, .. } => {
+                write!(f, "for holder {holder} remove the lease of {}", Owner(*oldest))
             }
         }
     }
 }
 
-/// What of a state is to be seen from outside.
-struct Seen<'a>(&'a State);
+/// The visible part of a state.
+struct Visible<'a>(&'a State);
 
-impl fmt::Display for Seen<'_> {
+impl fmt::Display for Visible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(state) = self;
         for (shard, item) in state.pool.iter().enumerate() {
@@ -121,12 +120,12 @@ impl fmt::Display for Seen<'_> {
                 Connection::Running(_, Some(due)) => {
                     write!(f, "; session of {at} busy, to tick {due}")
                 }
-                Connection::Running(_, None) => write!(f, "; session of {at} busy, for ever"),
+                Connection::Running(_, None) => write!(f, "; session of {at} busy, without limit"),
                 Connection::RollingBack(Some(due)) => {
-                    write!(f, "; {at} hung up on, and rolled back, to tick {due}")
+                    write!(f, "; {at} closed and rolled back, to tick {due}")
                 }
                 Connection::RollingBack(None) => {
-                    write!(f, "; {at} hung up on, and rolled back, for ever")
+                    write!(f, "; {at} closed and rolled back, without limit")
                 }
                 Connection::Trusted(_) => write!(f, "; connection of {at}"),
             }?;
@@ -135,15 +134,15 @@ impl fmt::Display for Seen<'_> {
     }
 }
 
-/// Whose a lease is.
+/// The holder of a lease.
 struct Owner(Lease);
 
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.holder() {
             Some((holder, false)) => write!(f, "{holder}"),
-            Some((holder, true)) => write!(f, "{holder}, a second one,"),
-            None => write!(f, "nobody named ({})", self.0.id()),
+            Some((holder, true)) => write!(f, "{holder} (the second)"),
+            None => write!(f, "an anonymous caller ({})", self.0.id()),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The model in every state it has, and its mutants. What is checked is what `cargo run --package
-//! model` prints.
+//! The model in every state, and its ablations: the same checks as `cargo run --package model`.
 
-use model::check::{self, Judged};
+use model::ablations::Ablation;
+use model::check::{self, Ablated};
+use model::configurations;
 use model::trace::Trace;
-use model::{configurations, mutants};
 
 #[test]
 fn the_protocol_holds_in_every_state_and_is_not_idle() {
@@ -18,21 +18,19 @@ fn the_protocol_holds_in_every_state_and_is_not_idle() {
 }
 
 #[test]
-fn every_guard_is_missed_or_known_to_be_spare() {
-    let judged = check::mutants(&mutants::guards()).expect("configurations that there are");
-    as_expected(&judged);
+fn every_guard_is_needed_or_known_to_be_harmless() {
+    as_expected(&check::all_ablated(Ablation::GUARDS).expect("known configurations"));
 }
 
 #[test]
-fn every_assumption_is_missed() {
-    let assumptions = mutants::assumptions();
-    assert!(assumptions.iter().all(|mutant| mutant.spare.is_none()));
-    as_expected(&check::mutants(&assumptions).expect("configurations that there are"));
+fn every_assumption_is_needed() {
+    assert!(Ablation::ASSUMPTIONS.iter().all(|ablation| ablation.harmless().is_none()));
+    as_expected(&check::all_ablated(Ablation::ASSUMPTIONS).expect("known configurations"));
 }
 
-fn as_expected(judged: &[Judged]) {
-    for judged in judged {
-        let broken = judged.broken.as_ref().map(|(property, _)| *property);
-        assert!(judged.as_expected(), "without {:?}: {broken:?}", judged.mutant.without);
+fn as_expected(all: &[Ablated]) {
+    for ablated in all {
+        let broken = ablated.broken.as_ref().map(|(property, _)| *property);
+        assert!(ablated.as_expected(), "without {:?}: {broken:?}", ablated.ablation.removed());
     }
 }

@@ -1,95 +1,71 @@
-//! Pools that are split, and refusals from memory.
+//! Split pools.
 
 use rds_admission::time::Seconds;
 
-use super::{
-    MEMORY, SEARCHES, SHARD_MOVE, SHARD_REPEATS, SHARD_RESIZE, SHARD_SESSION, SHARDS, base,
-    newcomer,
-};
 use crate::configuration::Configuration;
-use crate::reached::Reached;
+use crate::coverage::{
+    ABOVE_THE_NEW_LIMIT, ANOTHER_SHARD, BOTH_FIRST_SHARDS, ENDED_BY_THE_SERVER, FOUND_BY_RELEASE,
+    FOUND_BY_RENEWAL, GROWN_AGAIN, HALF_MOVED, IN_TWO_SHARDS, MOVED, RECOVERED_GRANT, REJECTION,
+    RENEWAL_TOO_LATE, RENEWED, SHRUNK, TAKEOVER,
+};
 use crate::script::{Kind, Script};
 
-pub(super) fn memory() -> Configuration {
-    let holder = Script::new(Kind::Slot).with_ttl(2);
-    Configuration {
-        name: MEMORY,
-        covers: "callers that are refused without the table being asked, and a call that is repeated",
-        memory: true,
-        horizon: Seconds(5),
-        holders: vec![holder.repeated(), newcomer().with_ttl(2).begins_by(5)],
-        reached: vec![
-            Reached::Takeover,
-            Reached::RefusedFromMemory,
-            Reached::RecoveredGrant,
-            Reached::LeaseOfNobody,
-        ],
-        ..base()
-    }
+fn slot() -> Script {
+    Script::new(Kind::Slot).with_ttl(2)
 }
 
 pub(super) fn shards() -> Configuration {
-    let holder = Script::new(Kind::Slot).with_ttl(2);
     Configuration {
-        name: SHARDS,
-        covers: "three holders on two shards of a slot each, which are asked in either order",
         shards: &[1, 1],
         horizon: Seconds(5),
-        holders: vec![holder, holder.begins_by(1), newcomer().with_ttl(2).begins_by(5)],
-        reached: vec![
-            Reached::Takeover,
-            Reached::Refusal,
-            Reached::AnotherShard,
-            Reached::BothBeginnings,
-        ],
-        ..base()
+        holders: vec![slot(), slot().starts_by(1), Script::newcomer().with_ttl(2).starts_by(5)],
+        coverage: vec![TAKEOVER, REJECTION, ANOTHER_SHARD, BOTH_FIRST_SHARDS],
+        ..Configuration::new(
+            "shards",
+            "three holders for two shards of a slot each, which are tried in either order",
+        )
     }
 }
 
 pub(super) fn searches() -> Configuration {
-    let holder = Script::new(Kind::Slot).with_ttl(2).without_the_shard();
+    let holder = slot().without_shard().renewing(1);
     Configuration {
-        name: SEARCHES,
-        covers: "renewals and releases that have to search both shards for their lease",
         shards: &[1, 1],
         horizon: Seconds(6),
-        holders: vec![holder.renewing(1), newcomer().with_ttl(2).begins_by(6)],
-        reached: vec![
-            Reached::Takeover,
-            Reached::Renewed,
-            Reached::RenewalRefused,
-            Reached::FoundByRelease,
-            Reached::FoundByRenewal,
-        ],
-        ..base()
+        holders: vec![holder, Script::newcomer().with_ttl(2).starts_by(6)],
+        coverage: vec![TAKEOVER, RENEWED, RENEWAL_TOO_LATE, FOUND_BY_RELEASE, FOUND_BY_RENEWAL],
+        ..Configuration::new(
+            "searches",
+            "renewals and releases that search both shards for their lease",
+        )
     }
 }
 
-pub(super) fn repeats(memory: bool) -> Configuration {
-    let holder = Script::new(Kind::Slot).with_ttl(2).repeated();
+pub(super) fn repeats(from_cache: bool) -> Configuration {
     Configuration {
-        name: SHARD_REPEATS,
-        memory,
-        covers: "a call to a split pool that is repeated while its first try is still on its way",
+        from_cache,
         shards: &[1, 1],
         horizon: Seconds(5),
-        holders: vec![holder, Script { copies: 1, ..holder }],
-        reached: vec![Reached::Takeover, Reached::RecoveredGrant, Reached::InTwoShards],
-        ..base()
+        holders: vec![slot().repeated(), slot()],
+        coverage: vec![TAKEOVER, RECOVERED_GRANT, IN_TWO_SHARDS],
+        ..Configuration::new(
+            "shard-repeats",
+            "a call to a split pool, repeated while its first try is in flight",
+        )
     }
 }
 
-/// A connection of it is gone at second 8, with its lease; later than that, others only come and go.
+/// The session's connection and lease end by second 8; afterwards only other holders come and go.
 pub(super) fn session(horizon: u32) -> Configuration {
-    let session = Script::new(Kind::Session(0)).repeated();
     Configuration {
-        name: SHARD_SESSION,
-        covers: "a session whose call to a split pool is repeated, and somebody who takes over",
         shards: &[1, 1],
         horizon: Seconds(horizon),
-        holders: vec![session, newcomer()],
-        reached: vec![Reached::Takeover, Reached::EndedByTheServer, Reached::InTwoShards],
-        ..base()
+        holders: vec![Script::new(Kind::Session(0)).repeated(), Script::newcomer()],
+        coverage: vec![TAKEOVER, ENDED_BY_THE_SERVER, IN_TWO_SHARDS],
+        ..Configuration::new(
+            "shard-session",
+            "a session whose call to a split pool is repeated, and a newcomer that takes over",
+        )
     }
 }
 
@@ -97,30 +73,32 @@ pub(super) fn resize() -> Configuration {
     let holder = Script::new(Kind::Slot);
     let other = Script::new(Kind::Newcomer);
     Configuration {
-        name: SHARD_RESIZE,
-        covers: "a split pool that is made smaller, and larger again, share by share, with five callers",
         shards: &[3, 1],
         resizes: &[3, 4],
         horizon: Seconds(0),
         holders: vec![holder, holder, other, other, other],
-        reached: vec![Reached::AboveTheNewLimit, Reached::Drained, Reached::GrownAgain],
-        ..base()
+        coverage: vec![ABOVE_THE_NEW_LIMIT, SHRUNK, GROWN_AGAIN],
+        ..Configuration::new(
+            "shard-resize",
+            "a split pool that shrinks and grows again, share by share, with five callers",
+        )
     }
 }
 
-/// Slots move only in a pool that is drained and empty. It may be resumed after any write, whether or not
-/// the others follow.
+/// Slots move only in a drained and empty pool. It may be resumed after any write, whether or not the others
+/// follow.
 pub(super) fn moves() -> Configuration {
     let other = Script::new(Kind::Newcomer);
     Configuration {
-        name: SHARD_MOVE,
-        covers: "a split pool that is drained, divided anew and resumed at any write, with four callers",
         shards: &[1, 2],
         resizes: &[3],
-        orders: 4,
+        drain_orders: 4,
         horizon: Seconds(0),
         holders: vec![Script::new(Kind::Slot), other, other, other],
-        reached: vec![Reached::HalfMoved, Reached::Moved],
-        ..base()
+        coverage: vec![HALF_MOVED, MOVED],
+        ..Configuration::new(
+            "shard-move",
+            "a split pool that is drained, redivided and resumed at any write, with four callers",
+        )
     }
 }
