@@ -1,6 +1,6 @@
 #!/bin/sh
-# Tries a million inputs on each target; RUNS says otherwise. Ends with 1 at the first that breaks a
-# property, and leaves it in target/fuzz/artifacts.
+# Runs each target with a million inputs (RUNS). Exits with 1 at the first input that breaks a property, and
+# writes it to target/fuzz/artifacts.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -18,7 +18,7 @@ PATH=$TOOLS/bin:$PATH
 for target in payload event; do
     corpus=$OUT/corpus/$target
     mkdir -p "$corpus" "$OUT/artifacts/$target"
-    # No sanitizer: safe Rust has nothing for one to find, and without it a stable compiler will do.
+    # No sanitizer: it finds nothing in safe Rust, and requires a nightly compiler.
     set -- --fuzz-dir verification/fuzz --target-dir "$OUT" --sanitizer none "$target"
     cargo fuzz build "$@"
     echo "$target: $RUNS inputs"

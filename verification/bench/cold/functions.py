@@ -1,4 +1,4 @@
-"""The functions of the stack that is up: what each is started with, and what it is asked."""
+"""The functions under test: environment and events of each, from the running stack."""
 
 import pathlib
 import sys
@@ -14,21 +14,21 @@ ROOTS = (
     pathlib.Path("/etc/ssl/certs/ca-certificates.crt"),
     pathlib.Path("/etc/pki/tls/certs/ca-bundle.crt"),
 )
-"""Where Debian and Amazon Linux have all roots in one file."""
+"""The file with all root certificates, on Debian and on Amazon Linux."""
 
 
 class Function(NamedTuple):
-    """One function: two invocations of the same kind, and those that take back what they did."""
+    """A function with its events: two of a kind, then those that release what the first two acquired."""
 
     name: str
     environment: dict[str, str]
     events: list[Any]
 
     def check(self, answers: list[Answered]) -> None:
-        """That its answers are those of a function that works."""
+        """Raises if an answer is not a successful one."""
         for one in answers:
             if one.is_error or not self.is_good(one.answer):
-                raise RuntimeError(f"{self.name} answered {one.answer}")
+                raise RuntimeError(f"{self.name} returned {one.answer}")
 
     def is_good(self, answer: Any) -> bool:
         if self.name == "query":
@@ -78,15 +78,14 @@ def query(front: Front) -> Function:
 
 
 def environment(function: str, front: Front) -> dict[str, str]:
-    """What an instance has in the local stack (local/src/instances/environment.rs)."""
+    """The environment of an instance, as in the local stack (local/src/instances/environment.rs)."""
     name = stack.STACK[f"{function}Function"]
     deployed = stack.LAMBDA.get_function_configuration(FunctionName=name)
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        # One file, as Amazon Linux has it. Debian has each root in a file of its own as well, and the SDK
-        # would read them all.
+        # One file, as on Amazon Linux. On Debian the SDK would also read a file for each root.
         "SSL_CERT_FILE": str(front.roots),
         "AWS_ENDPOINT_URL": front.url,
         "AWS_REGION": stack.STACK["region"],

@@ -1,7 +1,7 @@
-"""Measures on a local stack how large the functions are and how long they take from a process's start to
-its first answers, and prints the tables of docs/cold-start.md.
+"""Measures the functions' sizes, and the times from process start to the first answers, on a local stack.
+Prints the tables of docs/cold-start.md.
 
-    make cold                                    measures what is deployed, and writes the tables
+    make cold                                    measures the deployed functions and writes the tables
     target/debug/local --dir target/cold run -- .venv/bin/python verification/bench/cold/measure.py --help"""
 
 import argparse
@@ -23,9 +23,9 @@ FUNCTIONS = (functions.counter, functions.query)
 TABLES = ("size", "times")
 
 ROWS: tuple[tuple[str, Callable[[Start], float]], ...] = (
-    ("init: from the process's start to its first request for an event, ms", lambda one: one.init),
+    ("init: from process start to the first request for an event, ms", lambda one: one.init),
     ("its processor time, ms", lambda one: one.init_cpu),
-    ("first invocation: from its event's being sent to its answer, ms", lambda one: one.invocations[0]),
+    ("first invocation: from sending the event to the answer, ms", lambda one: one.invocations[0]),
     ("its processor time, ms", lambda one: one.cpu[0]),
     ("second invocation, ms", lambda one: one.invocations[1]),
     ("its processor time, ms", lambda one: one.cpu[1]),
@@ -35,12 +35,12 @@ ROWS: tuple[tuple[str, Callable[[Start], float]], ...] = (
 
 
 def size_table(folder: pathlib.Path) -> str:
-    """Of all functions that are deployed."""
+    """The sizes of all deployed functions."""
     binaries = {path.parent.name: path for path in sorted(folder.glob("*/bootstrap"))}
 
     def zipped(binary: pathlib.Path) -> float:
         archive = io.BytesIO()
-        # As SAM does it.
+        # As SAM does.
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as code:
             code.write(binary, "bootstrap")
         return len(archive.getvalue()) / 1e6
@@ -81,9 +81,9 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 def measured(
     binaries: dict[str, pathlib.Path], front: tls.Front, count: int
 ) -> dict[str, list[Start]]:
-    """The functions take turns, so that what else the machine does hits both."""
+    """Starts the functions in turn, so that other load affects both alike."""
     starts: dict[str, list[Start]] = {name: [] for name in binaries}
-    # The first of each fills the caches of the disk, and starts the counter that the query asks.
+    # Round 0 fills the disk cache and starts the counter that the query calls.
     for round_ in range(count + 1):
         for function in (make(front) for make in FUNCTIONS):
             one = start(binaries[function.name], function.environment, function.events)
@@ -94,7 +94,7 @@ def measured(
 
 
 def written(page: str, tables: dict[str, str]) -> str:
-    """The page with these tables between their markers."""
+    """Returns the page with the tables between their markers."""
     for name, text in tables.items():
         pattern = re.compile(f"(<!-- cold:{name} -->\n).*?(<!-- /cold:{name} -->)", re.DOTALL)
         page, places = pattern.subn(lambda found: f"{found[1]}{text}\n{found[2]}", page)
@@ -107,19 +107,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--starts", type=int, default=30, help="of each function (30)")
+    parser.add_argument("--starts", type=int, default=30, help="starts of each function (30)")
     parser.add_argument(
         "--binaries",
         type=pathlib.Path,
         default=PROJECT / "target/lambda",
-        help="the folder that has counter/bootstrap and query/bootstrap (target/lambda)",
+        help="folder with counter/bootstrap and query/bootstrap (target/lambda)",
     )
     parser.add_argument("--write", action="store_true", help="write the tables into docs/cold-start.md")
     arguments = parser.parse_args()
     folder = arguments.binaries.resolve()
     binaries = {name: folder / name / "bootstrap" for name in ("counter", "query")}
     if arguments.write:
-        # Before minutes are spent.
+        # Fails early if the page lacks a marker.
         written(PAGE.read_text(), dict.fromkeys(TABLES, ""))
     with tls.front(functions.stack.STACK["awsEndpoint"], functions.ROOTS) as front:
         starts = measured(binaries, front, arguments.starts)

@@ -1,4 +1,4 @@
-"""The Runtime API of one instance, on loopback: hands out the given events, and notes when what came."""
+"""The Lambda Runtime API for one instance, on loopback: serves the given events and records times."""
 
 import json
 import threading
@@ -8,38 +8,38 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 LIMIT = 30
-"""Seconds in which an instance must have answered all."""
+"""Seconds within which an instance must answer all events."""
 
 
 class Answered(NamedTuple):
     """One invocation."""
 
     taken: float
-    """When its event was sent."""
+    """When the event was sent."""
     answered: float
     """When its answer began to arrive."""
     answer: Any
     is_error: bool
     process: Any
-    """What `look` said when the answer was there."""
+    """What `inspect` returned at the answer."""
 
 
 class RuntimeApi:
     """Serves one instance: init, then one invocation after the other. Times are `time.perf_counter`'s.
 
-    `look` is called when the instance has asked for its first event, and after each answer."""
+    `inspect` is called at the instance's first request for an event, and after each answer."""
 
-    def __init__(self, events: Sequence[Any], look: Callable[[], Any]):
-        self.asked: float | None = None
-        """When the instance asked for its first event."""
+    def __init__(self, events: Sequence[Any], inspect: Callable[[], Any]):
+        self.requested: float | None = None
+        """When the instance requested its first event."""
         self.initialised: Any = None
-        """What `look` said then."""
+        """What `inspect` returned then."""
         self.answers: list[Answered] = []
         self.error: str | None = None
-        """What the instance reported instead of asking, or how it ended."""
+        """The error that the instance reported, or how it ended."""
         self._events = list(events)
         self._taken = 0.0
-        self._look = look
+        self._inspect = inspect
         self._done = threading.Event()
         api = self
 
@@ -49,7 +49,7 @@ class RuntimeApi:
             wbufsize = -1
 
             def parse_request(self) -> bool:
-                # The first line has been read, and nothing else done with it yet.
+                # Only the request line has been read so far.
                 self.begun = time.perf_counter()
                 return super().parse_request()
 
@@ -68,14 +68,14 @@ class RuntimeApi:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def wait(self) -> None:
-        """Until the instance has answered all events and asked for one more, or has reported an error."""
+        """Waits until the instance has answered all events and requested one more, or has reported an error."""
         if not self._done.wait(LIMIT):
             raise TimeoutError(f"{len(self.answers)} answers within {LIMIT} s")
         if self.error is not None:
             raise RuntimeError(self.error)
 
     def ended(self, status: int) -> None:
-        """The instance's process is no more."""
+        """Records the end of the instance's process."""
         if not self._done.is_set():
             self.error = f"the process ended with status {status} after {len(self.answers)} answers"
             self._done.set()
@@ -85,10 +85,10 @@ class RuntimeApi:
         self._server.server_close()
 
     def _next(self, request: Any) -> None:
-        if self.asked is None:
-            self.asked, self.initialised = request.begun, self._look()
+        if self.requested is None:
+            self.requested, self.initialised = request.begun, self._inspect()
         if not self._events:
-            # Held until the instance is ended: there is nothing left to do.
+            # Keeps the request open until the instance is killed.
             self._done.set()
             threading.Event().wait(LIMIT)
             return
@@ -108,7 +108,7 @@ class RuntimeApi:
         request.wfile.flush()
 
     def _post(self, request: Any) -> None:
-        process = self._look()
+        process = self._inspect()
         text = self._body(request)
         if request.path.endswith("/init/error"):
             self.error = text

@@ -1,4 +1,4 @@
-"""One cold start of a function's binary, as Lambda does it."""
+"""A cold start of a function's binary, as Lambda does it."""
 
 import pathlib
 import subprocess
@@ -12,23 +12,23 @@ from runtime_api import Answered, RuntimeApi
 
 
 class Process(NamedTuple):
-    """A process at one moment."""
+    """Resource usage of a process."""
 
     cpu_ms: float
-    """Processor time so far, of all its threads that are there."""
+    """Processor time so far, of all living threads."""
     rss_mb: float
 
 
 class Start(NamedTuple):
-    """One start and its invocations. Milliseconds."""
+    """A start and its invocations, in milliseconds."""
 
     init: float
-    """From the process's start to its first request for an event."""
+    """From process start to the first request for an event."""
     init_cpu: float
     invocations: list[float]
-    """From an event's being sent to its answer."""
+    """From sending an event to its answer."""
     cpu: list[float]
-    """Processor time of each."""
+    """Processor time of each invocation."""
     rss_init_mb: float
     rss_mb: float
     """After the first answer."""
@@ -37,7 +37,7 @@ class Start(NamedTuple):
 
 def process(pid: int) -> Process:
     folder = pathlib.Path(f"/proc/{pid}")
-    # Nanoseconds; the times in `stat` are counted in hundredths of a second.
+    # In nanoseconds; `stat` only has hundredths of a second.
     nanoseconds = sum(int(task.read_text().split()[0]) for task in folder.glob("task/*/schedstat"))
     status = (folder / "status").read_text()
     rss = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
@@ -45,9 +45,9 @@ def process(pid: int) -> Process:
 
 
 def start(binary: pathlib.Path, environment: Mapping[str, str], events: Sequence[Any]) -> Start:
-    """Starts `binary`, lets it answer `events`, and ends it."""
+    """Starts `binary`, sends it `events`, and kills it."""
     pid: Future[int] = Future()
-    api = RuntimeApi(events, look=lambda: process(pid.result()))
+    api = RuntimeApi(events, inspect=lambda: process(pid.result()))
     try:
         begun = time.perf_counter()
         with subprocess.Popen(
@@ -66,14 +66,14 @@ def start(binary: pathlib.Path, environment: Mapping[str, str], events: Sequence
                 child.kill()
     finally:
         api.close()
-    assert api.asked is not None
-    looks = [api.initialised, *(answered.process for answered in api.answers)]
+    assert api.requested is not None
+    usage = [api.initialised, *(answered.process for answered in api.answers)]
     return Start(
-        init=1000 * (api.asked - begun),
-        init_cpu=looks[0].cpu_ms,
+        init=1000 * (api.requested - begun),
+        init_cpu=usage[0].cpu_ms,
         invocations=[1000 * (one.answered - one.taken) for one in api.answers],
-        cpu=[after.cpu_ms - before.cpu_ms for before, after in zip(looks, looks[1:])],
-        rss_init_mb=looks[0].rss_mb,
-        rss_mb=looks[1].rss_mb if len(looks) > 1 else looks[0].rss_mb,
+        cpu=[after.cpu_ms - before.cpu_ms for before, after in zip(usage, usage[1:])],
+        rss_init_mb=usage[0].rss_mb,
+        rss_mb=usage[1].rss_mb if len(usage) > 1 else usage[0].rss_mb,
         answers=api.answers,
     )

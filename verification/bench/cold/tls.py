@@ -1,5 +1,5 @@
-"""HTTPS before the stack's AWS endpoint, which speaks plain HTTP: on AWS every connection begins with a
-handshake, and that is most of what a function computes in its first invocation."""
+"""A TLS proxy for the stack's AWS endpoint, which is plain HTTP. On AWS every connection begins with a handshake,
+which takes most of the processor time of a first invocation."""
 
 import contextlib
 import datetime
@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Front(NamedTuple):
-    """Where it is, and the roots by which it is trusted."""
+    """Its URL, and a file with the roots that trust it."""
 
     url: str
     roots: pathlib.Path
@@ -27,8 +27,8 @@ class Front(NamedTuple):
 
 @contextlib.contextmanager
 def front(url: str, system_roots: Sequence[pathlib.Path]) -> Iterator[Front]:
-    """Forwards to `url`. The roots are those of the first of `system_roots` that exists, as many as a
-    function reads on AWS, and one of its own."""
+    """Forwards to `url`. The roots are those of the first existing file of `system_roots`, as many as a function
+    reads on AWS, and the proxy's own."""
     with tempfile.TemporaryDirectory() as folder:
         chain, key, roots = (pathlib.Path(folder) / name for name in ("chain.pem", "key.pem", "roots.pem"))
         root = certificates(chain, key)
@@ -44,7 +44,7 @@ def front(url: str, system_roots: Sequence[pathlib.Path]) -> Iterator[Front]:
 
 
 def accept(listener: socket.socket, context: ssl.SSLContext, address: tuple[str, int]) -> None:
-    # Ends when the listener is closed.
+    # Ends when the listener closes.
     with contextlib.suppress(OSError):
         while True:
             caller, _ = listener.accept()
@@ -53,7 +53,7 @@ def accept(listener: socket.socket, context: ssl.SSLContext, address: tuple[str,
 
 def forward(caller: socket.socket, context: ssl.SSLContext, address: tuple[str, int]) -> None:
     caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # A function that is ended leaves its connections as they are.
+    # A killed function does not close its connections.
     with contextlib.suppress(OSError), context.wrap_socket(caller, server_side=True) as inside:
         with socket.create_connection(address) as outside:
             outside.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -69,8 +69,7 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 def certificates(chain: pathlib.Path, key: pathlib.Path) -> bytes:
-    """Writes a certificate for localhost with the one that signed it, of RSA as AWS's are, and its key.
-    Returns the root, which signed that one."""
+    """Writes a certificate for localhost with its issuer, both RSA as on AWS, and its key. Returns the root."""
     root_key, signer_key, own_key = (rsa.generate_private_key(65537, 2048) for _ in range(3))
     root = certificate("root", root_key, "root", root_key, is_authority=True)
     signer = certificate("signer", signer_key, "root", root_key, is_authority=True)

@@ -1,4 +1,4 @@
-"""What each way to admission, each network and RDS Proxy cost, in dollars."""
+"""Costs of admission, networks, databases and RDS Proxy, in dollars."""
 
 from typing import NamedTuple
 
@@ -9,14 +9,14 @@ MILLION = 1_000_000
 ROWS = ("DynamoDB", "Lambda: requests", "Lambda: time", "CloudWatch: logs", "CloudWatch: calls", "Secrets Manager")
 
 PLAIN = "the same, every refusal a write"
-"""Differs from the counter in what a rejection costs, and in nothing else."""
+"""Differs from the counter only in the cost of a rejection."""
 
 Costs = dict[str, float]
-"""Dollars a million requests, by row."""
+"""Dollars per million requests, by row."""
 
 
 class Way(NamedTuple):
-    """One way to admission, and what it costs."""
+    """A way to admission, with its costs."""
 
     name: str
     admitted: Costs
@@ -49,7 +49,7 @@ def logs(size: float) -> float:
 
 
 def by_counter(name: str, rejected: Costs, milliseconds: float) -> Way:
-    """The query waits for the counter and is billed meanwhile, so the counter's time counts twice."""
+    """The costs through the counter. The query is billed while it waits, so the counter's time counts twice."""
     decision = inputs.WRITE_MS + inputs.OWN_MS
     return Way(
         name,
@@ -73,12 +73,12 @@ def by_counter(name: str, rejected: Costs, milliseconds: float) -> Way:
 
 
 def ways() -> list[Way]:
-    looking = inputs.looking(inputs.READS_REJECTED)
-    looking_direct = inputs.looking(inputs.READS_REJECTED_DIRECT)
+    peeking = inputs.peeking(inputs.READS_REJECTED)
+    peeking_direct = inputs.peeking(inputs.READS_REJECTED_DIRECT)
     counter = by_counter(
         "through the counter",
         {"DynamoDB": dynamodb(reads=inputs.READS_REJECTED)},
-        looking * inputs.LOOK_MS + inputs.OWN_MS,
+        peeking * inputs.PEEK_MS + inputs.OWN_MS,
     )
     plain = by_counter(
         PLAIN,
@@ -94,7 +94,7 @@ def ways() -> list[Way]:
         },
         rejected={
             "DynamoDB": dynamodb(reads=inputs.READS_REJECTED_DIRECT),
-            "Lambda: time": duration(looking_direct * inputs.LOOK_MS + inputs.OWN_MS),
+            "Lambda: time": duration(peeking_direct * inputs.PEEK_MS + inputs.OWN_MS),
             "CloudWatch: logs": logs(inputs.lines("direct.no-slot")),
         },
     )
@@ -102,8 +102,8 @@ def ways() -> list[Way]:
 
 
 def sample() -> Way:
-    """The article's. Its own log lines are left out, in its favour."""
-    # Its counter's time is billed of the counter and of the caller that waits for it.
+    """The article's sample. Its own log lines are left out, in its favour."""
+    # The counter's time is billed twice: for the counter and for its waiting caller.
     invoke = 2 * inputs.SAMPLE_COUNTER_MS + inputs.INVOKE_MS
     call = prices.PUT_METRIC_DATA.dollars * MILLION
     return Way(
@@ -126,14 +126,14 @@ def sample() -> Way:
     )
 
 
-# ---- By the month --------------------------------------------------------------------------------
+# ---- Monthly --------------------------------------------------------------------------------
 
 
 def sweeps() -> float:
-    """Dollars a month."""
+    """Dollars per month."""
     per_million = (
         requests(1)
-        + duration(inputs.LOOK_MS + inputs.OWN_MS)
+        + duration(inputs.PEEK_MS + inputs.OWN_MS)
         + dynamodb(reads=inputs.READS_SWEEP)
         + logs(inputs.invocation("counter.sweep"))
     )
@@ -158,7 +158,7 @@ def nat(count: int) -> float:
 
 
 def networks() -> dict[str, tuple[str, float]]:
-    """By name: how to get it, and dollars a month."""
+    """By name: the parameters, and dollars per month."""
     zones = inputs.ZONES
     return {
         "interface endpoints, through the counter": ("`Network=endpoints` (default)", endpoints(2)),
@@ -172,7 +172,7 @@ def networks() -> dict[str, tuple[str, float]]:
 
 
 class Database(NamedTuple):
-    """Dollars a month of a created database."""
+    """Dollars per month for a created database."""
 
     hours: float
     storage: float
@@ -184,7 +184,7 @@ class Database(NamedTuple):
 
 
 def database(name: str, mysql: str) -> Database:
-    """Of a class that runs this version of MySQL."""
+    """The cost of a class with this version of MySQL."""
     extended = inputs.VCPUS[name] * inputs.HOURS * prices.EXTENDED_SUPPORT_VCPU_HOUR.dollars
     return Database(
         hours=inputs.HOURS * prices.DATABASE_HOUR[name].dollars,

@@ -1,4 +1,4 @@
-"""Measures on a local stack what an admitted and a rejected request log and take, for docs/cost.md.
+"""Measures log sizes and times of admitted and rejected requests on a local stack, for docs/cost.md.
 
     for via in counter table; do
         target/debug/local --dir target/cost run \\
@@ -6,8 +6,7 @@
             .venv/bin/python verification/bench/cost/measure.py
     done
 
-writes what it measured into measured.json beside this file. The times are those of the machine and its
-emulator."""
+writes the results into measured.json beside this file. The times are those of this machine and the emulator."""
 
 import collections
 import json
@@ -28,24 +27,24 @@ REQUESTS = 200
 
 
 def is_direct() -> bool:
-    """Whether the query decides by itself."""
+    """Whether the query is in direct mode."""
     query = stack.LAMBDA.get_function_configuration(FunctionName=stack.STACK["queryFunction"])
     return query["Environment"]["Variables"]["ADMISSION_VIA"] == "table"
 
 
 def lines() -> Iterator[tuple[str, str]]:
-    """All lines that the functions have written, with the function's short name."""
+    """All log lines of the functions, each with the function's short name."""
     for function in ("counter", "query"):
         for log in sorted((LOGS / f"rds-admission-{function}").glob("*.log")):
             for line in log.read_text().splitlines():
                 yield function, line
 
 
-def milliseconds(said: dict[str, Any]) -> float:
-    """What the function says that its decision took, or its way to a slot and from it."""
-    if "micros" in said:
-        return said["micros"] / 1000
-    return said["acquire_ms"] + (said.get("release_ms") or 0)
+def milliseconds(line: dict[str, Any]) -> float:
+    """The time of a decision, or of acquire and release, from a log line."""
+    if "micros" in line:
+        return line["micros"] / 1000
+    return line["acquire_ms"] + (line.get("release_ms") or 0)
 
 
 def main() -> None:
@@ -58,17 +57,17 @@ def main() -> None:
     assert set(admitted) == {200} and set(rejected) == {503}, (set(admitted), set(rejected))
     stack.counter(op="sweep")
 
-    # In direct mode the counter serves this program only.
+    # In direct mode only this program calls the counter.
     functions = {"query": "direct"} if is_direct() else {"query": "query", "counter": "counter"}
     size, took = collections.defaultdict(list), collections.defaultdict(list)
     for function, line in (collections.Counter(lines()) - before).elements():
-        said = json.loads(line)
-        if function in functions and said["message"] in ("decision", "request"):
-            what = "sweep" if said.get("op") == "sweep" else said["outcome"]
+        fields = json.loads(line)
+        if function in functions and fields["message"] in ("decision", "request"):
+            what = "sweep" if fields.get("op") == "sweep" else fields["outcome"]
             name = f"{functions[function]}.{what}"
             size[name].append(len(line.encode()))
-            if "micros" in said or "acquire_ms" in said:
-                took[name].append(milliseconds(said))
+            if "micros" in fields or "acquire_ms" in fields:
+                took[name].append(milliseconds(fields))
     save(
         log_bytes={name: round(statistics.mean(sizes)) for name, sizes in size.items()},
         milliseconds={name: round(statistics.median(times), 1) for name, times in took.items()},
@@ -76,7 +75,7 @@ def main() -> None:
 
 
 def save(**measured: dict[str, float]) -> None:
-    """Keeps what another run has measured."""
+    """Merges the results into those of earlier runs."""
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     for what, numbers in measured.items():
         result[what] = dict(sorted({**result.get(what, {}), **numbers}.items()))

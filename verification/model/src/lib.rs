@@ -30,7 +30,7 @@
 //! | the server enforces its limits | `wait_timeout`, `connect_timeout`, `max_statement_time` |
 //! | rolls back | after its close; until then its thread counts |
 //! | a sweep | the read in the store's `sweep` |
-//! | a resize, a drain, a resume | `store::Operations`; `pool::split::change` and `pool::split::writes` |
+//! | a resize, a drain, a resume | `store::PoolAdmin`; `pool::split::change` and `pool::split::writes` |
 //!
 //! The rules are not copied. A counter plans by [`Pool::plan_acquire`](rds_admission::pool::Pool::plan_acquire) and
 //! reads its clock through [`Clock`](rds_admission::time::Clock). A session's limits are from

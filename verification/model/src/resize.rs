@@ -1,4 +1,4 @@
-//! A resize by an operator: `Operations::resize` and `pool::split`.
+//! A resize by an operator: `PoolAdmin::resize` and `pool::split`.
 //!
 //! The shares are planned from a read, then written one by one in the order of `split::writes`. If an item no
 //! longer drains as it did, or is not empty where that is required, its write fails and the rest is dropped. The

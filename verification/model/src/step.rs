@@ -18,14 +18,14 @@ pub enum Step {
     Counter(CounterStep),
     /// A step of the server with a holder's connection.
     Server(usize, ServerStep),
-    /// A resize is planned, and in a pool of one item written: `Store::define`, `Operations::resize`,
+    /// A resize is planned, and in a pool of one item written: `PoolAdmin::define`, `PoolAdmin::resize`,
     /// `pool::split::change`.
     Resize,
     /// A share of that resize is written.
     WriteShare,
-    /// An operator drains the pool: `Operations::drain`.
+    /// An operator drains the pool: `PoolAdmin::drain`.
     Drain,
-    /// An operator resumes the pool: `Operations::resume`.
+    /// An operator resumes the pool: `PoolAdmin::resume`.
     Resume,
 }
 

@@ -136,7 +136,7 @@ fn units(consumed: Option<&ConsumedCapacity>) -> f64 {
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>). Covers
 /// the types that a pool's item has; others count as 0.
 #[must_use]
-pub fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
+pub fn item_bytes<S: std::hash::BuildHasher>(item: &HashMap<String, AttributeValue, S>) -> usize {
     item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
 }
 
