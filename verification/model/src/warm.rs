@@ -1,4 +1,4 @@
-//! Warm slots: `warm::Sessions` and `session::keep`, by the rules of `pool::warm`.
+//! Warm slots: `sessions::Sessions` and `session::keep`, by the rules of `pool::warm`.
 //!
 //! A holder that discards its session disconnects and releases here; its next lease is another holder's. The check
 //! of the database in use before the reset is one more statement.
@@ -138,7 +138,7 @@ pub(crate) fn reset(configuration: &Configuration, global: Ticks) -> (Connection
     }
 }
 
-/// The phase after a message that found no session: `warm::Sessions` opens a new one if it was the first message
+/// The phase after a message that found no session: `sessions::Sessions` opens a new one if it was the first message
 /// after resuming.
 pub(crate) fn found_dead(
     configuration: &Configuration,
