@@ -104,7 +104,7 @@ GUARDS {
     /// (`StoreError::InDoubt`)
     LostThenThrottledIsInDoubt "in-doubt" in "throttled":
         "a write that is throttled after a lost response is in doubt, not rejected";
-    /// (`client::LambdaCounter`)
+    /// (`backend::LambdaBackend`)
     AllTriesThrottled "all-throttled" in "throttled":
         "a call counts as undecided only if Lambda throttled all its tries";
     SearchFirst "look-first" in "shard-repeats": "a repeated call searches all shards for its lease first";

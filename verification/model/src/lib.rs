@@ -23,7 +23,7 @@
 //! | skips a shard as full | the rejection cache; if all shards are skipped, a rejection from the cache |
 //! | rejects by its rate limit, is throttled by the table | the counter's limiter, `Controller::acquire` |
 //! | sends to the table, and loses the response | `DynamoStore::send_acquire`, which sends the write again |
-//! | a holder learns that its call was throttled | `client::LambdaCounter`, when Lambda throttled all tries |
+//! | a holder learns that its call was throttled | `backend::LambdaBackend`, when Lambda throttled all tries |
 //! | searches for a lease to release or renew | a consistent read of each untried shard, and the write to the one that holds it |
 //! | receives an anonymous release | the read in `release_oldest_anonymous` of the store |
 //! | resets a session, resumes, replaces a session | `sessions::Sessions` and `session::keep` |
