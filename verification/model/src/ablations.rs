@@ -80,7 +80,7 @@ GUARDS {
     WallClock "wall-clock" in "lambda": "a holder also reads the wall clock, which runs on while it is frozen";
     CloseBeforeRelease "close-first" in "lambda": "the connection is closed before the slot is released";
     ServerClosesFirst "servers-end" in "lambda": "the release waits until the server has closed the connection";
-    /// (`session::undo`)
+    /// (`session::transaction`)
     NoOpenTransaction "nothing-to-undo" in "rollback":
         "a close by the server is no proof of the end while a transaction is open";
     IdleLimit "idle-limit" in "patient": "the session has an idle limit";

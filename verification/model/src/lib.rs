@@ -26,7 +26,7 @@
 //! | a holder learns that its call was throttled | `backend::LambdaBackend`, when Lambda throttled all tries |
 //! | searches for a lease to release or renew | a consistent read of each untried shard, and the write to the one that holds it |
 //! | receives an anonymous release | the read in `release_oldest_anonymous` of the store |
-//! | resets a session, resumes, replaces a session | `sessions::Sessions` and `session::keep` |
+//! | resets a session, resumes, replaces a session | `sessions::Sessions` and `session::Session::reset_for_reuse` |
 //! | the server enforces its limits | `wait_timeout`, `connect_timeout`, `max_statement_time` |
 //! | rolls back | after its close; until then its thread counts |
 //! | a sweep | the read in the store's `sweep` |

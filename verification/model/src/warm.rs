@@ -1,4 +1,4 @@
-//! Warm slots: `sessions::Sessions` and `session::keep`, by the rules of `pool::warm`.
+//! Warm slots: `sessions::Sessions` and `session::Session::reset_for_reuse`, by the rules of `pool::warm`.
 //!
 //! A holder that discards its session disconnects and releases here; its next lease is another holder's. The check
 //! of the database in use before the reset is one more statement.
