@@ -21,8 +21,9 @@ NAMED_PATH = re.compile(rf"(?<![\w/.:-])(?:{FOLDERS})/[\w./-]*\w/?")
 NAMED_TEST = re.compile(r"--test (\w+)(?: ([a-z]\w*))?")
 NAMED_MODULE = re.compile(r"`([a-z]\w*(?:::[a-z]\w*)+)`")
 NAMED_METHOD = re.compile(r"`([A-Z]\w+)::([a-z]\w*)(?:\([^`]*)?`")
-# Types of other crates.
-FOREIGN = {"RetryConfig"}
+RUST = re.compile(r"^```rust\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# Names of other crates.
+FOREIGN = {"Arc", "RetryConfig", "parse"}
 NAMED_TARGET = re.compile(r"(?:`|^)make ([a-z][\w-]*)", re.MULTILINE)
 
 
@@ -116,6 +117,19 @@ class Names(unittest.TestCase):
                 declared = re.compile(rf"\b(?:struct|enum|trait|type) {kind}\b")
                 self.assertTrue(any(declared.search(text) for text in self.rust.values()))
                 self.assertTrue(any(re.search(rf"\bfn {method}\b", text) for text in self.rust.values()))
+
+    def test_every_name_of_the_rust_examples(self):
+        blocks = [block for page in self.pages for block in RUST.findall(page.read_text())]
+        self.assertGreater(len(blocks), 0)
+        for block in blocks:
+            code = re.sub(r'"[^"]*"|//.*', "", block)
+            types = set(re.findall(r"\b[A-Z]\w+", code)) - FOREIGN
+            methods = set(re.findall(r"[.:](\w+)(?:::<[^>]*>)?\(", code)) - FOREIGN
+            self.assertGreater(min(len(types), len(methods)), 3)
+            for name in types | methods:
+                with self.subTest(name=name):
+                    declared = re.compile(rf"\b(?:struct|enum|trait|type|fn) {name}\b")
+                    self.assertTrue(any(declared.search(text) for text in self.rust.values()))
 
     def test_every_make_target(self):
         targets = set(re.findall(r"^([a-z][\w-]*):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
