@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Keeps the report of a demonstration beside its pictures, and writes the README's table from it.
+"""Copies the report of a demonstration into docs/loadtest, and writes the README's table from it.
 
-    make screenshots                    makes the demonstration, takes the pictures, and keeps both
-    loadtest/readme.py REPORT.json         keeps this report, and writes the table"""
+    make screenshots                  runs the demonstration, takes the pictures, and writes all of them
+    loadtest/readme.py REPORT.json    copies this report and writes the table"""
 
 import json
 import math
@@ -35,7 +35,7 @@ def connections(run: Run) -> str:
 
 
 def utilisation(run: Run) -> str:
-    """Never rounded up, which would hide what is missing."""
+    """Rounded down."""
     seen = run["slots"]["utilisation"]
     return f"{math.floor(1000 * seen['mean']) / 10:.1f} %" if seen else ""
 
@@ -59,7 +59,7 @@ def rows(max_connections: int) -> dict[str, Callable[[Run], str]]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """What the demonstration came to, and on what."""
+    """The setup and the results of the demonstration."""
     runs, settings = report["runs"], report["settings"]
     if [run["admission"] for run in runs] != ["bypassed", "on"]:
         raise ValueError("this is not the report of a demonstration: it has no two runs to compare")
@@ -70,13 +70,13 @@ def table(report: dict[str, Any]) -> str:
         f" {settings['holdSeconds']:g} s."
     )
     lines = ["| | without admission | with admission |", "|---|---|---|"]
-    for what, tell in rows(last["server"]["maxConnections"]).items():
-        lines.append(f"| {what} |" + "|".join(f" {tell(run)} ".replace("  ", " ") for run in runs) + "|")
+    for label, value in rows(last["server"]["maxConnections"]).items():
+        lines.append(f"| {label} |" + "|".join(f" {value(run)} ".replace("  ", " ") for run in runs) + "|")
     return "\n".join([head, "", *lines])
 
 
 def written(page: str, report: dict[str, Any]) -> str:
-    """The page with the table of this report between its marks."""
+    """The page with the table of this report between its markers."""
     page, places = PLACE.subn(lambda found: f"{found[1]}{table(report)}\n{found[2]}", page)
     if places != 1:
         raise ValueError(f"the page has {places} places for the demonstration's table")

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""How long it took to give slots back before, in and after the spike of a load test: from the query's
-own log lines. Passes if the rush did not keep slots from coming back. Usage: releases.py STACK.json
-REPORT.json"""
+"""The release latencies before, in and after the spike of a load test, from the query's log lines. Passes if every slot
+was released, and in the spike fast enough. Usage: releases.py STACK.json REPORT.json"""
 
 import json
 import math
@@ -11,13 +10,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-# Of the time for which a slot is held. To give it back keeps it from the next one, who is admitted that
-# much later.
+# The limit of the p99 as a share of the hold. Until it is released, a slot is missing for the next request.
 SHARE_OF_HOLD = 0.1
 
 
 class Release(NamedTuple):
-    """A slot that was given back, or was to be."""
+    """A release of a slot, or an attempt."""
 
     at: float
     ms: int
@@ -25,7 +23,7 @@ class Release(NamedTuple):
 
 
 def releases(logs: pathlib.Path, since: float) -> Iterator[Release]:
-    """Those that a function's instances tell of, from the moment `since` on."""
+    """The releases in the logs of a function's instances since `since`."""
     for log in logs.glob("*.log"):
         for entry in map(json.loads, log.read_text().splitlines()):
             at = datetime.fromisoformat(entry["timestamp"]).timestamp()
@@ -34,7 +32,7 @@ def releases(logs: pathlib.Path, since: float) -> Iterator[Release]:
 
 
 def by_phase(found: list[Release], start: float, duration: float) -> dict[str, list[int]]:
-    """The sorted times of each third of the load."""
+    """The sorted latencies of each third of the load."""
     ends = {"before": start + duration / 3, "in": start + 2 * duration / 3, "after": math.inf}
     times: dict[str, list[int]] = {phase: [] for phase in ends}
     for release in found:
@@ -44,22 +42,22 @@ def by_phase(found: list[Release], start: float, duration: float) -> dict[str, l
 
 
 def quantile(times: list[int], share: float) -> int:
-    """The time that so large a share of sorted `times` does not exceed."""
+    """The quantile of sorted `times`."""
     return times[max(0, math.ceil(share * len(times)) - 1)]
 
 
 def shortcomings(in_spike: list[int], failed: int, limit: float) -> Iterator[str]:
-    """Why the spike does not pass; nothing when it does."""
+    """Why the spike fails."""
     if failed:
-        yield f"not given back: {failed}"
+        yield f"not released: {failed}"
     if not in_spike:
-        yield "no slot came back in the spike"
+        yield "no slot was released in the spike"
     elif (p99 := quantile(in_spike, 0.99)) > limit:
         yield f"in the spike, p99 is {p99} ms"
 
 
 def table(times: dict[str, list[int]]) -> str:
-    lines = ["slots given back   count   p50 ms   p99 ms   max ms"]
+    lines = ["slots released     count   p50 ms   p99 ms   max ms"]
     for phase, taken in times.items():
         if taken:
             numbers = (len(taken), quantile(taken, 0.5), quantile(taken, 0.99), taken[-1])
@@ -78,8 +76,8 @@ def main(stack_file: str, report_file: str) -> int:
     times = by_phase(found, start, settings["durationSeconds"])
     failed = sum(not release.succeeded for release in found)
     limit = 1000 * settings["holdSeconds"] * SHARE_OF_HOLD
-    print(f"\n{table(times)}\nnot given back: {failed}")
-    print(f"To pass: 0, and in the spike a p99 of {limit:.0f} ms at the most, {SHARE_OF_HOLD:.0%} of the hold.")
+    print(f"\n{table(times)}\nnot released: {failed}")
+    print(f"Limits: 0, and in the spike a p99 of {limit:.0f} ms at the most, {SHARE_OF_HOLD:.0%} of the hold.")
     reasons = list(shortcomings(times["in"], failed, limit))
     print(f"RELEASES: FAIL: {'; '.join(reasons)}" if reasons else "RELEASES: PASS")
     return 1 if reasons else 0

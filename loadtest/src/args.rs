@@ -16,15 +16,14 @@ use crate::{
     shape::Shape,
 };
 
-/// What `--help` says after the options.
+/// The text of `--help` after the options.
 const AFTER_HELP: &str = include_str!("help.txt");
-/// Users in a closed loop when nothing else is said.
+/// The default number of users in a closed loop.
 const USERS: u32 = 200;
-/// Seconds for which a request may be under way on average, when the users of open arrivals are
-/// counted: as many as arrive in that time.
-const UNDER_WAY: f64 = 3.0;
+/// The default number of users with open arrivals: as many as arrive in this many seconds.
+const USERS_SECONDS: f64 = 3.0;
 
-/// Floods `GET <host>/employees`, and judges what came back
+/// Floods `GET <host>/employees` and judges the answers
 #[derive(Parser)]
 #[command(
     version,
@@ -33,24 +32,22 @@ const UNDER_WAY: f64 = 3.0;
     subcommand_negates_reqs = true,
     disable_help_subcommand = true
 )]
-pub struct Cli {
-    /// What to do other than to flood.
+pub(crate) struct Cli {
     #[command(subcommand)]
-    pub command: Option<Command>,
-    /// How to flood.
+    pub(crate) command: Option<Command>,
     #[command(flatten)]
-    pub args: Args,
+    pub(crate) args: Args,
 }
 
-/// What can be done without a flood.
+/// Commands without a flood.
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Write the HTML page of a report.json
     Page {
         /// The report.json
         #[arg(value_name = "FILE")]
         report: PathBuf,
-        /// Where to write the page; beside the report, as report.html, when not given
+        /// File for the page [default: report.html in the folder of the report]
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -58,32 +55,31 @@ pub enum Command {
     Schema,
 }
 
-/// How to flood, and what to ask of it.
+/// The options of a flood.
 #[derive(ClapArgs)]
-pub struct Args {
+pub(crate) struct Args {
     /// Base URL of the deployment; /employees is added to it
     ///
-    /// A path is kept: with `https://example.test/Prod` the users ask for
-    /// `https://example.test/Prod/employees`. Goes before the URL in --stack.
+    /// A path is kept: with `https://example.test/Prod` the users request
+    /// `https://example.test/Prod/employees`. Takes precedence over --stack.
     #[arg(long, value_name = "URL", required_unless_present = "stack", help_heading = TARGET)]
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
 
-    /// File of a local stack, for everything in this section
+    /// Description of a local stack, for all options of this section
     ///
-    /// The JSON that the local stack writes when it is up (target/local/stack.json).
+    /// The JSON file that a running local stack writes (target/local/stack.json).
     #[arg(long, value_name = "FILE", help_heading = TARGET)]
-    pub stack: Option<PathBuf>,
+    pub(crate) stack: Option<PathBuf>,
 
     /// Address of the database to watch, mysql://user:password@host:port/database
     ///
     /// Prefer the variable to the option: other users of the machine can read a command line.
-    /// Goes before the database in --stack. The account needs the privilege PROCESS: without it, the
-    /// service's own connections are not told from others.
+    /// Takes precedence over --stack. Without the privilege PROCESS, the account can't tell the service's
+    /// connections from others.
     #[arg(long, value_name = "ADDRESS", env = "LOADTEST_DATABASE", hide_env_values = true, help_heading = TARGET)]
-    pub database: Option<SecretString>,
+    pub(crate) database: Option<SecretString>,
 
-    /// TLS to --database: `rds`, verified against RDS's roots; `off`; or the absolute path of a PEM file
-    /// of roots
+    /// TLS to --database: `rds` (verified with RDS's roots), `off`, or the absolute path of a PEM file of roots
     #[arg(
         long,
         value_name = "rds|off|FILE",
@@ -91,119 +87,116 @@ pub struct Args {
         requires = "database",
         help_heading = TARGET
     )]
-    pub database_tls: Tls,
+    pub(crate) database_tls: Tls,
 
     /// DynamoDB table of the pool, to sample its slots (needs dynamodb:GetItem)
     #[arg(long, value_name = "NAME", help_heading = TARGET)]
-    pub table: Option<String>,
+    pub(crate) table: Option<String>,
 
     /// The pool in --table
     #[arg(long, value_name = "NAME", default_value = "Prod_MySQL", requires = "table", help_heading = TARGET)]
-    pub pool: PoolName,
+    pub(crate) pool: PoolName,
 
-    /// The query function: the report tells what it is; --hold and --compare switch it, and back
+    /// The query function, for the report; --hold and --compare change its variables and restore them
     ///
-    /// Needs `lambda:GetFunctionConfiguration`; to switch it, `GetFunction` and
+    /// Needs `lambda:GetFunctionConfiguration`; to change it, `GetFunction` and
     /// `UpdateFunctionConfiguration` too.
     #[arg(long, value_name = "NAME", help_heading = TARGET)]
-    pub query_function: Option<String>,
+    pub(crate) query_function: Option<String>,
 
     /// How the load changes over the run
     #[arg(long, value_name = "SHAPE", value_enum, default_value = "steady", help_heading = LOAD)]
-    pub shape: Shape,
+    pub(crate) shape: Shape,
 
-    /// What makes a request begin: `closed`, or so many a second, like `300/s`
+    /// What starts requests: `closed`, or a rate like `300/s`
     ///
-    /// closed: a user's last one is over. N/s: its time has come, whatever became of the others, at
-    /// random and N a second on average where the shape is highest.
+    /// closed: each user sends its next request after the answer. N/s: requests start at random times, N per
+    /// second on average at the peak of the shape, independent of the answers.
     #[arg(long, value_name = "closed|N/s", default_value = "closed", help_heading = LOAD)]
-    pub arrival: ArrivalArg,
+    pub(crate) arrival: ArrivalArg,
 
-    /// Users asking at the same time; with --arrival N/s, most requests under way at once
+    /// Concurrent users; with --arrival N/s, most concurrent requests
     ///
-    /// 200 when not given; with --arrival N/s, as many as arrive in three seconds if those are more.
+    /// Default: 200; with --arrival N/s, as many as arrive in three seconds if those are more.
     #[arg(long, value_name = "N", help_heading = LOAD)]
-    pub users: Option<NonZeroU32>,
+    pub(crate) users: Option<NonZeroU32>,
 
-    /// Seconds in which requests are started; those under way then are waited for
+    /// Seconds in which requests are started; the test then waits for the answers
     #[arg(long, value_name = "SECONDS", default_value = "30", help_heading = LOAD)]
-    pub duration: NonZeroU32,
+    pub(crate) duration: NonZeroU32,
 
-    /// Seconds for which each query holds its connection; as deployed when not given
+    /// Seconds for which each query holds its connection [default: as deployed]
     ///
-    /// Sets `HOLD_SECONDS` of the query function for the test, and puts it back. At most some seconds
-    /// less than the time that a query may take (the template's `QueryTimeoutSeconds`, 20 when it is not
-    /// given): all answers are 504 with more.
+    /// Sets `HOLD_SECONDS` of the query function for the test, and restores it. Must be some seconds less than
+    /// the template's `QueryTimeoutSeconds` (20 by default): otherwise all answers are 504.
     #[arg(long, value_name = "SECONDS", help_heading = LOAD)]
-    pub hold: Option<Hold>,
+    pub(crate) hold: Option<Hold>,
 
     /// Seconds after which a request without an answer counts as broken
     #[arg(long, value_name = "SECONDS", default_value = "35", help_heading = LOAD)]
-    pub timeout: NonZeroU32,
+    pub(crate) timeout: NonZeroU32,
 
-    /// Ask again at once after a 503, instead of waiting as long as Retry-After says
+    /// Retry at once after a 503 instead of waiting for Retry-After
     #[arg(long, help_heading = LOAD)]
-    pub ignore_retry_after: bool,
+    pub(crate) ignore_retry_after: bool,
 
-    /// What the times of --arrival N/s are drawn with: the same seed, the same times
+    /// Seed of the random times of --arrival N/s
     #[arg(long, value_name = "N", default_value_t = 1, requires = "arrival", help_heading = LOAD)]
-    pub seed: u64,
+    pub(crate) seed: u64,
 
-    /// Make the same flood twice: admission bypassed, then on
+    /// Run the same flood twice: with admission bypassed, then on
     ///
-    /// Sets `ADMISSION` of the query function, and puts it back. Without admission, the database has
-    /// no protection: not for production.
+    /// Sets `ADMISSION` of the query function, and restores it. Without admission the database is unprotected:
+    /// not for production.
     #[arg(long, help_heading = LOAD)]
-    pub compare: bool,
+    pub(crate) compare: bool,
 
-    /// Most broken answers that pass
+    /// Most broken answers
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = VERDICT)]
-    pub max_broken: u64,
+    pub(crate) max_broken: u64,
 
-    /// Most connections refused by the server (error 1040) that pass
+    /// Most connections refused by the server (error 1040)
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = VERDICT)]
-    pub max_refused: u64,
+    pub(crate) max_refused: u64,
 
-    /// Fewest admitted answers that pass; 0 accepts a service that admits nobody
+    /// Fewest admitted answers; 0 accepts a service that admits nothing
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = VERDICT)]
-    pub min_admitted: u64,
+    pub(crate) min_admitted: u64,
 
-    /// Lowest utilisation of the slots that passes, from 0 to 1, while callers are rejected
+    /// Lowest utilisation of the slots, from 0 to 1, while callers are rejected
     ///
-    /// Needs the pool's table. Not judged when not given.
+    /// Needs the pool's table. By default not judged.
     #[arg(long, value_name = "SHARE", help_heading = VERDICT)]
-    pub min_utilisation: Option<Share>,
+    pub(crate) min_utilisation: Option<Share>,
 
-    /// Longest p99 of the rejections that passes, in milliseconds; not judged when not given
+    /// Highest p99 of the rejections in milliseconds; by default not judged
     #[arg(long, value_name = "MS", help_heading = VERDICT)]
-    pub max_rejection_p99: Option<NonZeroU64>,
+    pub(crate) max_rejection_p99: Option<NonZeroU64>,
 
-    /// Folder to write report.html, report.json and goose's own report to
+    /// Folder for report.html, report.json and goose's report
     #[arg(long, value_name = "FOLDER", help_heading = OUTPUT)]
-    pub out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
 }
 
-const TARGET: &str = "What is flooded and watched";
-const LOAD: &str = "The load";
-const VERDICT: &str = "What the verdict asks for";
-const OUTPUT: &str = "What is written";
+const TARGET: &str = "Target";
+const LOAD: &str = "Load";
+const VERDICT: &str = "Verdict";
+const OUTPUT: &str = "Output";
 
-/// What makes a request begin, as the command line has it.
+/// The value of `--arrival`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ArrivalArg {
-    /// A user's last one is over.
+pub(crate) enum ArrivalArg {
     Closed,
-    /// So many come a second.
     PerSecond(f64),
 }
 
-/// A time for which a query holds its connection.
+/// The value of `--hold`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hold(pub Duration);
+pub(crate) struct Hold(pub(crate) Duration);
 
 /// A share of a whole, from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Share(pub f64);
+pub(crate) struct Share(pub(crate) f64);
 
 impl FromStr for ArrivalArg {
     type Err = &'static str;
@@ -224,7 +217,7 @@ impl FromStr for Hold {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let hold = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        // What the query takes; it says so itself, but not to whoever starts a load test.
+        // The limit of the query function, which would refuse it only later.
         hold.filter(|hold| hold.as_secs_f64() <= 29.0)
             .map(Self)
             .ok_or("must be a number of seconds from 0 to 29")
@@ -241,36 +234,31 @@ impl FromStr for Share {
 }
 
 impl Args {
-    /// How long requests are started.
-    #[must_use]
-    pub fn duration(&self) -> Duration {
+    pub(crate) fn duration(&self) -> Duration {
         Duration::from_secs(self.duration.get().into())
     }
 
-    /// How long one request may take.
-    #[must_use]
-    pub fn timeout(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout.get().into())
     }
 
-    /// Users asking at the same time.
-    #[must_use]
-    pub fn users(&self) -> u32 {
+    pub(crate) fn users(&self) -> u32 {
         match (self.users, self.arrival) {
             (Some(users), _) => users.get(),
             (None, ArrivalArg::Closed) => USERS,
             (None, ArrivalArg::PerSecond(rate)) => {
-                // At most 300,000: the rate has a limit.
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-                let under_way = (rate * UNDER_WAY).ceil() as u32;
-                under_way.max(USERS)
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "at most 300,000: the rate is limited"
+                )]
+                let users = (rate * USERS_SECONDS).ceil() as u32;
+                users.max(USERS)
             }
         }
     }
 
-    /// What users do after a 503 with `Retry-After`.
-    #[must_use]
-    pub fn retries(&self) -> Retries {
+    pub(crate) fn retries(&self) -> Retries {
         match (self.arrival, self.shape) {
             (ArrivalArg::PerSecond(_), _) => Retries::None,
             (ArrivalArg::Closed, Shape::Storm) => Retries::Mixed,
@@ -279,11 +267,8 @@ impl Args {
         }
     }
 
-    /// What the verdict asks for.
-    #[must_use]
-    pub fn thresholds(&self) -> Thresholds {
-        // Milliseconds of a latency stay far below 2^53, where a float would round.
-        #[expect(clippy::cast_precision_loss)]
+    pub(crate) fn thresholds(&self) -> Thresholds {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds are below 2^53")]
         let max_rejection_p99_ms = self.max_rejection_p99.map(|ms| ms.get() as f64);
         Thresholds {
             max_broken: self.max_broken,
@@ -293,42 +278,39 @@ impl Args {
             max_rejection_p99_ms,
         }
     }
-}
 
-impl Args {
-    /// What in the arguments can't be had together, in words for who gave them.
-    #[must_use]
-    pub fn contradiction(&self) -> Option<&'static str> {
+    /// The error of options that contradict each other.
+    pub(crate) fn contradiction(&self) -> Option<&'static str> {
         let is_open = matches!(self.arrival, ArrivalArg::PerSecond(_));
         let can_switch = self.stack.is_some() || self.query_function.is_some();
         let can_sample = self.stack.is_some() || self.table.is_some();
         let contradictions = [
             (
                 is_open && self.shape == Shape::Storm,
-                "--shape storm is about users that come back: it needs --arrival closed",
+                "--shape storm has users that retry: it needs --arrival closed",
             ),
             (
                 is_open && self.ignore_retry_after,
-                "--ignore-retry-after is about users that come back: it needs --arrival closed",
+                "--ignore-retry-after is for users that retry: it needs --arrival closed",
             ),
             (
                 self.shape == Shape::Storm && self.ignore_retry_after,
-                "--shape storm says already who ignores Retry-After: leave out --ignore-retry-after",
+                "--shape storm already has users that ignore Retry-After: omit --ignore-retry-after",
             ),
             (
                 self.compare && !can_switch,
-                "--compare switches the query function: it needs --query-function or --stack",
+                "--compare changes the query function: it needs --query-function or --stack",
             ),
             (
                 self.hold.is_some() && !can_switch,
-                "--hold sets a variable of the query function: it needs --query-function or --stack",
+                "--hold changes the query function: it needs --query-function or --stack",
             ),
             (
                 self.min_utilisation.is_some() && !can_sample,
-                "--min-utilisation is about the pool's slots: it needs --table or --stack",
+                "--min-utilisation needs the pool's slots: use --table or --stack",
             ),
         ];
-        contradictions.into_iter().find_map(|(is_there, words)| is_there.then_some(words))
+        contradictions.into_iter().find_map(|(is_given, message)| is_given.then_some(message))
     }
 }
 
@@ -412,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn arrivals_bring_users_enough_for_themselves() {
+    fn the_default_number_of_users_is_enough_for_the_arrivals() {
         for (arrival, users) in [("closed", 200), ("10/s", 200), ("300/s", 900), ("66.7/s", 201)] {
             assert_eq!(parse(&["--arrival", arrival]).unwrap().users(), users, "{arrival}");
         }
@@ -420,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_had_together_is_said() {
+    fn contradictions_are_errors() {
         for options in [
             &["--shape", "storm", "--arrival", "1/s"][..],
             &["--ignore-retry-after", "--arrival", "1/s"],
@@ -442,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_back_when() {
+    fn the_options_decide_when_users_retry() {
         for (options, retries) in [
             (&[][..], Retries::Honoured),
             (&["--ignore-retry-after"], Retries::Ignored),

@@ -1,4 +1,4 @@
-//! When requests are due that wait for nobody.
+//! Open arrivals: the times at which requests are due, independent of the answers.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -6,54 +6,49 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use crate::shape::Shape;
 
-/// A Poisson process whose rate follows a shape: the arrivals of many clients that know nothing of each
-/// other. All users of a run take their next request from it.
-pub struct Arrivals {
+/// A Poisson process whose rate follows a shape: the arrivals of many independent clients. All users of a run take their
+/// next request from it.
+pub(crate) struct Arrivals {
     shape: Shape,
     duration: Duration,
-    /// Requests a second at the shape's height.
-    height: f64,
+    /// Requests per second at the peak of the shape.
+    peak: f64,
     state: Mutex<State>,
 }
 
 struct State {
-    dice: StdRng,
-    /// The last candidate's time, in seconds.
+    rng: StdRng,
+    /// The time of the last candidate in seconds.
     at: f64,
 }
 
 impl Arrivals {
-    /// Arrivals over `duration`, at `per_second` where the shape is highest. The same seed gives the
-    /// same times.
-    #[must_use]
-    pub fn new(shape: Shape, per_second: f64, duration: Duration, seed: u64) -> Self {
-        let state = Mutex::new(State { dice: StdRng::seed_from_u64(seed), at: 0.0 });
-        Self { shape, duration, height: per_second, state }
+    /// Arrivals over `duration`, with `per_second` at the peak. The same seed gives the same times.
+    pub(crate) fn new(shape: Shape, per_second: f64, duration: Duration, seed: u64) -> Self {
+        let state = Mutex::new(State { rng: StdRng::seed_from_u64(seed), at: 0.0 });
+        Self { shape, duration, peak: per_second, state }
     }
 
-    /// When the next request is due, after the beginning of the run; `None` when none is any more.
+    /// When the next request is due, from the beginning of the run; `None` after the end.
     ///
-    /// Candidates come at the height's rate, and each is kept with the probability of the shape's height
-    /// at its time (thinning: Lewis and Shedler, "Simulation of nonhomogeneous Poisson processes by
+    /// Candidates come at the peak rate; each is kept with the probability of the shape's height at its time (thinning: Lewis and Shedler, "Simulation of nonhomogeneous Poisson processes by
     /// thinning", 1979).
-    #[must_use]
-    pub fn next(&self) -> Option<Duration> {
-        // Between two draws the state is whole, also when somebody panicked.
+    pub(crate) fn next(&self) -> Option<Duration> {
+        // The state is consistent even after a panic.
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         loop {
-            // 1 - [0, 1) is never 0, whose logarithm is none.
-            let gap = -(1.0 - state.dice.random::<f64>()).ln() / self.height;
+            // 1 - [0, 1) is never 0, which has no logarithm.
+            let gap = -(1.0 - state.rng.random::<f64>()).ln() / self.peak;
             state.at += gap;
             let at = Duration::try_from_secs_f64(state.at).ok().filter(|at| *at < self.duration)?;
-            if state.dice.random::<f64>() < self.shape.height(at, self.duration) {
+            if state.rng.random::<f64>() < self.shape.height(at, self.duration) {
                 return Some(at);
             }
         }
     }
 
-    /// How many that nobody has taken were due before `end`, and are taken by this.
-    #[must_use]
-    pub fn left(&self, end: Duration) -> u64 {
+    /// Takes and counts the remaining requests that were due before `end`.
+    pub(crate) fn left(&self, end: Duration) -> u64 {
         std::iter::from_fn(|| self.next()).take_while(|at| *at < end).map(|_| 1).sum()
     }
 }

@@ -1,4 +1,4 @@
-//! Open files: the connection of each user is one, and a process may have only so many.
+//! The limit of open files, which each user's connection needs, and other limits of this machine.
 
 use std::{error::Error, io};
 
@@ -7,40 +7,27 @@ use nix::{
     sys::resource::{Resource, getrlimit, setrlimit},
 };
 
-/// Open files beside those of the users: the terminal, the report, the runtime, the connections to the database
-/// and to AWS, and room for what is being closed.
-const BESIDE: u64 = 100;
+/// Open files besides those of the users: the terminal, the report, the runtime, the connections to the database and to
+/// AWS, and a reserve for files that are being closed.
+const OTHERS: u64 = 100;
 
-/// Open files of one user at the most: its connection, and while its client looks a name up, the resolver's
-/// own. A look-up that finds no file left may fail as if the network had.
-const EACH: u64 = 3;
+/// The most open files of one user: its connection, and the resolver's during a name look-up. A look-up without a free
+/// file may look like a failure of the network.
+const PER_USER: u64 = 3;
 
-/// Why the users can't all have their connections.
+/// Why the limit of open files is too low.
 #[derive(Debug, thiserror::Error)]
-pub enum DescriptorsError {
-    /// The process may not have so many open files.
+pub(crate) enum DescriptorsError {
     #[error(
-        "{users} users take {needed} open files, and this process may have {hard}: raise its hard limit \
-         (ulimit -Hn), or give fewer users (--users)"
+        "{users} users need {needed} open files, and this process may have {hard}: raise its hard limit \
+         (ulimit -Hn), or use fewer users (--users)"
     )]
-    TooFew {
-        /// The users.
-        users: u32,
-        /// What they take.
-        needed: u64,
-        /// The hard limit.
-        hard: u64,
-    },
-    /// The operating system did not let the limit be read or raised.
+    TooFew { users: u32, needed: u64, hard: u64 },
     #[error("the limit of open files can't be raised")]
     Limit(#[source] Errno),
 }
 
-/// Lets this process have as many open files as these users take, and where it may those that they take at
-/// moments.
-///
-/// # Errors
-/// [`DescriptorsError`] when it may not.
+/// Raises this process's limit of open files for these users, if possible including name look-ups.
 pub(crate) fn allow(users: u32) -> Result<(), DescriptorsError> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(DescriptorsError::Limit)?;
     match raised(users, soft, hard)? {
@@ -51,17 +38,17 @@ pub(crate) fn allow(users: u32) -> Result<(), DescriptorsError> {
     }
 }
 
-/// What these users need the soft limit raised to, within the hard one.
+/// The new soft limit, within the hard one; `None` when it is high enough.
 fn raised(users: u32, soft: u64, hard: u64) -> Result<Option<u64>, DescriptorsError> {
-    let needed = u64::from(users) + BESIDE;
+    let needed = u64::from(users) + OTHERS;
     if hard < needed {
         return Err(DescriptorsError::TooFew { users, needed, hard });
     }
-    let wanted = (u64::from(users) * EACH + BESIDE).min(hard);
+    let wanted = (u64::from(users) * PER_USER + OTHERS).min(hard);
     Ok((soft < wanted).then_some(wanted))
 }
 
-/// What this machine ran out of, when that is why a request could not be sent: no fault of the service's.
+/// The resource that this machine lacked, if that is why a request could not be sent.
 pub(crate) fn ran_out_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let causes = std::iter::successors(Some(error), |error| <dyn Error>::source(*error));
     let codes = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());

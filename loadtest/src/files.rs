@@ -10,28 +10,24 @@ use crate::{
     report::{Admission, Report},
 };
 
-/// The report's file in its folder.
 const JSON: &str = "report.json";
-/// The page's file in its folder.
 pub(crate) const PAGE: &str = "report.html";
 
-/// A file or folder that could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("writing {path:?} failed")]
-pub struct WriteError {
+#[error("{action} {path:?} failed")]
+pub(crate) struct FileError {
+    action: &'static str,
     path: PathBuf,
     source: io::Error,
 }
 
-/// A report that could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error("reading {path:?} failed")]
-pub struct ReadError {
-    path: PathBuf,
-    source: io::Error,
+impl FileError {
+    fn of(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self { action, path: path.to_owned(), source }
+    }
 }
 
-/// The file of goose's report on a run.
+/// The file of goose's report about a run.
 pub(crate) fn goose(admission: Admission) -> &'static str {
     match admission {
         Admission::Bypassed => "goose-without-admission.html",
@@ -41,48 +37,29 @@ pub(crate) fn goose(admission: Admission) -> &'static str {
 }
 
 /// Creates the folder of a report.
-///
-/// # Errors
-/// [`WriteError`].
-pub(crate) fn create(out: &Path) -> Result<(), WriteError> {
-    fs::create_dir_all(out).map_err(|source| WriteError { path: out.to_owned(), source })
+pub(crate) fn create(out: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(out).map_err(FileError::of("writing", out))
 }
 
 /// Writes a report as JSON and as a page into its folder.
-///
-/// # Errors
-/// [`WriteError`].
-pub(crate) fn write(out: &Path, report: &Report) -> Result<(), WriteError> {
+pub(crate) fn write(out: &Path, report: &Report) -> Result<(), FileError> {
+    let path = out.join(JSON);
     let json = serde_json::to_string_pretty(report)
-        .map_err(|error| WriteError { path: out.join(JSON), source: error.into() })?;
-    put(&out.join(JSON), &(json + "\n"))?;
+        .map_err(|error| FileError::of("writing", &path)(error.into()))?;
+    put(&path, &(json + "\n"))?;
     put(&out.join(PAGE), &page(report))
 }
 
-/// Writes the page of a report that was written as JSON; says where it is.
-///
-/// # Errors
-/// [`PageError`] when the report can't be read or the page not be written.
-pub fn rewrite(report: &Path, output: Option<&Path>) -> Result<PathBuf, PageError> {
-    let text = fs::read(report).map_err(|source| ReadError { path: report.to_owned(), source })?;
+/// Writes the page of a report.json; returns its path.
+pub(crate) fn rewrite(report: &Path, output: Option<&Path>) -> Result<PathBuf, FileError> {
+    let text = fs::read(report).map_err(FileError::of("reading", report))?;
     let read = serde_json::from_slice(&text)
-        .map_err(|error| ReadError { path: report.to_owned(), source: error.into() })?;
+        .map_err(|error| FileError::of("reading", report)(error.into()))?;
     let output = output.map_or_else(|| report.with_file_name(PAGE), Path::to_owned);
     put(&output, &page(&read))?;
     Ok(output)
 }
 
-/// Why there is no page.
-#[derive(Debug, thiserror::Error)]
-pub enum PageError {
-    /// The report can't be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The page can't be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-}
-
-fn put(path: &Path, text: &str) -> Result<(), WriteError> {
-    fs::write(path, text).map_err(|source| WriteError { path: path.to_owned(), source })
+fn put(path: &Path, text: &str) -> Result<(), FileError> {
+    fs::write(path, text).map_err(FileError::of("writing", path))
 }

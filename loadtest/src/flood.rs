@@ -1,4 +1,4 @@
-//! The flood: users that ask, run by goose.
+//! The flood: users that send requests, run by goose.
 
 use std::{
     path::PathBuf,
@@ -20,75 +20,65 @@ use crate::{
     tally::{Client, Tally},
 };
 
-/// Bytes read of an answer; the service's are far smaller, another host's may not be.
+/// The most bytes that are read of an answer. The service's are far smaller, another host's may not be.
 const BODY: usize = 64 * 1024;
-/// All users are there after this part of a second; those that came at the same instant would also
-/// come back at the same instant, all run long.
-const COMING: f64 = 0.5;
-/// Pause of a user whose request got no answer, so that a dead host is not met with a busy loop.
+/// Seconds over which the users start. Users that start at the same instant would retry at the same instant all the time.
+const START_TIME: f64 = 0.5;
+/// The pause of a user after a request without an answer, so that a dead host causes no busy loop.
 const NO_ANSWER: Duration = Duration::from_millis(100);
-/// Longest sleep without a look at whether the run was interrupted.
-const NAP: Duration = Duration::from_millis(250);
-/// Time between two looks of a user whose turn has not come.
-const LOOK: Duration = Duration::from_millis(50);
+/// The longest sleep between two checks for an interrupt.
+const MAX_SLEEP: Duration = Duration::from_millis(250);
+/// The pause of a user without a request.
+const IDLE_PAUSE: Duration = Duration::from_millis(50);
 
-/// How to flood.
-pub struct Flood {
-    /// The resource asked for.
-    pub url: Url,
-    /// How the load changes over the run.
-    pub shape: Shape,
-    /// When requests are due that wait for nobody; in a closed loop there are none.
-    pub arrivals: Option<Arc<Arrivals>>,
-    /// Users asking at the same time, at the load's height.
-    pub users: u32,
-    /// How long users start requests, from the run's beginning on.
-    pub duration: Duration,
-    /// How long one request may take.
-    pub timeout: Duration,
-    /// What users do after a 503 with `Retry-After`.
-    pub retries: Retries,
-    /// Where goose writes its HTML report.
-    pub report: Option<PathBuf>,
-    /// What ends the run before its time.
-    pub interrupt: Interrupt,
+pub(crate) struct Flood {
+    pub(crate) url: Url,
+    pub(crate) shape: Shape,
+    /// Missing in a closed loop.
+    pub(crate) arrivals: Option<Arc<Arrivals>>,
+    /// Concurrent users at the peak of the load.
+    pub(crate) users: u32,
+    /// How long users start requests.
+    pub(crate) duration: Duration,
+    /// The timeout of a request.
+    pub(crate) timeout: Duration,
+    pub(crate) retries: Retries,
+    /// The file for goose's HTML report.
+    pub(crate) report: Option<PathBuf>,
+    pub(crate) interrupt: Interrupt,
 }
 
 impl Flood {
     /// Floods, and returns when every request has its answer.
     ///
-    /// Goose's own run ends a moment after [`Flood::duration`], since it counts from the last
-    /// user's start. Users start no request in that moment; goose then waits for those in flight,
-    /// so none is cut off.
-    ///
-    /// # Errors
-    /// What goose says when it cannot run, or cannot write its report.
-    pub async fn run(self, tally: Arc<Tally>) -> Result<(), Box<GooseError>> {
+    /// Goose ends its run a moment after [`Flood::duration`], because it counts from the last user's start. Users start no
+    /// request in that moment, and goose waits for those in flight: none is cut off.
+    pub(crate) async fn run(self, tally: Arc<Tally>) -> Result<(), Box<GooseError>> {
         let configuration = self.configuration();
         let client = GooseClientBuilder::new()
             .without_cookies()
             .timeout(self.timeout)
             .user_agent(concat!("loadtest/", env!("CARGO_PKG_VERSION")));
         let flood = Arc::new(self);
-        let ask: goose::goose::TransactionFunction = Arc::new(move |user| {
+        let transaction: goose::goose::TransactionFunction = Arc::new(move |user| {
             let (flood, tally) = (flood.clone(), tally.clone());
             Box::pin(async move { flood.turn(user, &tally).await })
         });
-        let scenario = scenario!("Employees").register_transaction(Transaction::new(ask));
+        let scenario = scenario!("Employees").register_transaction(Transaction::new(transaction));
         let attack = GooseAttack::initialize_with_config(configuration)?
             .set_client_builder_without_cookies(client)?
             .register_scenario(scenario);
-        // Goose's future is large; on the heap it does not weigh on every caller's.
+        // On the heap, because goose's future is large.
         Box::pin(attack.execute()).await?;
         Ok(())
     }
 
-    /// Goose, quiet: this crate shows its own numbers.
+    /// Goose without output: this crate prints its own numbers.
     fn configuration(&self) -> GooseConfiguration {
         let mut configuration = GooseConfiguration::default();
         configuration.host = Some(self.url.to_string());
         configuration.users = usize::try_from(self.users).ok();
-        configuration.increase_rate = Some(format!("{:.2}", f64::from(self.users) / COMING));
+        configuration.increase_rate = Some(format!("{:.2}", f64::from(self.users) / START_TIME));
         configuration.run_time = Some(self.duration.as_secs().to_string());
         configuration.quiet = 1;
         configuration.no_print_metrics = true;
@@ -101,13 +91,12 @@ impl Flood {
         configuration
     }
 
-    /// One turn of a user: wait until a request is due, make it, stay away as long as its answer
-    /// calls for.
+    /// One transaction of a user: waits until a request is due, sends it, and pauses as the answer demands.
     async fn turn(&self, user: &mut GooseUser, tally: &Tally) -> TransactionResult {
         let start = tally.start(Instant::now());
         let end = start + self.duration;
         let Some(due) = self.due(user.weighted_users_index, start).await else {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(IDLE_PAUSE).await;
             return Ok(());
         };
         let client = self.client(user.weighted_users_index);
@@ -116,7 +105,7 @@ impl Flood {
             Ok(fetched) => fetched,
             Err(NotSent(lacked)) => {
                 tally.withdraw(due, lacked);
-                self.stay_away(end.min(Instant::now() + NO_ANSWER)).await;
+                self.sleep_until(end.min(Instant::now() + NO_ANSWER)).await;
                 return Ok(());
             }
         };
@@ -124,22 +113,22 @@ impl Flood {
         tally.end(client, &judgement.outcome, took, Instant::now());
         record(user, status, &judgement.outcome, took).await?;
         let pause = match judgement.retry_after {
-            Some(wait) if self.comes_back_later(client) => wait,
+            Some(wait) if self.waits(client) => wait,
             None if status.is_none() => NO_ANSWER,
             _ => Duration::ZERO,
         };
-        self.stay_away(end.min(Instant::now() + pause)).await;
+        self.sleep_until(end.min(Instant::now() + pause)).await;
         Ok(())
     }
 
-    /// When the next request of this user is due, waiting until it is; `None` when it has none now.
+    /// Waits until the user's next request is due; `None` when there is none now.
     async fn due(&self, user: usize, start: Instant) -> Option<Instant> {
         if self.interrupt.is_set() {
             return None;
         }
         if let Some(arrivals) = &self.arrivals {
             let due = start + arrivals.next()?;
-            self.stay_away(due).await;
+            self.sleep_until(due).await;
             return (!self.interrupt.is_set()).then_some(due);
         }
         let now = Instant::now();
@@ -148,7 +137,6 @@ impl Flood {
         (user < height * f64::from(self.users)).then_some(now)
     }
 
-    /// What kind of client a user is.
     fn client(&self, user: usize) -> Client {
         match self.retries {
             Retries::Honoured | Retries::None => Client::Patient,
@@ -157,13 +145,12 @@ impl Flood {
         }
     }
 
-    /// Whether a client stays away as long as it is told. One that never comes back has no reason to:
-    /// the user's next request is another client's.
-    fn comes_back_later(&self, client: Client) -> bool {
+    /// Whether a client waits for `Retry-After`. With open arrivals, the user's next request is another client's.
+    fn waits(&self, client: Client) -> bool {
         client == Client::Patient && self.retries != Retries::None
     }
 
-    /// Sends the request and judges what comes back; the status is missing when nothing did.
+    /// Sends the request and judges the answer; without an answer, the status is missing.
     async fn fetch(&self, user: &GooseUser) -> Result<(Option<u16>, Judgement), NotSent> {
         let request = match user.get_request_builder(&GooseMethod::Get, self.url.as_str()) {
             Ok(request) => request,
@@ -194,22 +181,22 @@ impl Flood {
         })
     }
 
-    /// Sleeps until then, but not long past an interrupt.
-    async fn stay_away(&self, until: Instant) {
+    /// Sleeps until then or until an interrupt.
+    async fn sleep_until(&self, until: Instant) {
         while !self.interrupt.is_set() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            tokio::time::sleep(left.min(NAP)).await;
+            tokio::time::sleep(left.min(MAX_SLEEP)).await;
         }
     }
 }
 
-/// A request that this machine could not send, for lack of something.
+/// A request that could not be sent, because this machine lacked something.
 struct NotSent(&'static str);
 
-/// Reads the body of an answer, up to [`BODY`] bytes.
+/// Reads an answer with up to [`BODY`] bytes of its body.
 async fn answer(
     sent: Result<Response, reqwest::Error>,
 ) -> Result<(Response, Vec<u8>), reqwest::Error> {
@@ -224,8 +211,8 @@ async fn answer(
     Ok((response, body))
 }
 
-/// Tells goose, for its report: a line for each kind of answer. Goose's own `request` would list
-/// every rejection as an error, since it judges by the status alone.
+/// Records an answer by its kind for goose's report. Goose's `request` would report every rejection as an error, because
+/// it judges by the status.
 async fn record(
     user: &mut GooseUser,
     status: Option<u16>,

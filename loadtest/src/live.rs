@@ -1,5 +1,4 @@
-//! What the terminal shows meanwhile: on a terminal a picture that changes, elsewhere a line every few
-//! seconds. Both on standard error.
+//! The live view on standard error: a picture on a terminal, elsewhere a line every few seconds.
 
 use std::{
     io::IsTerminal,
@@ -16,90 +15,83 @@ use tokio::{
 };
 
 use crate::{
-    gauges::{Gauge, Gauges},
+    sampling::{Gauge, Gauges},
     tally::{Counts, Tally},
 };
 
-/// Time between two looks of the picture.
+/// The interval of the picture.
 const PICTURE: Duration = Duration::from_millis(200);
-/// Time between two lines where there is no terminal.
+/// The interval of lines without a terminal.
 const LINES: Duration = Duration::from_secs(5);
-/// Time over which rates are taken.
+/// The time over which rates are measured.
 const RATES: Duration = Duration::from_secs(1);
 
-/// A run that is being looked at.
+/// A run to show.
 #[derive(Clone)]
-pub struct Seen {
-    /// What the run is called.
-    pub name: &'static str,
-    /// How long requests are started.
-    pub duration: Duration,
-    /// The answers.
-    pub tally: Arc<Tally>,
-    /// The latest samples.
-    pub gauges: Arc<Gauges>,
+pub(crate) struct View {
+    pub(crate) name: &'static str,
+    pub(crate) duration: Duration,
+    pub(crate) tally: Arc<Tally>,
+    pub(crate) gauges: Arc<Gauges>,
 }
 
-/// A live view, until it is finished.
-pub struct Live {
+/// A live view. It ends with [`finish`](Self::finish).
+pub(crate) struct Live {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl Live {
-    /// Begins to show a run.
-    #[must_use]
-    pub fn start(seen: Seen) -> Self {
+    pub(crate) fn start(view: View) -> Self {
         let (stop, stopped) = oneshot::channel();
         let task = if std::io::stderr().is_terminal() {
-            tokio::spawn(picture(seen, ProgressDrawTarget::stderr(), stopped))
+            tokio::spawn(picture(view, ProgressDrawTarget::stderr(), stopped))
         } else {
-            tokio::spawn(lines(seen, stopped))
+            tokio::spawn(lines(view, stopped))
         };
         Self { stop, task }
     }
 
-    /// Shows no more.
-    pub async fn finish(self) {
-        // Nothing depends on a display that has ended early.
+    pub(crate) async fn finish(self) {
+        // A view that has ended early is no error.
         let _ = self.stop.send(());
         let _ = self.task.await;
     }
 }
 
-async fn picture(seen: Seen, target: ProgressDrawTarget, mut stopped: oneshot::Receiver<()>) {
-    let picture = Picture::on(target, &seen);
+async fn picture(view: View, target: ProgressDrawTarget, mut stopped: oneshot::Receiver<()>) {
+    let picture = Picture::on(target, &view);
     let mut rates = Rates::default();
     let mut ticks = interval(PICTURE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = &mut stopped => break,
-            now = ticks.tick() => picture.show(&seen, &mut rates, now.into_std()),
+            now = ticks.tick() => picture.show(&view, &mut rates, now.into_std()),
         }
     }
     picture.clear();
 }
 
-async fn lines(seen: Seen, mut stopped: oneshot::Receiver<()>) {
+async fn lines(view: View, mut stopped: oneshot::Receiver<()>) {
     let mut rates = Rates::default();
     let mut ticks = interval(LINES);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first tick is due at once, and there is nothing to say yet.
-    rates.take(seen.tally.counts(), ticks.tick().await.into_std());
+    // The first tick is immediate, without anything to print.
+    rates.take(view.tally.counts(), ticks.tick().await.into_std());
     loop {
         tokio::select! {
             _ = &mut stopped => break,
             now = ticks.tick() => {
-                let line = line(&seen, &mut rates, now.into_std());
-                // Nothing depends on whether it can be shown.
+                let line = line(&view, &mut rates, now.into_std());
+                // A failed write is no error.
                 let _ = writeln!(std::io::stderr(), "{line}");
             }
         }
     }
 }
 
-/// The lines of the picture, from top to bottom.
+/// The lines of the picture.
 struct Picture {
     all: MultiProgress,
     time: ProgressBar,
@@ -109,17 +101,17 @@ struct Picture {
 }
 
 impl Picture {
-    fn on(target: ProgressDrawTarget, seen: &Seen) -> Self {
+    fn on(target: ProgressDrawTarget, view: &View) -> Self {
         let all = MultiProgress::with_draw_target(target);
         let add = |template: &str, name: &'static str| {
-            // The templates are from here, and are tested.
+            // Cannot fail: the templates are constants.
             let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
                 .progress_chars("█▌░");
             all.add(ProgressBar::new(0).with_style(style).with_prefix(name))
         };
-        let time = add("{prefix:17} {bar:30.green} {pos:>4} of {len} s", seen.name);
-        time.set_length(seen.duration.as_secs());
+        let time = add("{prefix:17} {bar:30.green} {pos:>4} of {len} s", view.name);
+        time.set_length(view.duration.as_secs());
         Self {
             rates: add("{prefix:17} {msg}", "answers a second"),
             slots: add("{prefix:17} {bar:30.cyan} {pos:>4} of {len}", "slots in use"),
@@ -129,13 +121,13 @@ impl Picture {
         }
     }
 
-    fn show(&self, seen: &Seen, rates: &mut Rates, now: Instant) {
-        let elapsed = seen.tally.elapsed(now);
-        let counts = seen.tally.counts();
-        self.time.set_position(elapsed.as_secs().min(seen.duration.as_secs()));
+    fn show(&self, view: &View, rates: &mut Rates, now: Instant) {
+        let elapsed = view.tally.elapsed(now);
+        let counts = view.tally.counts();
+        self.time.set_position(elapsed.as_secs().min(view.duration.as_secs()));
         rates.take(counts, now);
-        self.rates.set_message(format!("{rates}, {}", waiting(counts, elapsed >= seen.duration)));
-        let latest = seen.gauges.latest();
+        self.rates.set_message(format!("{rates}, {}", waiting(counts, elapsed >= view.duration)));
+        let latest = view.gauges.latest();
         for (bar, gauge) in [(&self.slots, latest.slots), (&self.connections, latest.connections)] {
             if let Some(Gauge { used, of }) = gauge {
                 bar.set_length(of);
@@ -148,12 +140,12 @@ impl Picture {
         for bar in [&self.time, &self.rates, &self.slots, &self.connections] {
             bar.finish_and_clear();
         }
-        // A terminal that is gone needs no clearing.
+        // A closed terminal is no error.
         let _ = self.all.clear();
     }
 }
 
-/// Answers a second, since the last look that is a second or more ago.
+/// Answers per second, measured over a second or more.
 #[derive(Default)]
 struct Rates {
     since: Option<(Instant, Counts)>,
@@ -169,8 +161,7 @@ impl Rates {
         if passed < RATES {
             return;
         }
-        // Answers between two looks are few enough to be exact.
-        #[expect(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
         let rate = |now: u64, before: u64| (now - before) as f64 / passed.as_secs_f64();
         self.admitted = rate(counts.admitted, before.admitted);
         self.rejected = rate(counts.rejected, before.rejected);
@@ -186,20 +177,20 @@ impl std::fmt::Display for Rates {
     }
 }
 
-/// All that the picture shows, and the counts so far, on one line.
-fn line(seen: &Seen, rates: &mut Rates, now: Instant) -> String {
-    let elapsed = seen.tally.elapsed(now);
-    let counts = seen.tally.counts();
+/// The numbers of the picture and the total counts on one line.
+fn line(view: &View, rates: &mut Rates, now: Instant) -> String {
+    let elapsed = view.tally.elapsed(now);
+    let counts = view.tally.counts();
     rates.take(counts, now);
-    let latest = seen.gauges.latest();
+    let latest = view.gauges.latest();
     let gauge = |name: &str, gauge: Option<Gauge>| {
         gauge.map(|Gauge { used, of }| format!("  {name} {used}/{of}")).unwrap_or_default()
     };
     format!(
         "{}: {:>3}/{} s  admitted {} ({:.1}/s)  rejected {} ({:.1}/s)  broken {} ({:.1}/s){}{}  {}",
-        seen.name,
-        elapsed.as_secs().min(seen.duration.as_secs()),
-        seen.duration.as_secs(),
+        view.name,
+        elapsed.as_secs().min(view.duration.as_secs()),
+        view.duration.as_secs(),
         counts.admitted,
         rates.admitted,
         counts.rejected,
@@ -208,7 +199,7 @@ fn line(seen: &Seen, rates: &mut Rates, now: Instant) -> String {
         rates.broken,
         gauge("slots", latest.slots),
         gauge("connections", latest.connections),
-        waiting(counts, elapsed >= seen.duration)
+        waiting(counts, elapsed >= view.duration)
     )
 }
 
@@ -224,7 +215,7 @@ mod tests {
     use super::*;
     use crate::{outcome::Outcome, tally::Client};
 
-    fn seen() -> (Seen, Instant) {
+    fn view() -> (View, Instant) {
         let tally = Arc::new(Tally::new(Duration::from_secs(30)));
         let start = tally.start(Instant::now());
         for outcome in [Outcome::Admitted, Outcome::Admitted, Outcome::Rejected("no-slot")] {
@@ -236,10 +227,10 @@ mod tests {
         gauges.set_slots(58, 60);
         gauges.set_connections(61, 66);
         let duration = Duration::from_secs(30);
-        (Seen { name: "with admission", duration, tally, gauges }, start)
+        (View { name: "with admission", duration, tally, gauges }, start)
     }
 
-    /// The rates of a run that has begun.
+    /// The rates of a run that began at `start`.
     fn from(start: Instant) -> Rates {
         Rates { since: Some((start, Counts::default())), ..Rates::default() }
     }
@@ -248,11 +239,11 @@ mod tests {
     fn the_picture_has_time_rates_slots_and_connections() {
         let term = InMemoryTerm::new(10, 100);
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(term.clone()), 255);
-        let (seen, start) = seen();
-        let picture = Picture::on(target, &seen);
+        let (view, start) = view();
+        let picture = Picture::on(target, &view);
         let mut rates = from(start);
-        picture.show(&seen, &mut rates, start + Duration::from_secs(2));
-        // Drawn at once, whatever was drawn a moment ago.
+        picture.show(&view, &mut rates, start + Duration::from_secs(2));
+        // Draws without rate limiting.
         for bar in [&picture.time, &picture.rates, &picture.slots, &picture.connections] {
             bar.force_draw();
         }
@@ -272,16 +263,16 @@ mod tests {
 
     #[test]
     fn the_line_has_them_too() {
-        let (seen, start) = seen();
+        let (view, start) = view();
         let mut rates = from(start);
         assert_eq!(
-            line(&seen, &mut rates, start + Duration::from_secs(5)),
+            line(&view, &mut rates, start + Duration::from_secs(5)),
             "with admission:   5/30 s  admitted 2 (0.4/s)  rejected 1 (0.2/s)  broken 0 (0.0/s)  \
              slots 58/60  connections 61/66  1 under way"
         );
-        // The rates are of the time since the line before, the counts of the whole run.
+        // Rates are since the previous line, counts of the whole run.
         assert_eq!(
-            line(&seen, &mut rates, start + Duration::from_secs(31)),
+            line(&view, &mut rates, start + Duration::from_secs(31)),
             "with admission:  30/30 s  admitted 2 (0.0/s)  rejected 1 (0.0/s)  broken 0 (0.0/s)  \
              slots 58/60  connections 61/66  1 last answers awaited"
         );
@@ -289,9 +280,9 @@ mod tests {
 
     #[test]
     fn what_is_not_watched_is_not_in_the_line() {
-        let (seen, start) = seen();
-        let seen = Seen { gauges: Arc::default(), ..seen };
-        let line = line(&seen, &mut from(start), start);
+        let (view, start) = view();
+        let view = View { gauges: Arc::default(), ..view };
+        let line = line(&view, &mut from(start), start);
         assert!(!line.contains("slots") && !line.contains("connections"), "{line}");
     }
 }

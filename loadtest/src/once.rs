@@ -1,4 +1,4 @@
-//! One run: the flood, and who looks on.
+//! One run: the flood, and the samples meanwhile.
 
 use std::{
     path::PathBuf,
@@ -11,19 +11,17 @@ use goose::GooseError;
 use rds_admission::{store::DynamoStore, telemetry::chain, time::SystemClock};
 
 use crate::{
-    Args,
-    args::ArrivalArg,
+    args::{Args, ArrivalArg},
     arrivals::Arrivals,
     files,
     flood::Flood,
-    gauges::Gauges,
     interrupt::Interrupt,
-    live::{Live, Seen},
+    live::{Live, View},
     report::{
         Admission, Broken, Class, Clients, Lateness, Reason, Rejected, Retries, Run, Server,
-        rounded,
+        Timeline, rounded,
     },
-    sampling::Sampling,
+    sampling::{Gauges, Sampling},
     show,
     slots::{self, Sampled, SlotProbe, SlotsError},
     tally::{Latencies, Tally, Totals},
@@ -31,47 +29,41 @@ use crate::{
     watch::{self, Watch, WatchError, Watched},
 };
 
-/// What every run of a test needs.
+/// The parts that all runs of a test share.
 #[derive(Clone, Copy)]
-pub(crate) struct Once<'a> {
+pub(crate) struct Runner<'a> {
     pub(crate) args: &'a Args,
     pub(crate) target: &'a Target,
     pub(crate) aws: &'a SdkConfig,
     pub(crate) interrupt: &'a Interrupt,
 }
 
-/// Why a run could not take place.
+/// Why a run failed.
 #[derive(Debug, thiserror::Error)]
-pub enum OnceError {
-    /// The database cannot be watched.
+pub(crate) enum RunnerError {
     #[error(transparent)]
     Watch(#[from] WatchError),
-    /// The pool cannot be sampled.
     #[error(transparent)]
     Slots(#[from] SlotsError),
-    /// Goose could not run.
     #[error("the flood failed")]
     Flood(#[source] Box<GooseError>),
 }
 
-/// What was seen beside the callers' side.
-struct Sides {
-    /// Requests that were due and never sent; with open arrivals only.
+/// The results besides the answers.
+struct Observed {
+    /// Requests that were due and never sent; only with open arrivals.
     unsent: Option<u64>,
     watched: Option<Result<Watched, WatchError>>,
     sampled: Option<Result<Sampled, SlotsError>>,
 }
 
-impl Once<'_> {
-    /// Floods once, and adds what came of it to `runs`, also when it is cut short by an error.
-    ///
-    /// # Errors
-    /// [`OnceError`].
+impl Runner<'_> {
+    /// Floods once and adds the result to `runs`, even if an error ends the run early.
     pub(crate) async fn run(
         &self,
         admission: Admission,
         runs: &mut Vec<Run>,
-    ) -> Result<(), OnceError> {
+    ) -> Result<(), RunnerError> {
         let duration = self.args.duration();
         let gauges = Arc::new(Gauges::default());
         let watch = self.watch(gauges.clone()).await?;
@@ -80,15 +72,15 @@ impl Once<'_> {
         let started = SystemTime::now();
         let tally = Arc::new(Tally::new(duration));
         let name = show::name(admission);
-        let live = Live::start(Seen { name, duration, tally: tally.clone(), gauges });
+        let live = Live::start(View { name, duration, tally: tally.clone(), gauges });
         let goose = self.args.out.as_ref().map(|out| (out, files::goose(admission)));
         let report = goose.as_ref().map(|(out, name)| out.join(name));
         let arrivals = self.arrivals().map(Arc::new);
         let flooded = self.flood(arrivals.clone(), report).run(tally.clone()).await;
         live.finish().await;
-        // What would have come after an interrupt was never due.
+        // Requests after an interrupt were never due.
         let end = self.interrupt.at().map_or(duration, |at| tally.elapsed(at));
-        let sides = Sides {
+        let observed = Observed {
             unsent: arrivals.map(|arrivals| arrivals.left(end)),
             watched: match watch {
                 Some(watch) => Some(watch.finish().await),
@@ -99,14 +91,13 @@ impl Once<'_> {
                 None => None,
             },
         };
-        let run = self.told(admission, started, &tally.totals(), sides);
+        let run = self.summarize(admission, started, &tally.totals(), observed);
         match flooded {
             Ok(()) => runs.push(Run { goose: goose.map(|(_, name)| name.to_owned()), ..run }),
-            // What was seen until then is not lost.
             Err(_) if run.offered > 0 => runs.push(run),
             Err(_) => {}
         }
-        flooded.map_err(OnceError::Flood)
+        flooded.map_err(RunnerError::Flood)
     }
 
     async fn watch(&self, gauges: Arc<Gauges>) -> Result<Option<Sampling<Watch>>, WatchError> {
@@ -148,24 +139,24 @@ impl Once<'_> {
         }
     }
 
-    /// Puts the sides together.
-    fn told(
+    fn summarize(
         &self,
         admission: Admission,
         started: SystemTime,
         totals: &Totals,
-        sides: Sides,
+        observed: Observed,
     ) -> Run {
         let start = totals.start.unwrap_or_else(Instant::now);
-        let (server, server_failure) = known(sides.watched);
-        let (slots, slots_failure) = known(sides.sampled);
+        let timeline = Timeline::from(&totals.timeline);
+        let (server, server_failure) = split(observed.watched);
+        let (slots, slots_failure) = split(observed.sampled);
         let server = server.map(|watched| watched.since(start));
         let both = totals.patient.and(&totals.impatient);
-        let class = |of: fn(&Latencies) -> &_| Class::of(of(&both), totals.elapsed);
+        let class = |of: fn(&Latencies) -> &_| Class::of(of(&both), totals.elapsed());
         Run {
             admission,
             started_at: started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
-            elapsed_seconds: rounded(totals.elapsed.as_secs_f64()),
+            elapsed_seconds: rounded(totals.elapsed().as_secs_f64()),
             interrupted: self.interrupt.is_set(),
             offered: totals.offered,
             admitted: class(|latencies| &latencies.admitted),
@@ -182,13 +173,13 @@ impl Once<'_> {
             refused_callers: totals.refused,
             clients: self.clients(totals),
             not_sent: Reason::sorted(totals.not_sent.clone()),
-            lateness: sides.unsent.map(|unsent| Lateness {
+            lateness: observed.unsent.map(|unsent| Lateness {
                 max_ms: rounded(totals.latest.as_secs_f64() * 1_000.0),
                 late: totals.late,
                 unsent,
             }),
-            slots: slots.map(|sampled| sampled.since(start, &totals.timeline)),
-            timeline: totals.timeline.clone(),
+            slots: slots.map(|sampled| sampled.since(start, &timeline)),
+            timeline,
             server,
             server_failure,
             slots_failure,
@@ -196,7 +187,7 @@ impl Once<'_> {
         }
     }
 
-    /// The two kinds of users apart, when there are two.
+    /// The results of both kinds of users, if there are two.
     fn clients(&self, totals: &Totals) -> Vec<Clients> {
         if self.args.retries() != Retries::Mixed {
             return Vec::new();
@@ -209,20 +200,20 @@ impl Once<'_> {
             .map(|(honour_retry_after, users, latencies)| Clients {
                 honour_retry_after,
                 users,
-                admitted: Class::of(&latencies.admitted, totals.elapsed),
-                rejected: Class::of(&latencies.rejected, totals.elapsed),
-                broken: Class::of(&latencies.broken, totals.elapsed),
+                admitted: Class::of(&latencies.admitted, totals.elapsed()),
+                rejected: Class::of(&latencies.rejected, totals.elapsed()),
+                broken: Class::of(&latencies.broken, totals.elapsed()),
             })
             .collect()
     }
 }
 
-/// What is known of a side, or why it is not.
-fn known<T, E: std::error::Error + 'static>(
-    side: Option<Result<T, E>>,
+/// A result, or why there is none.
+fn split<T, E: std::error::Error + 'static>(
+    result: Option<Result<T, E>>,
 ) -> (Option<T>, Option<String>) {
-    match side {
-        Some(Ok(told)) => (Some(told), None),
+    match result {
+        Some(Ok(value)) => (Some(value), None),
         Some(Err(error)) => (None, Some(chain(&error))),
         None => (None, None),
     }

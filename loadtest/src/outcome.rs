@@ -1,4 +1,4 @@
-//! What one answer means: admitted, rejected or broken.
+//! Classifies an answer: admitted, rejected or broken.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,49 +8,46 @@ use reqwest::{
 };
 use serde::Deserialize;
 
-/// Problem types that say the controller kept the caller from the database, as it should.
+/// The problem types of the controller's rejections.
 const REJECTIONS: [&str; 3] = ["no-slot", "throttled", "draining"];
-/// The problem type that says the server answered 1040, "Too many connections".
+/// The problem type for the server's error 1040, "Too many connections".
 const REFUSED: &str = "connection-refused-by-server";
-/// The reason of an answer that came from API Gateway itself: more was asked for than it lets through.
-pub const API_LIMIT: &str = "429 the API's own limit";
-/// Characters kept of a text that came from the other side.
+/// The reason of API Gateway's rejections by its rate limit.
+pub(crate) const API_LIMIT: &str = "429 the API's own limit";
+/// Characters that are kept of a text from the service.
 const EXCERPT: usize = 160;
-/// Characters kept of such a text in a reason, which a table shows.
+/// Characters that are kept of it in a reason, for a table.
 const SHORT: usize = 60;
 
-/// What one request came to.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A slot was had, and the rows were counted.
+pub(crate) enum Outcome {
+    /// The rows were counted.
     Admitted,
-    /// The controller said no, why (one of the problem types for it), and when to come back.
+    /// The controller rejected the request, with this problem type and `Retry-After`.
     Rejected(&'static str),
-    /// Anything else.
     Broken(Broken),
 }
 
-/// An answer that was neither a count nor a proper rejection.
+/// An answer that is neither a count nor a proper rejection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// Status and problem type, or how the request failed: the key it is counted under.
-    pub reason: String,
-    /// What the other side said, for one who looks into it.
-    pub detail: String,
-    /// Whether the database's server had refused the connection (error 1040).
-    pub refused_by_server: bool,
+pub(crate) struct Broken {
+    /// The key in the counts: status and problem type, or how the request failed.
+    pub(crate) reason: String,
+    /// The beginning of the body or of the error.
+    pub(crate) detail: String,
+    /// Whether the database server refused the connection (error 1040).
+    pub(crate) refused_by_server: bool,
 }
 
-/// An outcome, and how long the other side asked the caller to stay away.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
-    /// What the request came to.
-    pub outcome: Outcome,
-    /// The answer's `Retry-After`, if it was a 503.
-    pub retry_after: Option<Duration>,
+pub(crate) struct Judgement {
+    pub(crate) outcome: Outcome,
+    /// `Retry-After` of a 503.
+    pub(crate) retry_after: Option<Duration>,
 }
 
-/// The members of an RFC 9457 problem that matter here.
+/// A problem (RFC 9457), as far as it is used.
 #[derive(Default, Deserialize)]
 struct Problem {
     #[serde(default)]
@@ -59,9 +56,13 @@ struct Problem {
     title: String,
 }
 
-/// Judges an answer. `now` is what a `Retry-After` with a date is measured from.
-#[must_use]
-pub fn judge(status: StatusCode, headers: &HeaderMap, body: &str, now: SystemTime) -> Judgement {
+/// Judges an answer. A `Retry-After` with a date is relative to `now`.
+pub(crate) fn judge(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &str,
+    now: SystemTime,
+) -> Judgement {
     if status == StatusCode::OK {
         let outcome = match selected(body) {
             Some(_) => Outcome::Admitted,
@@ -89,9 +90,8 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &str, now: SystemTim
     Judgement { outcome, retry_after }
 }
 
-/// Judges a request that got no answer.
-#[must_use]
-pub fn no_answer(reason: &str, detail: &str) -> Judgement {
+/// The judgement of a request without an answer.
+pub(crate) fn no_answer(reason: &str, detail: &str) -> Judgement {
     Judgement {
         outcome: Outcome::Broken(Broken {
             reason: reason.into(),
@@ -106,11 +106,11 @@ pub fn no_answer(reason: &str, detail: &str) -> Judgement {
 fn selected(body: &str) -> Option<u64> {
     let number =
         body.trim().strip_prefix("Selected ")?.strip_suffix(" items from RDS MySQL table")?;
-    // `parse` alone would take a sign.
+    // `parse` alone would accept a sign.
     number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())?
 }
 
-/// `Retry-After`, in either of the forms of RFC 9110: seconds, or a date.
+/// `Retry-After` in seconds or as a date (RFC 9110).
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<u32>() {
@@ -120,7 +120,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// The problem in a body that says it is one.
+/// The problem in a body of that media type.
 fn problem(headers: &HeaderMap, body: &str) -> Option<Problem> {
     let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim();
     if media_type.eq_ignore_ascii_case("application/problem+json") {
@@ -130,14 +130,14 @@ fn problem(headers: &HeaderMap, body: &str) -> Option<Problem> {
     }
 }
 
-/// The last segment of the problem's type, which is a URI.
+/// The last segment of the problem's type URI.
 fn kind(problem: &Problem) -> &str {
     problem.r#type.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
-/// The key under which a broken answer is counted.
+/// The key of a broken answer.
 fn reason(status: StatusCode, problem: Option<&Problem>, without_retry_after: bool) -> String {
-    // The service words its answers as problems, API Gateway does not.
+    // The service answers with problems, API Gateway does not.
     if status == StatusCode::TOO_MANY_REQUESTS && problem.is_none() {
         return API_LIMIT.into();
     }
@@ -154,8 +154,8 @@ fn reason(status: StatusCode, problem: Option<&Problem>, without_retry_after: bo
     }
 }
 
-/// The beginning of a text from the other side, on one line and without control characters,
-/// which a terminal would obey.
+/// The beginning of a text from the service, without line breaks and other control characters, which a terminal would
+/// interpret.
 fn excerpt(text: &str, most: usize) -> String {
     let clean: String =
         text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(most + 1).collect();

@@ -1,7 +1,6 @@
-//! The report as a page: one file that opens offline and asks nobody for anything.
+//! The report as a page: one HTML file that loads nothing from elsewhere.
 //!
-//! Its parts lie in `loadtest/page`. The numbers are in it as the JSON that `report.json` holds, and its
-//! script draws them.
+//! Its parts are in `loadtest/page`. It contains the report as JSON, which its script draws.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
@@ -13,8 +12,7 @@ const HTML: &str = include_str!("../page/page.html");
 const STYLE: &str =
     concat!(include_str!("../page/vendor/uPlot.min.css"), include_str!("../page/page.css"));
 
-/// The charts' library with the licence that goes with each copy, then what draws the page, in the order
-/// in which its parts need each other.
+/// The charts library with its licence, then the page's scripts, in the order of their dependencies.
 const SCRIPT: &str = concat!(
     "/*\nuPlot 1.6.32\n\n",
     include_str!("../page/vendor/LICENSE"),
@@ -31,24 +29,22 @@ const SCRIPT: &str = concat!(
     "})();\n",
 );
 
-/// A self-contained HTML page that shows a report.
-#[must_use]
-pub fn page(report: &Report) -> String {
-    // Last, so that nothing in it is taken for a place.
+/// The HTML page of a report.
+pub(crate) fn page(report: &Report) -> String {
+    // The report last, so that no text in it is replaced.
     HTML.replace("{{policy}}", &policy())
         .replace("{{style}}", STYLE)
         .replace("{{script}}", SCRIPT)
         .replace("{{report}}", &embedded(report))
 }
 
-/// A report as JSON that nothing in it can end, for HTML ends a script at a `<`.
+/// The report as JSON without `<`, at which HTML could end the script.
 fn embedded(report: &Report) -> String {
-    // All keys are strings, so that there is nothing that JSON can't say.
+    // Cannot fail: all keys are strings.
     serde_json::to_string(report).unwrap_or_default().replace('<', "\\u003c")
 }
 
-/// What a browser lets the page do: nothing but its own style and script. Should a text of the other side
-/// ever become HTML, it is not run.
+/// The content security policy, which allows only the page's own style and script. Injected HTML would not run.
 fn policy() -> String {
     format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; img-src data:; base-uri 'none'; \
@@ -87,9 +83,9 @@ mod tests {
     fn fixtures_are_reports() {
         for text in FIXTURES {
             let report: Report = serde_json::from_str(text).unwrap();
-            let said: Value = serde_json::from_str(text).unwrap();
+            let value: Value = serde_json::from_str(text).unwrap();
             // Neither lacks a key that the other has.
-            assert_eq!(serde_json::to_value(report).unwrap(), said);
+            assert_eq!(serde_json::to_value(report).unwrap(), value);
         }
     }
 

@@ -1,83 +1,63 @@
-//! A test, from the arguments to the report.
+//! A test, from the options to the report.
 
 use aws_config::SdkConfig;
 use rds_admission::telemetry::{Panicked, catch_panic, chain};
 
 use crate::{
-    Args,
-    args::{ArrivalArg, Hold},
-    aws,
+    args::{Args, ArrivalArg, Hold},
     descriptors::{self, DescriptorsError},
-    files,
-    files::WriteError,
-    function::Function,
+    files::{self, FileError},
+    function::{Function, FunctionError, RestoreError, Switch},
     interrupt::Interrupt,
-    once::{Once, OnceError},
+    once::{Runner, RunnerError},
     report::{
         Admission, Arrival, Deployment, Machine, Report, Run, SCHEMA, Settings, Thresholds, Verdict,
     },
-    switch::{RestoreError, Switch, SwitchError},
-    target::{Target, TargetError},
+    target::{Target, TargetError, aws_config},
     verdict::judge,
 };
 
-/// Goose's version, which goose itself tells nobody.
+/// Goose's version, which goose does not export.
 const GOOSE: &str = "0.19.0";
 
-/// What came of a test.
+/// The result of a test.
 #[derive(Debug, Default)]
-pub struct Tested {
-    /// The report; missing when no run came to its end.
-    pub report: Option<Report>,
-    /// Whether it was written to the folder that was asked for.
-    pub is_written: bool,
-    /// What went wrong other than with the service, in the order in which it did.
-    pub errors: Vec<RunError>,
+pub(crate) struct Tested {
+    /// Missing when there was no run.
+    pub(crate) report: Option<Report>,
+    /// Whether the report was written to its folder.
+    pub(crate) is_written: bool,
+    /// The errors of the test, not of the service, in order.
+    pub(crate) errors: Vec<RunError>,
 }
 
-/// What can go wrong with a test.
+/// An error of the test, not of the service.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// There is nothing to flood.
+pub(crate) enum RunError {
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// A run could not take place.
     #[error(transparent)]
-    Once(#[from] OnceError),
-    /// The query function could not be read or switched.
+    Runner(#[from] RunnerError),
     #[error(transparent)]
-    Switch(#[from] SwitchError),
-    /// The query function could not be switched back.
+    Function(#[from] FunctionError),
     #[error(transparent)]
     Restore(#[from] RestoreError),
-    /// This machine has not what the load takes.
     #[error(transparent)]
     Descriptors(#[from] DescriptorsError),
-    /// It ran out of it while the load was on.
     #[error(
-        "this machine ran out of {lacked}: {requests} requests could not be sent, which says nothing about the \
-         service"
+        "this machine ran out of {lacked}: {requests} requests could not be sent, so the test is invalid"
     )]
-    NotSent {
-        /// What it ran out of.
-        lacked: String,
-        /// How many requests in a run could not be sent for that.
-        requests: u64,
-    },
-    /// The load test itself is at fault.
+    NotSent { lacked: String, requests: u64 },
     #[error("this is a defect of the load test")]
     Panicked(#[from] Panicked),
-    /// The report could not be written.
     #[error(transparent)]
-    Write(#[from] WriteError),
+    File(#[from] FileError),
 }
 
-/// Floods as the arguments say, once or twice, and judges what came back. Writes the report, if it is
-/// asked to. What it switches for the test, it puts back.
+/// Floods once or twice, judges the answers, and writes the report. Restores the query function if it was changed.
 ///
-/// Runs that have come to their end are not lost with what goes wrong after them. A run that fared badly
-/// is no error: see [`Report::verdict`].
-pub async fn run(args: &Args, interrupt: &Interrupt) -> Tested {
+/// Errors after a run do not lose its result. A failed verdict is no error: see [`Report::verdict`].
+pub(crate) async fn run(args: &Args, interrupt: &Interrupt) -> Tested {
     let test = match Test::prepare(args, interrupt).await {
         Ok(test) => test,
         Err(error) => return Tested { errors: vec![error], ..Tested::default() },
@@ -92,19 +72,18 @@ pub async fn run(args: &Args, interrupt: &Interrupt) -> Tested {
     tested
 }
 
-/// All that is known before the first run.
 struct Test<'a> {
     args: &'a Args,
     interrupt: &'a Interrupt,
     target: Target,
     aws: SdkConfig,
     deployment: Option<Deployment>,
-    /// When something is to be switched.
+    /// If the query function is to be changed.
     switch: Option<Switch>,
 }
 
 impl<'a> Test<'a> {
-    /// Finds everything, and makes sure of what can be made sure of before a flood.
+    /// Reads and checks everything that can be checked before a flood.
     async fn prepare(args: &'a Args, interrupt: &'a Interrupt) -> Result<Self, RunError> {
         let target = Target::of(args)?;
         descriptors::allow(args.users())?;
@@ -112,7 +91,7 @@ impl<'a> Test<'a> {
             files::create(out)?;
         }
         target.reach().await?;
-        let aws = aws::config(target.stack.as_ref()).await;
+        let aws = aws_config(target.stack.as_ref()).await;
         let function = match &target.query_function {
             Some(name) => {
                 Some(Function::read(aws_sdk_lambda::Client::new(&aws), name.clone()).await?)
@@ -128,10 +107,10 @@ impl<'a> Test<'a> {
         Ok(Self { args, interrupt, target, aws, deployment, switch })
     }
 
-    /// Makes the runs, puts back what was switched for them, and judges.
+    /// Makes the runs, restores the query function, and judges.
     async fn run(self) -> Tested {
         let mut runs = Vec::new();
-        // Also after a panic, what was switched is put back.
+        // The query function is restored even after a panic.
         let ended = catch_panic(Box::pin(self.runs(&mut runs))).await;
         let ended = ended.unwrap_or_else(|panicked| Err(panicked.into()));
         let restored = match &self.switch {
@@ -147,7 +126,7 @@ impl<'a> Test<'a> {
 
     async fn runs(&self, runs: &mut Vec<Run>) -> Result<(), RunError> {
         let Self { args, interrupt, .. } = *self;
-        let once = Once { args, target: &self.target, aws: &self.aws, interrupt };
+        let runner = Runner { args, target: &self.target, aws: &self.aws, interrupt };
         let plan = if args.compare {
             &[Admission::Bypassed, Admission::On][..]
         } else {
@@ -157,7 +136,7 @@ impl<'a> Test<'a> {
             if let Some(switch) = &self.switch {
                 switch.set(*admission, args.hold.map(|Hold(hold)| hold)).await?;
             }
-            once.run(*admission, runs).await?;
+            runner.run(*admission, runs).await?;
             if interrupt.is_set() {
                 break;
             }
@@ -165,8 +144,7 @@ impl<'a> Test<'a> {
         Ok(())
     }
 
-    /// Puts the runs together, and judges them. With one that did not take place, the last of them is
-    /// not the one to judge: they do not pass.
+    /// Judges the runs. A failed run fails the test, because the last run is then not the one to judge.
     fn report(self, runs: Vec<Run>, failure: Option<&RunError>) -> Report {
         let args = self.args;
         let thresholds = args.thresholds();
@@ -199,7 +177,7 @@ impl<'a> Test<'a> {
     }
 }
 
-/// Whether the load was what was asked for.
+/// Whether all requests were sent.
 fn all_sent(runs: &[Run]) -> Result<(), RunError> {
     let not_sent = runs.iter().find_map(|run| run.not_sent.first());
     not_sent.map_or(Ok(()), |lacked| {
@@ -210,7 +188,7 @@ fn all_sent(runs: &[Run]) -> Result<(), RunError> {
 fn verdict(runs: &[Run], thresholds: &Thresholds, failure: Option<&RunError>) -> Verdict {
     let mut verdict = judge(runs, thresholds);
     if let Some(failure) = failure {
-        verdict.reasons.push(format!("the test broke off: {}", chain(failure)));
+        verdict.reasons.push(format!("the test failed: {}", chain(failure)));
         verdict.pass = false;
     }
     verdict

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The load before and after a spike, as a share of its height.
+/// The load before and after a spike, as a share of the peak.
 const BETWEEN_SPIKES: f64 = 0.05;
 
 /// How the load changes over a run.
@@ -15,21 +15,19 @@ const BETWEEN_SPIKES: f64 = 0.05;
 pub enum Shape {
     /// The same load from beginning to end
     Steady,
-    /// From nothing to the full load, evenly: shows where rejections begin
+    /// From nothing to the full load, linearly: shows where rejections begin
     Ramp,
-    /// A twentieth of the load, in the middle third all of it at once, then a twentieth again: shows
-    /// what a rush does to others, and whether it leaves something behind
+    /// A twentieth of the load, the full load in the middle third, then a twentieth again: shows the effect of a
+    /// surge during and after it
     Spike,
-    /// The same load from beginning to end, by users of which every second one ignores Retry-After:
-    /// shows what impatience gains, and what it does to the others (closed loop only)
+    /// The same load from beginning to end, with every second user ignoring Retry-After: shows what impatient users
+    /// gain, and what they cost the others (closed loop only)
     Storm,
 }
 
 impl Shape {
-    /// The load at a time after the beginning of a run of this duration, as a share of its height: from
-    /// 0 to 1.
-    #[must_use]
-    pub fn height(self, at: Duration, duration: Duration) -> f64 {
+    /// The load at a time of a run of this duration, as a share of the peak: from 0 to 1.
+    pub(crate) fn height(self, at: Duration, duration: Duration) -> f64 {
         let done = at.as_secs_f64() / duration.as_secs_f64();
         match self {
             _ if !(0.0..1.0).contains(&done) => 0.0,

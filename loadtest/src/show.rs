@@ -1,4 +1,4 @@
-//! What the terminal shows at the end.
+//! The summary on the terminal.
 
 use std::{fmt::Write, path::Path};
 
@@ -9,9 +9,8 @@ use crate::{
     verdict::percent,
 };
 
-/// The table, the verdict, and where the files lie.
-#[must_use]
-pub fn summary(report: &Report, out: Option<&Path>) -> String {
+/// The table, the reasons, the files and the verdict.
+pub(crate) fn summary(report: &Report, out: Option<&Path>) -> String {
     let mut text = format!("\n{}\n", numbers(&report.runs));
     for run in &report.runs {
         let name = name(run.admission);
@@ -35,9 +34,8 @@ pub fn summary(report: &Report, out: Option<&Path>) -> String {
     text
 }
 
-/// What a run is called.
-#[must_use]
-pub fn name(admission: Admission) -> &'static str {
+/// The name of a run.
+pub(crate) fn name(admission: Admission) -> &'static str {
     match admission {
         Admission::Bypassed => "without admission",
         Admission::On => "with admission",
@@ -45,10 +43,10 @@ pub fn name(admission: Admission) -> &'static str {
     }
 }
 
-/// What a row is called, and what it tells of a run.
+/// A row: its label and its value for a run.
 type Row = (&'static str, fn(&Run) -> String);
 
-/// A column a run.
+/// The table, with a column for each run.
 fn numbers(runs: &[Run]) -> Table {
     let mut table = Table::new();
     let header = std::iter::once("").chain(runs.iter().map(|run| name(run.admission)));
@@ -62,35 +60,35 @@ fn numbers(runs: &[Run]) -> Table {
         ("rejected", |run| count(&run.rejected.class)),
         ("broken", |run| count(&run.broken.class)),
         ("refused by the server (1040)", |run| run.refused.to_string()),
-        ("most connections, of those there are", |run| {
-            told(run.server.as_ref().map(|seen| of(seen.peak_used, seen.max_connections)))
+        ("most connections in use", |run| {
+            or_dash(run.server.as_ref().map(|value| of(value.peak_used, value.max_connections)))
         }),
-        ("most slots in use, of the query's", |run| {
-            told(run.slots.as_ref().map(|seen| of(seen.peak, seen.standard)))
+        ("most slots in use", |run| {
+            or_dash(run.slots.as_ref().map(|value| of(value.peak, value.standard)))
         }),
         ("slots used while callers were rejected", |run| {
             let utilisation = run.slots.as_ref().and_then(|slots| slots.utilisation);
-            told(utilisation.map(|seen| percent(seen.mean)))
+            or_dash(utilisation.map(|value| percent(value.mean)))
         }),
         ("admitted: p50, p99, p99.9", |run| latencies(&run.admitted)),
         ("rejected: p50, p99, p99.9", |run| latencies(&run.rejected.class)),
         ("patient users: admitted, rejected", |run| clients(run, true)),
         ("impatient users: admitted, rejected", |run| clients(run, false)),
     ];
-    for (what, tell) in rows {
-        let cells: Vec<String> = runs.iter().map(tell).collect();
-        // A line that tells nothing about any run is not worth its place.
-        if cells.iter().any(|cell| cell != NOT_TOLD) {
-            table.add_row(std::iter::once(what.to_owned()).chain(cells));
+    for (label, value) in rows {
+        let cells: Vec<String> = runs.iter().map(value).collect();
+        // A row without any value is left out.
+        if cells.iter().any(|cell| cell != DASH) {
+            table.add_row(std::iter::once(label.to_owned()).chain(cells));
         }
     }
     table
 }
 
-const NOT_TOLD: &str = "–";
+const DASH: &str = "–";
 
-fn told(what: Option<String>) -> String {
-    what.unwrap_or_else(|| NOT_TOLD.to_owned())
+fn or_dash(value: Option<String>) -> String {
+    value.unwrap_or_else(|| DASH.to_owned())
 }
 
 fn of(used: impl Into<u64>, limit: impl Into<u64>) -> String {
@@ -102,7 +100,7 @@ fn count(class: &Class) -> String {
 }
 
 fn latencies(class: &Class) -> String {
-    told(class.latency.as_ref().map(|latency| {
+    or_dash(class.latency.as_ref().map(|latency| {
         let [p50, p99, p999] = [latency.p50_ms, latency.p99_ms, latency.p999_ms].map(millis);
         format!("{p50}, {p99}, {p999} ms")
     }))
@@ -110,15 +108,15 @@ fn latencies(class: &Class) -> String {
 
 fn clients(run: &Run, honour_retry_after: bool) -> String {
     let clients = run.clients.iter().find(|kind| kind.honour_retry_after == honour_retry_after);
-    told(clients.map(|kind| format!("{}, {}", kind.admitted.count, kind.rejected.count)))
+    or_dash(clients.map(|kind| format!("{}, {}", kind.admitted.count, kind.rejected.count)))
 }
 
-/// Milliseconds, with a decimal where it matters.
+/// Milliseconds, with a decimal below 10.
 fn millis(value: f64) -> String {
     if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
-/// The last word, on one line.
+/// The verdict on one line.
 fn verdict(report: &Report) -> String {
     if !report.verdict.pass {
         return format!("VERDICT: FAIL: {}", report.verdict.reasons.join("; "));

@@ -1,4 +1,4 @@
-//! The pool's side of the flood, read from its table.
+//! Samples of the pool, read from its table.
 
 use std::{
     sync::Arc,
@@ -12,16 +12,14 @@ use rds_admission::{
 };
 
 use crate::{
-    gauges::Gauges,
     report::{SlotSamples, Slots, Timeline},
-    sampling::{Probe, SamplingError, seconds_between},
+    sampling::{Gauges, Probe, SamplingError, seconds_between},
     utilisation::utilisation,
 };
 
-/// Time between two samples. Each reads the pool's item, at one read unit for 4 KB.
+/// The interval of samples. Each reads the pool's item, at one read unit for 4 KB.
 pub(crate) const EVERY: Duration = Duration::from_millis(250);
 
-/// Whoever reads a pool again and again.
 pub(crate) struct SlotProbe {
     store: DynamoStore<SystemClock>,
     name: PoolName,
@@ -31,7 +29,7 @@ pub(crate) struct SlotProbe {
     gauges: Arc<Gauges>,
 }
 
-/// What was read of a pool, but for when the run began.
+/// The samples, before the beginning of the run is known.
 pub(crate) struct Sampled {
     name: PoolName,
     pool: Pool,
@@ -39,22 +37,17 @@ pub(crate) struct Sampled {
     samples: SlotSamples,
 }
 
-/// Why the pool's side is not known.
+/// Why there are no samples.
 #[derive(Debug, thiserror::Error)]
-pub enum SlotsError {
-    /// The pool could not be read.
+pub(crate) enum SlotsError {
     #[error("reading the pool from its table failed")]
     Read(#[source] StoreError),
-    /// The samples came to nothing.
     #[error("sampling the pool failed")]
     Sampling(#[from] SamplingError),
 }
 
 impl SlotProbe {
-    /// Reads the pool for the first time.
-    ///
-    /// # Errors
-    /// [`SlotsError`] when the table is out of reach, or does not hold such a pool.
+    /// Reads the pool for the first time, to report a wrong table or pool before the flood.
     pub(crate) async fn open(
         store: DynamoStore<SystemClock>,
         name: PoolName,
@@ -66,7 +59,7 @@ impl SlotProbe {
 }
 
 impl Probe for SlotProbe {
-    type Told = Sampled;
+    type Result = Sampled;
     type Error = SlotsError;
 
     async fn sample(&mut self, now: Instant) -> Result<(), SlotsError> {
@@ -86,7 +79,7 @@ impl Probe for SlotProbe {
 }
 
 impl Sampled {
-    /// What was read, with the samples' times counted from the run's beginning.
+    /// The samples with their times from the beginning of the run.
     pub(crate) fn since(self, start: Instant, timeline: &Timeline) -> Slots {
         let at = self.taken.iter().map(|taken| seconds_between(start, *taken)).collect();
         let samples = SlotSamples { at, ..self.samples };

@@ -1,4 +1,4 @@
-//! The file that a local stack writes when it is up.
+//! `stack.json`, which a running local stack writes for its clients.
 
 use std::{fs, io, path::Path};
 
@@ -6,30 +6,23 @@ use mysql_async::{Opts, OptsBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-/// The part of the stack's file that a load test needs.
+/// The part of the file that a load test needs.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Stack {
-    /// Base URL of the API's stage.
-    pub api_url: String,
-    /// The AWS APIs.
-    pub aws_endpoint: String,
-    /// The region to call them in.
-    pub region: String,
-    /// The query's name.
-    pub query_function: String,
-    /// The table that holds the pool.
-    pub table: String,
-    /// The pool's name.
-    pub pool: String,
-    /// The database behind it.
-    pub mysql: Mysql,
+pub(crate) struct Stack {
+    pub(crate) api_url: String,
+    pub(crate) aws_endpoint: String,
+    pub(crate) region: String,
+    pub(crate) query_function: String,
+    pub(crate) table: String,
+    pub(crate) pool: String,
+    pub(crate) mysql: Mysql,
 }
 
-/// How an administrator reaches the stack's database.
+/// The database and the functions' account.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Mysql {
+pub(crate) struct Mysql {
     host: String,
     port: u16,
     admin_user: String,
@@ -37,32 +30,24 @@ pub struct Mysql {
     database: String,
 }
 
-/// Why a stack's file could not be used.
 #[derive(Debug, thiserror::Error)]
-pub enum StackError {
-    /// The file could not be read.
+pub(crate) enum StackError {
     #[error("reading it failed")]
     Read(#[source] io::Error),
-    /// The file is not a stack's JSON.
-    #[error("it is not the file of a stack")]
+    #[error("it is not a stack.json")]
     Parse(#[source] serde_json::Error),
 }
 
 impl Stack {
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// [`StackError`] when it is missing, unreadable, or lacks a key.
-    pub fn read(path: &Path) -> Result<Self, StackError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, StackError> {
         let text = fs::read(path).map_err(StackError::Read)?;
         serde_json::from_slice(&text).map_err(StackError::Parse)
     }
 }
 
 impl Mysql {
-    /// The address as the driver takes it.
-    #[must_use]
-    pub fn opts(&self) -> Opts {
+    /// The address for the driver.
+    pub(crate) fn opts(&self) -> Opts {
         OptsBuilder::default()
             .ip_or_hostname(self.host.clone())
             .tcp_port(self.port)

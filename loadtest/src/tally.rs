@@ -1,4 +1,4 @@
-//! The running count: how many answers of which kind, when, and how long they took.
+//! The running counts: answers by kind and time, and their latencies.
 
 use std::{
     collections::BTreeMap,
@@ -10,146 +10,113 @@ use hdrhistogram::Histogram;
 
 use crate::{
     outcome::{Broken, Outcome},
-    report,
     timeline::Timeline,
 };
 
-/// Answers kept word for word, each for another reason.
+/// Broken answers that are kept as examples, each for another reason.
 const EXAMPLES: usize = 5;
-/// Reasons kept apart; a host that makes up new ones must not fill the memory.
+/// Reasons that are counted apart, so that a host with ever new reasons does not fill the memory.
 const REASONS: usize = 30;
-/// Where further reasons are counted.
+/// The reason under which all further ones are counted.
 const FURTHER: &str = "other reasons";
-/// Longest time the histograms tell apart, an hour, in microseconds.
+/// Longest latency of the histograms, an hour, in microseconds.
 const LONGEST: u64 = 3_600_000_000;
-/// Decimal digits to which the histograms are exact.
+/// Significant digits of the histograms.
 const DIGITS: u8 = 3;
-/// A request sent later than this after it was due is counted as late.
+/// A request sent later than this after it was due counts as late.
 const LATE: Duration = Duration::from_millis(100);
 
-/// Who asks.
+/// The kind of client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Client {
-    /// One that stays away as long as `Retry-After` says, or that never comes back.
+pub(crate) enum Client {
+    /// Waits for `Retry-After`, or never retries.
     Patient,
-    /// One that asks again at once.
+    /// Retries at once.
     Impatient,
 }
 
-/// Counts the answers of one run. All users share one.
-pub struct Tally {
-    inner: Mutex<Inner>,
-}
+/// The counts of one run, shared by all users.
+pub(crate) struct Tally(Mutex<Totals>);
 
-/// A count so far, for a progress line.
+/// The counts so far, for the live view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Answers with a count.
-    pub admitted: u64,
-    /// Proper rejections.
-    pub rejected: u64,
-    /// Everything else.
-    pub broken: u64,
-    /// Requests without an answer yet.
-    pub in_flight: u64,
+pub(crate) struct Counts {
+    pub(crate) admitted: u64,
+    pub(crate) rejected: u64,
+    pub(crate) broken: u64,
+    /// Requests that wait for an answer.
+    pub(crate) in_flight: u64,
 }
 
 /// Latencies in microseconds, by kind of answer; each histogram's length is the count.
 #[derive(Clone)]
-pub struct Latencies {
-    /// Those of admitted answers.
-    pub admitted: Histogram<u64>,
-    /// Those of rejected answers.
-    pub rejected: Histogram<u64>,
-    /// Those of broken answers.
-    pub broken: Histogram<u64>,
+pub(crate) struct Latencies {
+    pub(crate) admitted: Histogram<u64>,
+    pub(crate) rejected: Histogram<u64>,
+    pub(crate) broken: Histogram<u64>,
 }
 
-/// What a run came to.
-pub struct Totals {
-    /// When it began; missing when no request was ever due.
-    pub start: Option<Instant>,
-    /// From its beginning to the last answer.
-    pub elapsed: Duration,
+/// Everything that was counted in a run.
+#[derive(Clone)]
+pub(crate) struct Totals {
+    /// When the run began; missing when no request was due.
+    pub(crate) start: Option<Instant>,
+    last_answer: Option<Instant>,
     /// Requests that were started.
-    pub offered: u64,
-    /// The patient clients' latencies.
-    pub patient: Latencies,
-    /// The impatient clients' latencies.
-    pub impatient: Latencies,
-    /// Rejected answers by reason.
-    pub rejections: BTreeMap<&'static str, u64>,
-    /// Broken answers by reason.
-    pub reasons: BTreeMap<String, u64>,
-    /// The first broken answers for the first few reasons.
-    pub examples: Vec<Broken>,
-    /// Answers that reported the server's 1040.
-    pub refused: u64,
-    /// The latest that a request was sent after it was due.
-    pub latest: Duration,
-    /// Requests sent more than 100 ms after they were due.
-    pub late: u64,
-    /// Requests that could not be sent, by what this machine ran out of. They are in no other number.
-    pub not_sent: BTreeMap<&'static str, u64>,
-    /// Counts for each stretch.
-    pub timeline: report::Timeline,
-}
-
-struct Inner {
-    start: Option<Instant>,
-    last: Option<Instant>,
-    offered: u64,
+    pub(crate) offered: u64,
     in_flight: u64,
-    patient: Latencies,
-    impatient: Latencies,
-    rejections: BTreeMap<&'static str, u64>,
-    reasons: BTreeMap<String, u64>,
-    examples: Vec<Broken>,
-    refused: u64,
-    latest: Duration,
-    late: u64,
-    not_sent: BTreeMap<&'static str, u64>,
-    timeline: Timeline,
+    pub(crate) patient: Latencies,
+    pub(crate) impatient: Latencies,
+    /// Rejected answers by reason.
+    pub(crate) rejections: BTreeMap<&'static str, u64>,
+    /// Broken answers by reason.
+    pub(crate) reasons: BTreeMap<String, u64>,
+    /// The first broken answers for the first few reasons.
+    pub(crate) examples: Vec<Broken>,
+    /// Answers that reported the server's 1040.
+    pub(crate) refused: u64,
+    /// The longest time from when a request was due until it was sent.
+    pub(crate) latest: Duration,
+    /// Requests sent more than 100 ms after they were due.
+    pub(crate) late: u64,
+    /// Requests that could not be sent, by what this machine ran out of. No other count has them.
+    pub(crate) not_sent: BTreeMap<&'static str, u64>,
+    pub(crate) timeline: Timeline,
 }
 
 impl Tally {
-    /// An empty count for a run of this duration.
-    #[must_use]
-    pub fn new(duration: Duration) -> Self {
-        Self {
-            inner: Mutex::new(Inner {
-                start: None,
-                last: None,
-                offered: 0,
-                in_flight: 0,
-                patient: Latencies::none(),
-                impatient: Latencies::none(),
-                rejections: BTreeMap::new(),
-                reasons: BTreeMap::new(),
-                examples: Vec::new(),
-                refused: 0,
-                latest: Duration::ZERO,
-                late: 0,
-                not_sent: BTreeMap::new(),
-                timeline: Timeline::new(duration),
-            }),
-        }
+    /// For a run of this duration.
+    pub(crate) fn new(duration: Duration) -> Self {
+        Self(Mutex::new(Totals {
+            start: None,
+            last_answer: None,
+            offered: 0,
+            in_flight: 0,
+            patient: Latencies::none(),
+            impatient: Latencies::none(),
+            rejections: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            examples: Vec::new(),
+            refused: 0,
+            latest: Duration::ZERO,
+            late: 0,
+            not_sent: BTreeMap::new(),
+            timeline: Timeline::new(duration),
+        }))
     }
 
-    /// When the run began: at the first call, `now`.
-    #[must_use]
-    pub fn start(&self, now: Instant) -> Instant {
+    /// The beginning of the run: the first call sets it to `now`.
+    pub(crate) fn start(&self, now: Instant) -> Instant {
         *self.lock().start.get_or_insert(now)
     }
 
-    /// How long ago the run began, if it has.
-    #[must_use]
-    pub fn elapsed(&self, now: Instant) -> Duration {
+    /// The time since the run began.
+    pub(crate) fn elapsed(&self, now: Instant) -> Duration {
         self.lock().start.map_or(Duration::ZERO, |start| now.saturating_duration_since(start))
     }
 
-    /// Notes that a request begins, which was due at `due`.
-    pub fn begin(&self, due: Instant, now: Instant) {
+    /// Counts a request that was due at `due` and is sent `now`.
+    pub(crate) fn begin(&self, due: Instant, now: Instant) {
         let mut inner = self.lock();
         let start = *inner.start.get_or_insert(due);
         inner.offered += 1;
@@ -160,9 +127,8 @@ impl Tally {
         inner.late += u64::from(lateness > LATE);
     }
 
-    /// Takes a request back that had begun, which was due at `due`: it could not be sent, because this machine
-    /// `lacked` something.
-    pub fn withdraw(&self, due: Instant, lacked: &'static str) {
+    /// Removes a request that could not be sent because this machine `lacked` something.
+    pub(crate) fn withdraw(&self, due: Instant, lacked: &'static str) {
         let mut inner = self.lock();
         inner.offered = inner.offered.saturating_sub(1);
         inner.in_flight = inner.in_flight.saturating_sub(1);
@@ -171,12 +137,11 @@ impl Tally {
         *inner.not_sent.entry(lacked).or_default() += 1;
     }
 
-    /// Counts the answer of a request that had begun. `took` is the time from when it was due to the
-    /// end of its answer's body.
-    pub fn end(&self, client: Client, outcome: &Outcome, took: Duration, now: Instant) {
+    /// Counts an answer. `took` is the time from when the request was due to the end of the answer's body.
+    pub(crate) fn end(&self, client: Client, outcome: &Outcome, took: Duration, now: Instant) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut inner = self.lock();
-        inner.last = Some(now);
+        inner.last_answer = Some(now);
         inner.in_flight = inner.in_flight.saturating_sub(1);
         let at = inner.start.map_or(Duration::ZERO, |start| now.saturating_duration_since(start));
         inner.timeline.answered(at, outcome);
@@ -184,13 +149,11 @@ impl Tally {
         match outcome {
             Outcome::Admitted => {}
             Outcome::Rejected(reason) => *inner.rejections.entry(reason).or_default() += 1,
-            Outcome::Broken(broken) => inner.note(broken),
+            Outcome::Broken(broken) => inner.count_broken(broken),
         }
     }
 
-    /// The count so far.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         let inner = self.lock();
         let both = |pick: fn(&Latencies) -> &Histogram<u64>| {
             pick(&inner.patient).len() + pick(&inner.impatient).len()
@@ -203,38 +166,25 @@ impl Tally {
         }
     }
 
-    /// Everything counted.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
-        let inner = self.lock();
-        let elapsed = match (inner.start, inner.last) {
-            (Some(start), Some(last)) => last.saturating_duration_since(start),
-            _ => Duration::ZERO,
-        };
-        Totals {
-            start: inner.start,
-            elapsed,
-            offered: inner.offered,
-            patient: inner.patient.clone(),
-            impatient: inner.impatient.clone(),
-            rejections: inner.rejections.clone(),
-            reasons: inner.reasons.clone(),
-            examples: inner.examples.clone(),
-            refused: inner.refused,
-            latest: inner.latest,
-            late: inner.late,
-            not_sent: inner.not_sent.clone(),
-            timeline: (&inner.timeline).into(),
-        }
+    pub(crate) fn totals(&self) -> Totals {
+        self.lock().clone()
     }
 
-    /// Counts stay right when a user panics between two of them, so a poisoned lock is no news.
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The counts stay consistent when a user panics, so a poisoned lock is usable.
+    fn lock(&self) -> MutexGuard<'_, Totals> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl Totals {
+    /// The time from the beginning of the run to the last answer.
+    pub(crate) fn elapsed(&self) -> Duration {
+        match (self.start, self.last_answer) {
+            (Some(start), Some(last)) => last.saturating_duration_since(start),
+            _ => Duration::ZERO,
+        }
+    }
+
     fn latencies(&mut self, client: Client) -> &mut Latencies {
         match client {
             Client::Patient => &mut self.patient,
@@ -242,7 +192,7 @@ impl Inner {
         }
     }
 
-    fn note(&mut self, broken: &Broken) {
+    fn count_broken(&mut self, broken: &Broken) {
         self.refused += u64::from(broken.refused_by_server);
         let known = self.reasons.contains_key(&broken.reason);
         let key = if known || self.reasons.len() < REASONS { &broken.reason } else { FURTHER };
@@ -269,10 +219,9 @@ impl Latencies {
         }
     }
 
-    /// These and others.
-    #[must_use]
-    pub fn and(&self, others: &Self) -> Self {
-        // All have the same bounds, and so can be added.
+    /// The sum of these and others.
+    pub(crate) fn and(&self, others: &Self) -> Self {
+        // Cannot fail: all have the same bounds.
         let sum = |one: &Histogram<u64>, other: &Histogram<u64>| {
             let mut sum = one.clone();
             sum += other;
@@ -289,6 +238,7 @@ impl Latencies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report;
 
     const RUN: Duration = Duration::from_secs(30);
 
@@ -319,14 +269,15 @@ mod tests {
         }
         assert_eq!(tally.counts(), Counts { admitted: 1, rejected: 2, broken: 2, in_flight: 1 });
         let totals = tally.totals();
-        assert_eq!((totals.elapsed, totals.offered), (Duration::from_secs(2), 6));
+        assert_eq!((totals.elapsed(), totals.offered), (Duration::from_secs(2), 6));
         assert_eq!(totals.refused, 1);
         assert_eq!(totals.rejections, BTreeMap::from([("no-slot", 2)]));
         assert_eq!(totals.reasons.values().sum::<u64>(), 2);
         assert_eq!((totals.patient.rejected.len(), totals.impatient.rejected.len()), (1, 1));
         assert_eq!(totals.patient.and(&totals.impatient).broken.len(), 2);
-        assert_eq!(totals.timeline.offered, [6, 0, 0]);
-        assert_eq!(totals.timeline.broken, [0, 0, 2]);
+        let timeline = report::Timeline::from(&totals.timeline);
+        assert_eq!(timeline.offered, [6, 0, 0]);
+        assert_eq!(timeline.broken, [0, 0, 2]);
     }
 
     #[test]
@@ -340,7 +291,8 @@ mod tests {
         tally.end(Client::Patient, &Outcome::Admitted, Duration::ZERO, start);
         assert_eq!(tally.counts(), Counts { admitted: 1, ..Counts::default() });
         let totals = tally.totals();
-        assert_eq!((totals.offered, &totals.timeline.offered[..]), (1, &[1][..]));
+        let timeline = report::Timeline::from(&totals.timeline);
+        assert_eq!((totals.offered, &timeline.offered[..]), (1, &[1][..]));
         assert_eq!(totals.not_sent, BTreeMap::from([("open files", 1)]));
         assert!(totals.reasons.is_empty());
     }
@@ -355,7 +307,7 @@ mod tests {
         }
         let totals = tally.totals();
         assert_eq!((totals.late, totals.latest), (1, Duration::from_millis(3_101)));
-        assert_eq!(totals.timeline.offered, [2]);
+        assert_eq!(report::Timeline::from(&totals.timeline).offered, [2]);
     }
 
     #[test]

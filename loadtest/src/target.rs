@@ -1,7 +1,8 @@
-//! What is flooded and what is watched.
+//! The service to flood, and what to watch.
 
 use std::{path::PathBuf, time::Duration};
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use mysql_async::{Opts, OptsBuilder, UrlError};
 use rds_admission::{
     pool::{InvalidName, PoolName},
@@ -12,96 +13,57 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
-    Args,
+    args::Args,
     stack::{Stack, StackError},
 };
 
-/// How long the host may take to answer at all before the flood.
-const REACH: Duration = Duration::from_secs(10);
+/// How long the host may take to answer before the flood.
+const REACH_LIMIT: Duration = Duration::from_secs(10);
 
-/// The resource to flood, and what to watch meanwhile.
-pub struct Target {
+pub(crate) struct Target {
     /// `<host>/employees`.
-    pub url: Url,
-    /// The database's address, when it was given.
-    pub database: Option<Opts>,
-    /// The pool, when its table was given.
-    pub pool: Option<PoolTable>,
-    /// The query function's name, when it was given.
-    pub query_function: Option<String>,
-    /// The local stack, when there is one.
-    pub stack: Option<Stack>,
+    pub(crate) url: Url,
+    pub(crate) database: Option<Opts>,
+    pub(crate) pool: Option<PoolTable>,
+    pub(crate) query_function: Option<String>,
+    pub(crate) stack: Option<Stack>,
 }
 
-/// A pool and the table that it lies in.
-pub struct PoolTable {
-    /// The table's name.
-    pub table: String,
-    /// The pool's name.
-    pub name: PoolName,
+pub(crate) struct PoolTable {
+    pub(crate) table: String,
+    pub(crate) name: PoolName,
 }
 
-/// Why there is nothing to flood.
+/// An invalid or unreachable target.
 #[derive(Debug, thiserror::Error)]
-pub enum TargetError {
-    /// The host is not a URL.
+pub(crate) enum TargetError {
     #[error("the host {host:?} is not a URL")]
-    Host {
-        /// As it was given.
-        host: String,
-        /// What is wrong with it.
-        source: <Url as std::str::FromStr>::Err,
-    },
-    /// The host is a URL of something else.
+    Host { host: String, source: <Url as std::str::FromStr>::Err },
     #[error("the host {0:?} must start with http:// or https://")]
     Scheme(String),
-    /// The host's URL holds a user or a password, which reports would repeat.
+    /// Reports would repeat them.
     #[error("the host must not hold a user or a password")]
     Credentials,
-    /// The database's address cannot be used. The address is not repeated: it holds a password.
+    /// Without the address, which holds a password.
     #[error("the database's address must be mysql://user:password@host:port/database")]
     Database(#[source] UrlError),
-    /// The database's address names no server that could be.
     #[error("the host in the database's address can't be used")]
     DatabaseHost(#[source] InvalidHost),
-    /// The database's address names no database.
     #[error("the database's address must end with the name of the service's database")]
     DatabaseName,
-    /// The stack's file cannot be used.
-    #[error("the stack's file {path:?} is of no use")]
-    Stack {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: StackError,
-    },
-    /// The stack's file names a pool that can't be one.
-    #[error("the stack's file {path:?} names a pool of no use")]
-    PoolName {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with the name.
-        source: InvalidName,
-    },
-    /// There is neither a host nor a stack.
+    #[error("the stack's file {path:?} is unusable")]
+    Stack { path: PathBuf, source: StackError },
+    #[error("the stack's file {path:?} has an invalid pool name")]
+    PoolName { path: PathBuf, source: InvalidName },
     #[error("neither a host nor a stack was given")]
     Nothing,
-    /// The host does not answer.
     #[error("{url} does not answer")]
-    Unreachable {
-        /// What was asked.
-        url: Url,
-        /// Why there was no answer.
-        source: reqwest::Error,
-    },
+    Unreachable { url: Url, source: reqwest::Error },
 }
 
 impl Target {
-    /// Finds everything in the arguments: options go before the stack's file.
-    ///
-    /// # Errors
-    /// [`TargetError`] when an address is malformed or the stack's file is of no use.
-    pub fn of(args: &Args) -> Result<Self, TargetError> {
+    /// Options take precedence over the stack's file.
+    pub(crate) fn of(args: &Args) -> Result<Self, TargetError> {
         let stack = match &args.stack {
             Some(path) => Some(
                 Stack::read(path)
@@ -137,24 +99,35 @@ impl Target {
         Ok(Self { url: employees(host)?, database, pool, query_function, stack })
     }
 
-    /// Asks the host once, with `HEAD` so that no slot is taken. Any status will do: this only
-    /// keeps a mistyped host from being reported as thousands of broken answers.
-    ///
-    /// # Errors
-    /// [`TargetError::Unreachable`] when there is no HTTP answer within ten seconds.
-    pub async fn reach(&self) -> Result<(), TargetError> {
+    /// Sends one `HEAD`, which acquires no slot. Any status is accepted: this only prevents that a wrong host is reported
+    /// as thousands of broken answers.
+    pub(crate) async fn reach(&self) -> Result<(), TargetError> {
         let unreachable = |source: reqwest::Error| TargetError::Unreachable {
             url: self.url.clone(),
             source: source.without_url(),
         };
-        let client = reqwest::Client::builder().timeout(REACH).build().map_err(unreachable)?;
+        let client =
+            reqwest::Client::builder().timeout(REACH_LIMIT).build().map_err(unreachable)?;
         client.head(self.url.clone()).send().await.map_err(unreachable)?;
         Ok(())
     }
 }
 
-/// The URL of the resource below a base URL. `Url::join` would drop the base's last segment
-/// when it has no slash at its end, as an API's stage has not.
+/// The configuration of the AWS clients: for the stack, or from the environment and the shared configuration files.
+pub(crate) async fn aws_config(stack: Option<&Stack>) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(stack) = stack {
+        // The local stack checks no signatures, but needs them.
+        loader = loader
+            .endpoint_url(&stack.aws_endpoint)
+            .region(Region::new(stack.region.clone()))
+            .test_credentials();
+    }
+    loader.load().await
+}
+
+/// The URL of the resource below a base URL. `Url::join` would drop the last segment of a base without a slash at its end,
+/// such as an API's stage.
 fn employees(host: &str) -> Result<Url, TargetError> {
     let mut url =
         Url::parse(host).map_err(|source| TargetError::Host { host: host.to_owned(), source })?;
@@ -170,18 +143,18 @@ fn employees(host: &str) -> Result<Url, TargetError> {
     Ok(url)
 }
 
-/// The driver's view of a `mysql://` address.
+/// Parses a `mysql://` address for the driver.
 fn database(address: &SecretString, tls: &Tls) -> Result<Opts, TargetError> {
     let opts = Opts::from_url(address.expose_secret()).map_err(TargetError::Database)?;
     if opts.db_name().is_none_or(str::is_empty) {
         return Err(TargetError::DatabaseName);
     }
     let host = parse_host(opts.ip_or_hostname()).map_err(TargetError::DatabaseHost)?;
-    // The driver would look an IPv6 address up with a URL's brackets around it.
+    // The driver would look up an IPv6 address with its brackets.
     let opts = OptsBuilder::from_opts(opts).ip_or_hostname(host);
     Ok(match tls.ssl_opts() {
         Some(tls) => opts.ssl_opts(tls).into(),
-        // An address that asks for TLS by itself still has it.
+        // Keeps TLS of an address with `require_ssl`.
         None => opts.into(),
     })
 }

@@ -1,77 +1,75 @@
-//! Counts for each stretch of a run, as they come in.
+//! Counts for each interval of a run.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use crate::{outcome::Outcome, report};
 
-/// The most stretches that a run is divided into: more could not be told apart in a picture.
-const STRETCHES: u32 = 600;
+/// The most intervals of a run: a chart could not show more.
+const MAX_INTERVALS: u32 = 600;
 
-/// The counts of one stretch.
 #[derive(Clone, Copy, Default)]
-struct Stretch {
+struct Interval {
     offered: u64,
     admitted: u64,
     rejected: u64,
     broken: u64,
 }
 
-/// Counts for each stretch of a run.
 #[derive(Clone)]
 pub(crate) struct Timeline {
     bucket_seconds: NonZeroU32,
-    stretches: Vec<Stretch>,
+    intervals: Vec<Interval>,
 }
 
 impl Timeline {
-    /// For a run of this duration, in stretches of a second, or longer ones if those were too many.
+    /// For a run of this duration. An interval is a second, or longer in a long run.
     pub(crate) fn new(duration: Duration) -> Self {
         let seconds = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
         let bucket_seconds =
-            NonZeroU32::new(seconds.div_ceil(STRETCHES)).unwrap_or(NonZeroU32::MIN);
-        Self { bucket_seconds, stretches: Vec::new() }
+            NonZeroU32::new(seconds.div_ceil(MAX_INTERVALS)).unwrap_or(NonZeroU32::MIN);
+        Self { bucket_seconds, intervals: Vec::new() }
     }
 
-    /// Counts a request that began at this time of the run.
+    /// Counts a request at this time of the run.
     pub(crate) fn offered(&mut self, at: Duration) {
-        self.stretch(at).offered += 1;
+        self.interval(at).offered += 1;
     }
 
-    /// Takes a request back that was counted at this time of the run.
+    /// Removes a request that was counted at this time.
     pub(crate) fn withdrawn(&mut self, at: Duration) {
-        let stretch = self.stretch(at);
-        stretch.offered = stretch.offered.saturating_sub(1);
+        let interval = self.interval(at);
+        interval.offered = interval.offered.saturating_sub(1);
     }
 
-    /// Counts an answer that came at this time of the run.
+    /// Counts an answer at this time.
     pub(crate) fn answered(&mut self, at: Duration, outcome: &Outcome) {
-        let stretch = self.stretch(at);
+        let interval = self.interval(at);
         match outcome {
-            Outcome::Admitted => stretch.admitted += 1,
-            Outcome::Rejected(_) => stretch.rejected += 1,
-            Outcome::Broken(_) => stretch.broken += 1,
+            Outcome::Admitted => interval.admitted += 1,
+            Outcome::Rejected(_) => interval.rejected += 1,
+            Outcome::Broken(_) => interval.broken += 1,
         }
     }
 
-    fn stretch(&mut self, at: Duration) -> &mut Stretch {
+    fn interval(&mut self, at: Duration) -> &mut Interval {
         let index = at.as_secs() / u64::from(self.bucket_seconds.get());
         let index = usize::try_from(index).unwrap_or(usize::MAX - 1);
-        if index >= self.stretches.len() {
-            self.stretches.resize(index + 1, Stretch::default());
+        if index >= self.intervals.len() {
+            self.intervals.resize(index + 1, Interval::default());
         }
-        &mut self.stretches[index]
+        &mut self.intervals[index]
     }
 }
 
 impl From<&Timeline> for report::Timeline {
     fn from(timeline: &Timeline) -> Self {
-        let list = |pick: fn(&Stretch) -> u64| timeline.stretches.iter().map(pick).collect();
+        let list = |pick: fn(&Interval) -> u64| timeline.intervals.iter().map(pick).collect();
         Self {
             bucket_seconds: timeline.bucket_seconds.get(),
-            offered: list(|stretch| stretch.offered),
-            admitted: list(|stretch| stretch.admitted),
-            rejected: list(|stretch| stretch.rejected),
-            broken: list(|stretch| stretch.broken),
+            offered: list(|interval| interval.offered),
+            admitted: list(|interval| interval.admitted),
+            rejected: list(|interval| interval.rejected),
+            broken: list(|interval| interval.broken),
         }
     }
 }
@@ -81,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_stretch_has_its_own_counts() {
+    fn each_interval_has_its_own_counts() {
         let mut timeline = Timeline::new(Duration::from_secs(30));
         timeline.offered(Duration::ZERO);
         timeline.offered(Duration::from_millis(999));
@@ -98,12 +96,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_has_longer_stretches_and_not_more_of_them() {
+    fn a_long_run_has_longer_intervals() {
         let hour = Duration::from_secs(3_600);
         let mut timeline = Timeline::new(hour);
         timeline.offered(hour.checked_sub(Duration::from_millis(1)).unwrap());
-        let told = report::Timeline::from(&timeline);
-        assert_eq!((told.bucket_seconds, told.offered.len()), (6, 600));
-        assert_eq!(told.offered[599], 1);
+        let timeline = report::Timeline::from(&timeline);
+        assert_eq!((timeline.bucket_seconds, timeline.offered.len()), (6, 600));
+        assert_eq!(timeline.offered[599], 1);
     }
 }

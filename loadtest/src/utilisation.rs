@@ -1,13 +1,11 @@
-//! How well the slots were used while there were more callers than slots.
+//! The utilisation of the slots while there were more requests than slots.
 
 use crate::report::{SlotSamples, Timeline, Utilisation};
 
-/// The utilisation of `standard` slots; `None` when no sample tells.
+/// The utilisation of `standard` slots; `None` without a sample that counts.
 ///
-/// What counts are the stretches in which callers were rejected and which follow one in which callers
-/// were: the first stretch of a rush is one in which the slots still fill.
-#[must_use]
-pub fn utilisation(
+/// Samples count in intervals with rejections after an interval with rejections: in the first one, the slots still fill.
+pub(crate) fn utilisation(
     samples: &SlotSamples,
     timeline: &Timeline,
     standard: u32,
@@ -17,8 +15,8 @@ pub fn utilisation(
         .collect();
     let bucket = f64::from(timeline.bucket_seconds);
     let is_crowded = |at: f64| {
-        let stretches = crowded.iter().zip(0_u32..);
-        stretches
+        let intervals = crowded.iter().zip(0_u32..);
+        intervals
             .filter(|(crowded, _)| **crowded)
             .any(|(_, index)| (f64::from(index)..f64::from(index + 1)).contains(&(at / bucket)))
     };
@@ -30,15 +28,15 @@ pub fn utilisation(
             count += 1;
         }
     }
-    let stretches = u32::try_from(crowded.iter().filter(|crowded| **crowded).count()).ok()?;
+    let intervals = u32::try_from(crowded.iter().filter(|crowded| **crowded).count()).ok()?;
     (count > 0 && standard > 0).then(|| Utilisation {
         mean: rounded_down(live / f64::from(count) / f64::from(standard)),
         samples: count.into(),
-        seconds: stretches * timeline.bucket_seconds,
+        seconds: intervals * timeline.bucket_seconds,
     })
 }
 
-/// To a hundredth of a percent, and never up: that would hide what is missing.
+/// Rounds down to a hundredth of a percent.
 fn rounded_down(share: f64) -> f64 {
     (share * 10_000.0).floor() / 10_000.0
 }
@@ -60,11 +58,11 @@ mod tests {
     }
 
     #[test]
-    fn only_crowded_stretches_count() {
+    fn only_crowded_intervals_count() {
         let taken = samples(&[
             (-0.5, 0, 0),
             (1.0, 0, 0),
-            // The first stretch with a rejection: the slots still fill.
+            // The first interval with a rejection: the slots still fill.
             (2.5, 10, 0),
             (4.0, 60, 0),
             (5.9, 30, 0),
@@ -83,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_rejected_tells_nothing() {
+    fn without_rejections_there_is_no_utilisation() {
         let taken = samples(&[(0.5, 60, 0), (2.5, 60, 0)]);
         assert_eq!(utilisation(&taken, &timeline(&[0, 0]), 60), None);
         assert_eq!(utilisation(&taken, &timeline(&[]), 60), None);

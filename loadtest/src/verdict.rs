@@ -1,13 +1,12 @@
-//! Whether a test passes.
+//! The verdict.
 
 use crate::{
     outcome::API_LIMIT,
     report::{Admission, Run, Thresholds, Verdict},
 };
 
-/// Judges the last of some runs, made with the same load. The others only have to be fit for a comparison.
-#[must_use]
-pub fn judge(runs: &[Run], thresholds: &Thresholds) -> Verdict {
+/// Judges the last run. Earlier runs only have to be valid for a comparison.
+pub(crate) fn judge(runs: &[Run], thresholds: &Thresholds) -> Verdict {
     let mut reasons = Vec::new();
     let mut notes = Vec::new();
     if runs.iter().any(|run| run.interrupted) {
@@ -27,7 +26,7 @@ pub fn judge(runs: &[Run], thresholds: &Thresholds) -> Verdict {
     Verdict { pass: reasons.is_empty(), reasons, notes }
 }
 
-/// What speaks against the service in a run.
+/// Why a run fails.
 fn faults(run: &Run, thresholds: &Thresholds) -> Vec<String> {
     let mut faults = Vec::new();
     let broken = run.broken.class.count;
@@ -54,16 +53,16 @@ fn faults(run: &Run, thresholds: &Thresholds) -> Vec<String> {
         ));
     }
     if let Some(failure) = &run.server_failure {
-        faults.push(format!("the server's side is not known: {failure}"));
+        faults.push(format!("the database was not watched: {failure}"));
     }
     if let Some(failure) = &run.slots_failure {
-        faults.push(format!("the pool's side is not known: {failure}"));
+        faults.push(format!("the pool was not sampled: {failure}"));
     }
     if let Some(lateness) = run.lateness
         && lateness.unsent > 0
     {
         faults.push(format!(
-            "{} requests were due and never sent, because all users waited for answers: give more users",
+            "{} requests were due and never sent, because all users waited for answers: use more users",
             lateness.unsent
         ));
     }
@@ -72,7 +71,7 @@ fn faults(run: &Run, thresholds: &Thresholds) -> Vec<String> {
     faults
 }
 
-/// What this machine could not send: a run without it says nothing of the service.
+/// Requests that this machine could not send, which make a run invalid.
 fn not_sent(run: &Run) -> impl Iterator<Item = String> {
     run.not_sent.iter().map(|lacked| {
         format!(
@@ -82,9 +81,9 @@ fn not_sent(run: &Run) -> impl Iterator<Item = String> {
     })
 }
 
-/// Whether slots were left idle while somebody wanted one.
+/// Too low a utilisation.
 fn idle(run: &Run, least: f64) -> Option<String> {
-    // Why it is not known at all is a fault of its own.
+    // Unreadable slots are a fault of their own.
     let slots = run.slots.as_ref()?;
     match slots.utilisation {
         Some(seen) if seen.mean >= least => None,
@@ -93,13 +92,11 @@ fn idle(run: &Run, least: f64) -> Option<String> {
             percent(seen.mean),
             percent(least)
         )),
-        None => {
-            Some("too few callers were rejected to tell how well the slots are used".to_owned())
-        }
+        None => Some("too few callers were rejected to measure the utilisation".to_owned()),
     }
 }
 
-/// Whether rejections took too long.
+/// Too slow rejections.
 fn slow(run: &Run, longest: f64) -> Option<String> {
     match &run.rejected.class.latency {
         Some(latency) if latency.p99_ms <= longest => None,
@@ -107,20 +104,20 @@ fn slow(run: &Run, longest: f64) -> Option<String> {
             "1 % of the rejections took {:.0} ms or longer, more than {longest:.0} ms",
             latency.p99_ms
         )),
-        None => Some("nobody was rejected: how long that takes is not known".to_owned()),
+        None => Some("there were no rejections to measure".to_owned()),
     }
 }
 
-/// Whether a run without admission shows nothing.
+/// A run without admission that shows nothing.
 fn needless(run: &Run) -> Option<String> {
-    let nobody = run.admission == Admission::Bypassed && run.refused == 0;
-    nobody.then(|| {
-        "the server refused nobody without admission either: the comparison shows nothing"
+    let is_needless = run.admission == Admission::Bypassed && run.refused == 0;
+    is_needless.then(|| {
+        "the server refused no connection without admission either: the comparison shows nothing"
             .to_owned()
     })
 }
 
-/// What a reader of a run's numbers should know.
+/// Remarks about a run's numbers.
 fn remarks(run: &Run) -> Vec<String> {
     let mut remarks = Vec::new();
     let which = match run.admission {
@@ -131,7 +128,7 @@ fn remarks(run: &Run) -> Vec<String> {
     if let Some(limited) = run.broken.reasons.iter().find(|reason| reason.reason == API_LIMIT) {
         remarks.push(format!(
             "{which}, API Gateway itself answered 429 to {} of {} requests: raise the template's \
-             RequestsPerSecond and RequestBurst, or ask for less",
+             RequestsPerSecond and RequestBurst, or reduce the load",
             limited.count, run.offered
         ));
     }
@@ -140,16 +137,16 @@ fn remarks(run: &Run) -> Vec<String> {
         && !server.samples.used.is_empty()
     {
         remarks.push(format!(
-            "{which}, the service's own connections are not known: the database's account may not see \
-             the connections of others (it lacks PROCESS)"
+            "{which}, the service's own connections are unknown: the database's account can't see the \
+             connections of others (it lacks PROCESS)"
         ));
     }
     if let Some(server) = &run.server
         && server.peak_is_sampled
     {
         remarks.push(format!(
-            "{which}, the peak of the connections is from {} samples: the server's own record, {}, \
-             is from an earlier time",
+            "{which}, the peak of the connections is from {} samples: the server's own peak, {}, is from an \
+             earlier time",
             server.samples.used.len(),
             server.max_used_before
         ));
@@ -158,16 +155,15 @@ fn remarks(run: &Run) -> Vec<String> {
         && lateness.late > 0
     {
         remarks.push(format!(
-            "{which}, {} of {} requests were sent more than 100 ms late, the latest by {:.0} ms, for \
-             want of users or because the machine that they come from was busy; their latencies \
-             count from when they were due",
+            "{which}, {} of {} requests were sent more than 100 ms late, the latest by {:.0} ms, because there \
+             were too few users or the machine was busy; their latencies count from when they were due",
             lateness.late, run.offered, lateness.max_ms
         ));
     }
     remarks
 }
 
-/// A share, to a tenth of a percent; never rounded up, which would hide what is missing.
+/// A share in percent, rounded down to a tenth.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", (share * 1000.0).floor() / 10.0)
 }

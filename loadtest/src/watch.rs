@@ -1,4 +1,4 @@
-//! The database's side of the flood, read from its own counters.
+//! Samples of the database server's counters.
 
 use std::{
     collections::HashMap,
@@ -10,33 +10,32 @@ use mysql_async::{Conn, Opts, OptsBuilder, prelude::Queryable};
 use tokio::time::timeout;
 
 use crate::{
-    gauges::Gauges,
     report::{Connections, Server},
-    sampling::{Probe, SamplingError, seconds_between},
+    sampling::{Gauges, Probe, SamplingError, seconds_between},
 };
 
-/// Time between two samples.
+/// The interval of samples.
 pub(crate) const EVERY: Duration = Duration::from_millis(100);
-/// How long the server may take to accept the connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long opening the connection may take.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
-/// Sent at the login: the server's own limit, 5 s on the template's, is shorter than the time between two
-/// samples of a long run. An hour is longer, in runs of up to fifty days.
+/// Sent at the login. The server's limit, 5 s in the template, can be shorter than the interval of a long run. An hour is
+/// enough for runs of up to fifty days.
 const IDLE: &str = "SET SESSION wait_timeout = 3600";
 const LIMIT: &str = "SELECT VERSION(), CAST(@@GLOBAL.max_connections AS UNSIGNED)";
 const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Max_used_connections', \
     'Aborted_connects', 'Connection_errors_max_connections', 'Threads_connected')";
-/// Connections of the service: all that have selected its database, but this one.
+/// The connections of the service: all that use its database, except this one.
 const SERVICE: &str = "SELECT COUNT(*) FROM information_schema.processlist \
     WHERE db = DATABASE() AND id <> CONNECTION_ID()";
 
-/// Answered only to an account that may see the connections of others, by its own privilege PROCESS or
-/// by a role's. To any other the list of threads is not denied, but holds its own alone.
+/// Succeeds only for an account that can see the connections of others, by its own privilege PROCESS or a role's. Without
+/// it the list of threads is not denied, but has only the account's own.
 const OTHERS: &str = "SELECT COUNT(*) FROM information_schema.innodb_trx";
 /// `ER_SPECIFIC_ACCESS_DENIED_ERROR`: the account lacks a privilege.
 const DENIED: u16 = 1227;
 
-/// A connection over which the server's counters are read.
+/// The connection for the samples.
 pub(crate) struct Watch {
     conn: Conn,
     before: Reading,
@@ -46,33 +45,23 @@ pub(crate) struct Watch {
     gauges: Arc<Gauges>,
 }
 
-/// What a watch saw, but for when the run began.
+/// The samples, before the beginning of the run is known.
 pub(crate) struct Watched {
     server: Server,
     taken: Vec<Instant>,
 }
 
-/// Why the database's side is not known.
+/// Why there are no samples.
 #[derive(Debug, thiserror::Error)]
-pub enum WatchError {
-    /// The server did not accept the connection.
+pub(crate) enum WatchError {
     #[error("connecting to the database failed")]
     Connect(#[source] mysql_async::Error),
-    /// A query failed.
     #[error("reading {what} from the database failed")]
-    Read {
-        /// What was asked for.
-        what: &'static str,
-        /// The driver's error.
-        source: mysql_async::Error,
-    },
-    /// A counter is not there, or not a number.
-    #[error("the database does not tell {0}")]
+    Read { what: &'static str, source: mysql_async::Error },
+    #[error("the database has no {0}")]
     Missing(&'static str),
-    /// The server did not answer in time.
-    #[error("the database did not answer within {} s", PATIENCE.as_secs())]
+    #[error("the database did not answer within {} s", OPEN_LIMIT.as_secs())]
     Slow,
-    /// The samples came to nothing.
     #[error("watching the database failed")]
     Sampling(#[from] SamplingError),
 }
@@ -87,15 +76,12 @@ struct Reading {
 }
 
 impl Watch {
-    /// Connects, and reads the counters for the first time.
+    /// Connects and reads the counters for the first time.
     ///
-    /// The connection is opened before the flood on purpose: it is then neither refused nor the
-    /// spare that servers keep for a superuser once all others are taken.
-    ///
-    /// # Errors
-    /// [`WatchError`] when the server cannot be reached or does not tell its counters.
+    /// Before the flood, so that the connection is neither refused nor the spare one that a full server keeps for a
+    /// superuser.
     pub(crate) async fn open(opts: Opts, gauges: Arc<Gauges>) -> Result<Self, WatchError> {
-        // On a loopback address the driver would connect a second time, to the server's socket.
+        // On a loopback address the driver would also connect to the server's socket.
         let opts = OptsBuilder::from_opts(opts).prefer_socket(false).init(vec![IDLE]);
         let opening = async {
             let mut conn = Conn::new(opts).await.map_err(WatchError::Connect)?;
@@ -106,12 +92,12 @@ impl Watch {
             let server = Server { version, max_connections, max_used_before, ..Server::default() };
             Ok(Self { conn, before, sees_others, server, taken: Vec::new(), gauges })
         };
-        timeout(PATIENCE, opening).await.map_err(|_| WatchError::Slow)?
+        timeout(OPEN_LIMIT, opening).await.map_err(|_| WatchError::Slow)?
     }
 }
 
 impl Probe for Watch {
-    type Told = Watched;
+    type Result = Watched;
     type Error = WatchError;
 
     async fn sample(&mut self, now: Instant) -> Result<(), WatchError> {
@@ -136,14 +122,14 @@ impl Probe for Watch {
         server.aborted_connects = after.aborted.saturating_sub(before.aborted);
         server.connection_errors_max_connections =
             after.errors_max.saturating_sub(before.errors_max);
-        // All is read; a failing goodbye changes nothing.
+        // All is read: a failed disconnect is no error.
         let _ = self.conn.disconnect().await;
-        Ok(Watched { server: server.concluded(), taken })
+        Ok(Watched { server: server.with_peak(), taken })
     }
 }
 
 impl Watched {
-    /// What was seen, with the samples' times counted from the run's beginning.
+    /// The samples with their times from the beginning of the run.
     pub(crate) fn since(self, start: Instant) -> Server {
         let at = self.taken.iter().map(|taken| seconds_between(start, *taken)).collect();
         let samples = Connections { at, ..self.server.samples };
@@ -151,7 +137,7 @@ impl Watched {
     }
 }
 
-/// Whether the account may see the connections of others.
+/// Whether the account can see the connections of others.
 async fn sees_others(conn: &mut Conn) -> Result<bool, WatchError> {
     match conn.query_drop(OTHERS).await {
         Ok(()) => Ok(true),
@@ -160,7 +146,6 @@ async fn sees_others(conn: &mut Conn) -> Result<bool, WatchError> {
     }
 }
 
-/// Reads the counters.
 async fn reading(conn: &mut Conn) -> Result<Reading, WatchError> {
     let rows: Vec<(String, String)> = conn
         .query(STATUS)
@@ -181,7 +166,6 @@ async fn reading(conn: &mut Conn) -> Result<Reading, WatchError> {
     })
 }
 
-/// Reads one row.
 async fn first<R>(conn: &mut Conn, query: &str, what: &'static str) -> Result<R, WatchError>
 where
     R: mysql_async::prelude::FromRow + Send + 'static,
@@ -199,7 +183,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_watch_outlasts_the_time_for_which_the_server_lets_others_idle() {
+    async fn a_watch_outlives_the_idle_limit_of_the_server() {
         let folder = tempfile::tempdir().unwrap();
         let server = MariaDb::start(MariaDbOptions::new(folder.path())).await.unwrap();
         let mut observer = Conn::new(server.observer_opts()).await.unwrap();
@@ -208,7 +192,7 @@ mod tests {
 
         let mut watch = Watch::open(server.admin_opts(), Arc::default()).await.unwrap();
         tokio::time::sleep(Duration::from_millis(2_500)).await;
-        assert!(other.query_drop("DO 1").await.is_err(), "the server ends nobody");
+        assert!(other.query_drop("DO 1").await.is_err(), "the server keeps idle connections");
         watch.sample(Instant::now()).await.unwrap();
         watch.conclude().await.unwrap();
         server.stop().await.unwrap();

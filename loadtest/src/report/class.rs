@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::outcome;
 
-/// The quantiles at which a latency distribution is told.
-pub const QUANTILES: [f64; 17] = [
+/// The quantiles of a latency distribution.
+const QUANTILES: [f64; 17] = [
     0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99, 0.995, 0.9975, 0.998,
     0.999,
 ];
@@ -18,16 +18,16 @@ pub const QUANTILES: [f64; 17] = [
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Class {
-    /// How many.
+    /// The number of answers.
     pub count: u64,
-    /// How many a second, over the whole run.
+    /// Answers per second over the whole run.
     pub per_second: f64,
     /// Their latencies; missing when there were none.
     pub latency: Option<Latency>,
 }
 
-/// Latencies in milliseconds, to the end of the answer: in a closed loop from just before the request,
-/// with open arrivals from the time at which it was due.
+/// Latencies in milliseconds to the end of the answer: in a closed loop from just before the request, with open arrivals
+/// from when it was due.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Latency {
@@ -37,7 +37,7 @@ pub struct Latency {
     pub p95_ms: f64,
     /// 99 % took no longer.
     pub p99_ms: f64,
-    /// 99.9 % took no longer. Of fewer than a thousand, that is the longest.
+    /// 99.9 % took no longer. With fewer than a thousand answers, the longest.
     pub p999_ms: f64,
     /// The longest.
     pub max_ms: f64,
@@ -49,32 +49,32 @@ pub struct Latency {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Quantile {
-    /// This share of the answers, from 0 to 0.999, …
+    /// A share of the answers, from 0 to 0.999.
     pub share: f64,
-    /// … took no longer than this.
+    /// That share took no longer than this, in milliseconds.
     pub ms: f64,
 }
 
-/// The broken answers, and why they were.
+/// The broken answers and their reasons.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Broken {
-    /// How many and how long.
+    /// Their number and latencies.
     #[serde(flatten)]
     pub class: Class,
-    /// How many for which reason, the most frequent first.
+    /// The number of answers by reason, the most frequent first.
     pub reasons: Vec<Reason>,
-    /// The first of each of the first few reasons.
+    /// The first answer for each of the first few reasons.
     pub examples: Vec<Example>,
 }
 
-/// How many answers were what they were for one reason.
+/// The number of answers with one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reason {
-    /// Problem type, with the status where that is not clear, or how the request failed.
+    /// The problem type, with the status where needed, or how the request failed.
     pub reason: String,
-    /// How many.
+    /// The number of answers.
     pub count: u64,
 }
 
@@ -89,9 +89,8 @@ pub struct Example {
 }
 
 impl Class {
-    /// Sums up the latencies, in microseconds, of one kind of answer.
-    #[must_use]
-    pub fn of(latencies: &Histogram<u64>, elapsed: Duration) -> Self {
+    /// Summarizes latencies in microseconds.
+    pub(crate) fn of(latencies: &Histogram<u64>, elapsed: Duration) -> Self {
         let count = latencies.len();
         let seconds = elapsed.as_secs_f64();
         Self {
@@ -117,8 +116,8 @@ impl Latency {
 }
 
 impl Reason {
-    /// Reasons and their counts, the most frequent first.
-    pub fn sorted<R: Into<String>>(counts: impl IntoIterator<Item = (R, u64)>) -> Vec<Self> {
+    /// Sorts the reasons by count, the most frequent first.
+    pub(crate) fn sorted<R: Into<String>>(counts: impl IntoIterator<Item = (R, u64)>) -> Vec<Self> {
         let mut reasons: Vec<Self> = counts
             .into_iter()
             .map(|(reason, count)| Self { reason: reason.into(), count })
@@ -134,13 +133,12 @@ impl From<outcome::Broken> for Example {
     }
 }
 
-/// To three decimals. More would be noise, and would not all come back from JSON as they went.
+/// Rounds to three decimals. More would be noise, and might change in JSON.
 pub(crate) fn rounded(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }
 
-/// Counts and microseconds here stay far below 2^53, where a float would round.
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
+#[expect(clippy::cast_precision_loss, reason = "counts and microseconds are below 2^53")]
 fn float(number: u64) -> f64 {
     number as f64
 }

@@ -1,34 +1,27 @@
-//! The numbers of a test, as `report.json` holds them.
+//! The report of a test, `report.json`.
 //!
-//! The doc comments of these types are the documentation of the file: its JSON Schema
-//! (`loadtest schema`, `docs/report.schema.json`) is made from them.
+//! The JSON Schema (`loadtest schema`, `docs/report.schema.json`) is generated from these types and their doc comments.
 
 mod class;
-mod deployment;
-mod machine;
 mod run;
 mod server;
-mod settings;
+mod setup;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use class::rounded;
-pub use class::{Broken, Class, Example, Latency, QUANTILES, Quantile, Reason};
-pub use deployment::Deployment;
-pub use machine::Machine;
+pub use class::{Broken, Class, Example, Latency, Quantile, Reason};
 pub use run::{
-    Admission, Clients, Connections, Lateness, Rejected, Run, SlotSamples, Slots, Timeline,
-    Utilisation,
+    Admission, Clients, Lateness, Rejected, Run, SlotSamples, Slots, Timeline, Utilisation,
 };
-pub use server::Server;
-pub use settings::{Arrival, Retries, Settings, Thresholds};
+pub use server::{Connections, Server};
+pub use setup::{Arrival, Deployment, Machine, Retries, Settings, Shape, Thresholds};
 
-/// The version of the report's schema. It grows when a key changes its meaning or goes; new keys do
-/// not change it.
-pub const SCHEMA: u32 = 2;
+/// The version of the schema. It changes when a key changes its meaning or is removed, not with new keys.
+pub(crate) const SCHEMA: u32 = 2;
 
-/// A load test: what was asked for, what came of each run, and the verdict.
+/// A load test: its setup, the result of each run, and the verdict.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(title = "rds-admission load test")]
@@ -40,41 +33,33 @@ pub struct Report {
     /// The version of goose, which runs its users.
     #[serde(default)]
     pub goose_version: String,
-    /// The URL that was asked for.
+    /// The URL of the requests.
     pub url: String,
     /// When the first run began, in whole seconds since the epoch.
     pub started_at: u64,
-    /// The machine that the load came from.
+    /// The machine that sent the load.
     pub machine: Machine,
-    /// The query function that answered; missing when none was named.
+    /// The query function; missing when its name was not given.
     pub deployment: Option<Deployment>,
-    /// How the load was made, the same in all runs.
+    /// The load, the same in all runs.
     pub settings: Settings,
-    /// What the verdict asks for.
+    /// The limits of the verdict.
     pub thresholds: Thresholds,
-    /// The runs in the order in which they were made. With two of them, the first one's admission was
-    /// bypassed, and the verdict is on the last; that a run could not send its requests fails the whole test.
+    /// The runs in order. With two, admission was bypassed in the first, and the verdict is about the last; requests that
+    /// could not be sent in any run fail the test.
     pub runs: Vec<Run>,
-    /// What it comes to.
+    /// Pass or fail.
     pub verdict: Verdict,
 }
 
-/// Pass or fail.
+/// The verdict about the last run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
-    /// Whether nothing speaks against the service.
+    /// Whether the test passed.
     pub pass: bool,
-    /// What speaks against it.
+    /// Why it failed.
     pub reasons: Vec<String>,
-    /// What a reader of the numbers should know, and what does not speak against the service.
+    /// Remarks about the numbers that do not fail the test.
     pub notes: Vec<String>,
-}
-
-impl Report {
-    /// The run that the verdict is on.
-    #[must_use]
-    pub fn judged(&self) -> Option<&Run> {
-        self.runs.last()
-    }
 }

@@ -3,63 +3,63 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Broken, Class, Reason, Server};
+use super::class::{Broken, Class, Reason};
+use super::server::Server;
 
-/// What came of one run.
+/// The result of one run.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// Whether the service's admission was in force.
+    /// The state of admission.
     pub admission: Admission,
     /// When it began, in whole seconds since the epoch.
     pub started_at: u64,
     /// Seconds from its beginning to the last answer.
     pub elapsed_seconds: f64,
-    /// Whether somebody ended the run before its time.
+    /// Whether the run was interrupted.
     pub interrupted: bool,
     /// Requests that were started.
     pub offered: u64,
-    /// Answers with a count of the rows.
+    /// 200 with a count of the rows.
     pub admitted: Class,
-    /// 503 with `Retry-After`, as the controller sends them.
+    /// The controller's rejections: 503 with `Retry-After`.
     pub rejected: Rejected,
-    /// Everything else.
+    /// All other answers.
     pub broken: Broken,
-    /// Connections that the server refused: the highest of what its counters and the callers say.
+    /// Connections that the server refused: by its counters or by the callers, whichever is more.
     pub refused: u64,
     /// Answers that reported the server's error 1040.
     pub refused_callers: u64,
-    /// The users that honour `Retry-After` and those that ignore it, apart; empty when all do the same.
+    /// The users that honour `Retry-After` and those that ignore it; empty when all do the same.
     pub clients: Vec<Clients>,
-    /// Requests that could not be sent, by what the load test's own machine ran out of. They are in no other
-    /// number.
+    /// Requests that could not be sent, by what the machine of the load test ran out of. No other number has them.
     #[serde(default)]
     pub not_sent: Vec<Reason>,
-    /// How late requests were sent; with open arrivals only.
+    /// How late requests were sent; only with open arrivals.
     pub lateness: Option<Lateness>,
-    /// What happened when.
+    /// The counts over time.
     pub timeline: Timeline,
-    /// The server's side; missing when no database was given or the watch failed.
+    /// The database server; missing when no database was given or it could not be watched.
     pub server: Option<Server>,
-    /// Why the watch of a given database failed.
+    /// Why the database could not be watched.
     pub server_failure: Option<String>,
-    /// The pool's side; missing when no table was given or it could not be read.
+    /// The pool; missing when no table was given or it could not be read.
     pub slots: Option<Slots>,
-    /// Why a given table could not be read.
+    /// Why the table could not be read.
     pub slots_failure: Option<String>,
-    /// The file of goose's own report, beside this one.
+    /// The file of goose's report, in the same folder.
     pub goose: Option<String>,
 }
 
-/// Whether the service's admission is in force.
+/// The state of the service's admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Admission {
-    /// The test switched it off for this run.
+    /// Bypassed by the test.
     Bypassed,
-    /// The test switched it on for this run.
+    /// Switched on by the test.
     On,
-    /// As it was found.
+    /// As deployed.
     AsDeployed,
 }
 
@@ -67,20 +67,20 @@ pub enum Admission {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejected {
-    /// How many and how long.
+    /// Their number and latencies.
     #[serde(flatten)]
     pub class: Class,
-    /// How many for which reason, the most frequent first.
+    /// The number of answers by reason, the most frequent first.
     pub reasons: Vec<Reason>,
 }
 
-/// What became of the users of one kind.
+/// The users of one kind.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Clients {
-    /// Whether they stayed away as long as `Retry-After` said.
+    /// Whether they waited for `Retry-After`.
     pub honour_retry_after: bool,
-    /// How many there were at the load's height.
+    /// Their number at the peak of the load.
     pub users: u32,
     /// Their admitted answers.
     pub admitted: Class,
@@ -90,48 +90,34 @@ pub struct Clients {
     pub broken: Class,
 }
 
-/// How late requests were sent after they were due. It is part of their latency.
+/// How late requests were sent after they were due, which is part of their latency.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lateness {
-    /// The latest, in milliseconds.
+    /// The latest request, in milliseconds.
     pub max_ms: f64,
-    /// How many were more than 100 ms late: all users were waiting for an answer, or the machine that
-    /// the load came from was busy.
+    /// Requests that were more than 100 ms late: all users waited for answers, or the machine that sends the load was
+    /// busy.
     pub late: u64,
-    /// How many were due and never sent, because no user was free for them until the end. They are in
-    /// no other number.
+    /// Requests that were due and never sent, because no user was free until the end. No other number has them.
     pub unsent: u64,
 }
 
-/// Counts for each stretch of the run. All lists have the same length; the last stretches hold the
-/// answers that came after the last request was started.
+/// Counts for each interval of the run. All lists have the same length; the last intervals have the answers that came
+/// after the last request was started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeline {
-    /// Seconds of one stretch; the first begins with the run.
+    /// The length of an interval in seconds; the first begins with the run.
     pub bucket_seconds: u32,
-    /// Requests that began, or with open arrivals were due, in each stretch.
+    /// Requests that were started, or with open arrivals were due.
     pub offered: Vec<u64>,
-    /// Admitted answers that came in each stretch.
+    /// Admitted answers.
     pub admitted: Vec<u64>,
-    /// Rejected answers that came in each stretch.
+    /// Rejected answers.
     pub rejected: Vec<u64>,
-    /// Broken answers that came in each stretch.
+    /// Broken answers.
     pub broken: Vec<u64>,
-}
-
-/// The database server's connections over the run. All lists have the same length; `service` may be empty.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Connections {
-    /// When each sample was taken, in seconds after the run's beginning; before it, below zero.
-    pub at: Vec<f64>,
-    /// `Threads_connected`, the watch's own connection included.
-    pub used: Vec<u64>,
-    /// Connections to the service's database, the watch's own left out; empty when the account may not see
-    /// whose they are.
-    pub service: Vec<u64>,
 }
 
 /// The pool over the run, read from its table.
@@ -140,13 +126,13 @@ pub struct Connections {
 pub struct Slots {
     /// The pool's name.
     pub pool: String,
-    /// Slots of the pool.
+    /// Its slots.
     pub size: u32,
-    /// Slots that class `standard`, and so the query, may take.
+    /// The slots for class `standard`, which the query uses.
     pub standard: u32,
-    /// The most in use in a sample.
+    /// The most slots in use in a sample.
     pub peak: u32,
-    /// How well the standard slots were used; missing when nobody was rejected for long enough to tell.
+    /// The utilisation of the standard slots; missing when there were too few rejections.
     pub utilisation: Option<Utilisation>,
     /// The samples.
     pub samples: SlotSamples,
@@ -156,24 +142,23 @@ pub struct Slots {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SlotSamples {
-    /// When each was taken, in seconds after the run's beginning; before it, below zero.
+    /// The time of each sample, in seconds after the beginning of the run; negative before it.
     pub at: Vec<f64>,
-    /// Leases out, expired ones included.
+    /// Leases held, including expired ones.
     pub in_use: Vec<u32>,
     /// Expired leases among them.
     pub expired: Vec<u32>,
 }
 
-/// How well slots were used while there were more callers than slots.
+/// How well slots were used while there were more requests than slots.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Utilisation {
-    /// Slots in use that had not expired, as a share of the standard slots: the mean over the samples of
-    /// all stretches of the timeline in which callers were rejected, as they were in the one before. In
-    /// such a stretch, a slot that is free is one that somebody wanted.
+    /// Slots in use that had not expired, as a share of the standard slots: the mean over the samples in all intervals of
+    /// the timeline that had rejections, as had the interval before. A slot that is free then is wasted.
     pub mean: f64,
-    /// How many samples it is the mean of.
+    /// The number of samples.
     pub samples: u64,
-    /// The seconds that they were taken in.
+    /// The length of those intervals in seconds.
     pub seconds: u32,
 }

@@ -170,7 +170,7 @@ async fn what_was_seen_is_not_lost_when_the_function_stays_switched() {
     assert!(text.contains("VERDICT: PASS") && ran.report().verdict.pass, "{text}");
     assert!(ran.run().admitted.count > 0);
     assert!(ran.file("report.html").contains("Load test"));
-    let by_hand = "\"q\" may still be switched: SET BACK BY HAND ADMISSION=on and HOLD_SECONDS, \
+    let by_hand = "\"q\" may still be changed: RESTORE BY HAND ADMISSION=on and HOLD_SECONDS, \
                    which was not set: ";
     assert!(text.contains(by_hand) && text.contains("not today"), "{text}");
     assert!(!text.contains("very-secret"), "{text}");
