@@ -30,7 +30,7 @@ def time(ms: float) -> str:
 
 def connections(run: Run) -> str:
     server = run["server"]
-    spare = ", the one spare too" if server["peakUsed"] > server["maxConnections"] else ""
+    spare = " (with the spare one)" if server["peakUsed"] > server["maxConnections"] else ""
     return f"{server['peakUsed']}{spare}"
 
 
@@ -49,12 +49,12 @@ def rows(max_connections: int) -> dict[str, Callable[[Run], str]]:
     return {
         "offered": lambda run: whole(run["offered"]),
         "admitted": lambda run: whole(run["admitted"]["count"]),
-        "rejected: 503 and a time to come back": lambda run: whole(run["rejected"]["count"]),
+        "rejected (503 with `Retry-After`)": lambda run: whole(run["rejected"]["count"]),
         "broken": lambda run: whole(run["broken"]["count"]),
         "refused by the server (1040)": lambda run: whole(run["refused"]),
         f"most connections in use, of {max_connections}": connections,
         "slots in use while callers were rejected": utilisation,
-        "a rejection took: p50, p99": lambda run: latency(run["rejected"]),
+        "time of a rejection: p50, p99": lambda run: latency(run["rejected"]),
     }
 
 

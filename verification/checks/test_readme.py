@@ -70,7 +70,7 @@ class Demonstration(unittest.TestCase):
         last["rejected"]["latency"] = last["slots"]["utilisation"] = None
         table = readme.table(report)
         self.assertIn("| slots in use while callers were rejected | | |\n", table)
-        self.assertTrue(table.endswith("| a rejection took: p50, p99 | | |"), table)
+        self.assertTrue(table.endswith("| time of a rejection: p50, p99 | | |"), table)
 
     def test_a_share_is_never_rounded_up(self):
         report = copy.deepcopy(self.report)
