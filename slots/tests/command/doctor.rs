@@ -1,10 +1,10 @@
-//! What is found where the database can't be asked.
+//! `slots doctor` without a usable database.
 
 use serde_json::{Value, json};
 
 use crate::slots::World;
 
-/// The doctor's answer, and its exit code.
+/// Runs the doctor; returns its exit code and its JSON.
 async fn examined(world: &World, arguments: &[&str]) -> (i32, Value) {
     let mut all = vec!["doctor", "--tls", "off"];
     all.extend(arguments);
@@ -17,34 +17,37 @@ fn problems(answer: &Value) -> Vec<&str> {
     found.map(|finding| finding["check"].as_str().expect("a check")).collect()
 }
 
-/// A port that nobody listens on: it was free a moment ago.
-fn nobodys_port() -> u16 {
+/// Returns a port without a listener.
+fn free_port() -> u16 {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     free.local_addr().expect("an address").port()
 }
 
 #[tokio::test]
-async fn a_database_out_of_reach_is_found_and_the_table_is_looked_at() {
+async fn an_unreachable_database_is_found_and_the_pool_is_checked() {
     let world = World::new().await;
     world.run(&["drain"]).await;
-    let database = format!("mysql://admin:secretpw@127.0.0.1:{}/demodb2", nobodys_port());
+    let database = format!("mysql://admin:secretpw@127.0.0.1:{}/demodb2", free_port());
     let (code, answer) = examined(&world, &["--database", &database]).await;
     assert_eq!((code, &answer["healthy"]), (1, &json!(false)));
     assert_eq!(problems(&answer), ["server", "draining"]);
     assert_eq!(answer["pool"]["maxConnections"], 62);
     assert_eq!((&answer["server"], &answer["serviceConnections"]), (&Value::Null, &Value::Null));
     assert!(!answer.to_string().contains("secretpw"));
-    let (code, said) = world.run(&["doctor", "--tls", "off", "--database", &database]).await;
+    let (code, output) = world.run(&["doctor", "--tls", "off", "--database", &database]).await;
     assert_eq!(code, 1);
-    assert!(said.contains("The server could not be read: the database at 127.0.0.1:"), "{said}");
-    assert!(said.contains("pool     Prod_MySQL: 0 of 62"), "{said}");
+    assert!(
+        output.contains("The server could not be read: the database at 127.0.0.1:"),
+        "{output}"
+    );
+    assert!(output.contains("pool     Prod_MySQL: 0 of 62"), "{output}");
 }
 
 #[tokio::test]
-async fn a_secret_that_can_not_be_read_or_used_is_found() {
+async fn an_unreadable_or_unusable_secret_is_found() {
     let world = World::new().await;
     let secret = ["--secret", "arn:of-the-secret"];
-    world.front.denies("GetSecretValue");
+    world.proxy.deny("GetSecretValue");
     let (code, answer) = examined(&world, &secret).await;
     assert_eq!((code, problems(&answer)), (1, vec!["secret"]));
     let says = answer["findings"][0]["says"].as_str().expect("a sentence");
@@ -52,15 +55,15 @@ async fn a_secret_that_can_not_be_read_or_used_is_found() {
 
     let holds = |fields: Value| {
         let secret = json!({"Name": "the secret", "SecretString": fields.to_string()});
-        world.front.answers("GetSecretValue", 200, &secret);
+        world.proxy.respond("GetSecretValue", 200, &secret);
     };
     holds(json!({"username": "admin", "password": "secretpw"}));
     let (code, answer) = examined(&world, &secret).await;
     assert_eq!((code, problems(&answer)), (1, vec!["secret"]));
     assert!(!answer.to_string().contains("secretpw"));
 
-    // It leads to a database, which is not there.
-    let port = nobodys_port();
+    // It names a database that does not exist.
+    let port = free_port();
     holds(json!({
         "username": "admin", "password": "secretpw", "host": "127.0.0.1", "port": port,
         "dbname": "demodb2",
@@ -72,10 +75,10 @@ async fn a_secret_that_can_not_be_read_or_used_is_found() {
 }
 
 #[tokio::test]
-async fn an_option_counts_before_a_variable_and_the_address_before_the_secret() {
+async fn options_precede_variables_and_the_address_the_secret() {
     let world = World::new().await;
-    world.front.denies("GetSecretValue");
-    let address = format!("mysql://admin:secretpw@127.0.0.1:{}/demodb2", nobodys_port());
+    world.proxy.deny("GetSecretValue");
+    let address = format!("mysql://admin:secretpw@127.0.0.1:{}/demodb2", free_port());
     let (secret, database) = (("SLOTS_SECRET", "arn"), ("SLOTS_DATABASE", address.as_str()));
     for (variables, options, found) in [
         (vec![secret], vec![], "secret"),
@@ -86,22 +89,22 @@ async fn an_option_counts_before_a_variable_and_the_address_before_the_secret() 
     ] {
         let mut doctor = world.command(&["doctor", "--tls", "off", "--json"]);
         let output = doctor.args(&options).envs(variables.iter().copied()).output().await;
-        let said = output.expect("it runs").stdout;
-        let answer: Value = serde_json::from_slice(&said).expect("an answer");
+        let stdout = output.expect("it runs").stdout;
+        let answer: Value = serde_json::from_slice(&stdout).expect("an answer");
         assert_eq!(problems(&answer), [found], "{variables:?} {options:?}");
     }
 }
 
-/// Whether a machine can't bind `::1` because IPv6 is not there: the address or the whole family.
+/// Whether the machine has no IPv6: no address `::1`, or no such address family.
 fn has_no_ipv6(error: &std::io::Error) -> bool {
     const EAFNOSUPPORT: i32 = 97;
     error.kind() == std::io::ErrorKind::AddrNotAvailable
         || error.raw_os_error() == Some(EAFNOSUPPORT)
 }
 
-/// A port of the IPv6 loopback, on which nobody answers what a server would. A machine without IPv6 has none.
+/// Connects to a listener on `::1` that is no database server. Skipped on a machine without IPv6.
 #[tokio::test]
-async fn a_database_at_an_ipv6_address_is_connected_to() {
+async fn an_ipv6_address_is_connected_to() {
     let listener = match tokio::net::TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, 0)).await {
         Ok(listener) => listener,
         Err(error) if has_no_ipv6(&error) => {
@@ -111,12 +114,12 @@ async fn a_database_at_an_ipv6_address_is_connected_to() {
         Err(error) => panic!("a port of ::1: {error}"),
     };
     let port = listener.local_addr().expect("an address").port();
-    let heard = tokio::spawn(async move { listener.accept().await.map(drop) });
+    let accepted = tokio::spawn(async move { listener.accept().await.map(drop) });
     let world = World::new().await;
     let database = format!("mysql://admin:secretpw@[::1]:{port}/demodb2");
     let (code, answer) = examined(&world, &["--database", &database]).await;
     assert_eq!((code, problems(&answer)), (1, vec!["server"]));
     let says = answer["findings"][0]["says"].as_str().expect("a sentence");
     assert!(says.contains(&format!("[::1]:{port}")) && !says.contains("lookup"), "{says}");
-    heard.await.expect("a task").expect("a connection");
+    accepted.await.expect("a task").expect("a connection");
 }

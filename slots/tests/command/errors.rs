@@ -1,30 +1,30 @@
-//! What can't be done is said in one line that names what is missing.
+//! Errors are one line that names the cause.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use rds_admission::store::PoolAdmin;
 
-use crate::slots::{World, bare, said};
+use crate::slots::{World, bare, output_of};
 use crate::support::dynamo::TABLE;
 
-/// Exit code 2, and one line.
+/// Asserts exit code 2 and one line, and returns the line.
 async fn fails(mut command: tokio::process::Command) -> String {
-    let (code, line) = said(&command.output().await.expect("it runs"));
+    let (code, line) = output_of(&command.output().await.expect("it runs"));
     assert_eq!((code, line.trim_end().lines().count()), (2, 1), "{line}");
     line
 }
 
 #[tokio::test]
-async fn what_is_missing_is_named() {
+async fn missing_settings_are_named() {
     assert!(fails(bare(&["status"])).await.contains("SLOTS_TABLE"));
     let table = ["--table", TABLE, "status"];
     assert!(fails(bare(&table)).await.contains("AWS_REGION"));
-    let mut nobody = bare(&table);
-    nobody.env("AWS_REGION", "us-east-1");
-    assert!(fails(nobody).await.contains("no AWS credentials"));
+    let mut anonymous = bare(&table);
+    anonymous.env("AWS_REGION", "us-east-1");
+    assert!(fails(anonymous).await.contains("no AWS credentials"));
 }
 
 #[tokio::test]
-async fn arguments_that_make_no_command_are_an_error_like_any_other() {
+async fn invalid_arguments_are_reported_like_other_errors() {
     for (arguments, named) in [
         (&["resize", "--json"][..], "<N>"),
         (&["--json", "evict", "short"], "short"),
@@ -36,34 +36,34 @@ async fn arguments_that_make_no_command_are_an_error_like_any_other() {
         let error: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         let error = error["error"].as_str().expect("a text");
         assert!(error.contains(named) && !error.contains("--help"), "{error}");
-        // For a person, as every command says it.
+        // Without --json, the usual text of the parser.
         let words: Vec<_> = arguments.iter().copied().filter(|word| *word != "--json").collect();
-        let (code, said) = said(&bare(&words).output().await.expect("it runs"));
-        assert_eq!(code, 2, "{said}");
-        assert!(said.contains("--help") && said.lines().count() > 1, "{said}");
+        let (code, output) = output_of(&bare(&words).output().await.expect("it runs"));
+        assert_eq!(code, 2, "{output}");
+        assert!(output.contains("--help") && output.lines().count() > 1, "{output}");
     }
-    let (code, help) = said(&bare(&["--json", "--help"]).output().await.expect("it runs"));
+    let (code, help) = output_of(&bare(&["--json", "--help"]).output().await.expect("it runs"));
     assert_eq!(code, 0, "{help}");
 }
 
 #[tokio::test]
-async fn a_pool_is_named_by_a_variable_too() {
+async fn a_variable_can_name_the_pool() {
     let world = World::new().await;
     let mut command = world.command(&["status"]);
-    command.env("SLOTS_POOL", "nobody");
-    assert!(fails(command).await.contains(r#"no pool "nobody""#));
+    command.env("SLOTS_POOL", "missing");
+    assert!(fails(command).await.contains(r#"no pool "missing""#));
 }
 
 #[tokio::test]
-async fn a_table_or_pool_that_is_not_there_is_named_by_every_command() {
+async fn every_command_names_a_missing_table_or_pool() {
     let world = World::new().await;
     let commands: [&[&str]; 5] =
         [&["status"], &["drain"], &["resume"], &["resize", "40"], &["evict", "Zk3v9Qa1"]];
     for arguments in commands {
         let mut command = world.command(arguments);
-        command.args(["--pool", "nobody"]);
+        command.args(["--pool", "missing"]);
         let line = fails(command).await;
-        assert!(line.contains(r#"no pool "nobody" in table "slots""#), "{line}");
+        assert!(line.contains(r#"no pool "missing" in table "slots""#), "{line}");
         let mut command = world.command(arguments);
         command.args(["--table", "elsewhere", "--json"]);
         let line = fails(command).await;
@@ -71,16 +71,15 @@ async fn a_table_or_pool_that_is_not_there_is_named_by_every_command() {
         let error = error["error"].as_str().expect("a text");
         assert!(error.contains(r#"no table "elsewhere" in region us-east-1"#), "{error}");
     }
-    // None of them has made what is not there.
-    let nobody = "nobody".parse().expect("a name");
-    assert!(world.store.drain(&nobody).await.is_err());
+    // No command has created the pool.
+    let missing = "missing".parse().expect("a name");
+    assert!(world.store.drain(&missing).await.is_err());
 }
 
 #[tokio::test]
-async fn a_table_out_of_reach_is_said_to_be() {
+async fn an_unreachable_table_is_reported() {
     let world = World::new().await;
     let mut command = world.command(&["status"]);
-    // A port that nobody listens on: it was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = free.local_addr().expect("an address");
     drop(free);
@@ -114,7 +113,7 @@ async fn the_password_of_a_database_is_not_repeated() {
     assert!(line.contains("mysql://user:password@host:port/database"), "{line}");
     let mut help = world.command(&["doctor", "--help"]);
     help.env("SLOTS_DATABASE", "mysql://admin:secretpw@127.0.0.1/db");
-    let (code, help) = said(&help.output().await.expect("it runs"));
+    let (code, help) = output_of(&help.output().await.expect("it runs"));
     assert_eq!(code, 0);
     assert!(!line.contains("secretpw") && !help.contains("secretpw"));
 }

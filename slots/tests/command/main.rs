@@ -6,7 +6,7 @@ mod support;
 mod change;
 mod doctor;
 mod errors;
-mod front;
+mod proxy;
 mod show;
 mod slots;
 mod split;

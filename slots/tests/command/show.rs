@@ -1,4 +1,4 @@
-//! What is shown.
+//! `slots status`.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn the_status_shows_the_pool_and_its_leases() {
         "leases": null,
     });
     assert_eq!((code, status), (0, expected));
-    // The one that is over first before the others.
+    // Earliest expiry first.
     let shown = |n: usize| (&leases[n]["lease"], &leases[n]["expired"], &leases[n]["anonymous"]);
     assert_eq!(shown(0), (&json!("~k3v9Qa1"), &json!(true), &json!(true)));
     assert_eq!(shown(1), (&json!("Zk3v9Qa1"), &json!(false), &json!(false)));
@@ -35,7 +35,7 @@ async fn the_status_shows_the_pool_and_its_leases() {
 }
 
 #[tokio::test]
-async fn a_watch_without_a_terminal_is_a_line_each_time() {
+async fn a_watch_without_a_terminal_prints_lines() {
     let world = World::new().await;
     let mut child = world
         .command(&["status", "--watch", "--json"])
@@ -54,9 +54,9 @@ async fn a_watch_without_a_terminal_is_a_line_each_time() {
 }
 
 #[tokio::test]
-async fn a_watch_goes_on_while_the_table_can_not_be_asked() {
+async fn a_watch_continues_while_the_table_fails() {
     let world = World::new().await;
-    world.front.denies("GetItem");
+    world.proxy.deny("GetItem");
     let mut child = world
         .command(&["status", "--watch", "--json"])
         .stdout(Stdio::piped())
@@ -66,25 +66,25 @@ async fn a_watch_goes_on_while_the_table_can_not_be_asked() {
     let mut troubles = BufReader::new(child.stderr.take().expect("errors")).lines();
     let mut lines = BufReader::new(child.stdout.take().expect("an output")).lines();
     for _ in 0..2 {
-        // Not even the first look has to succeed.
+        // Even the first read may fail.
         let trouble = troubles.next_line().await.expect("output").expect("a line");
         let trouble: Value = serde_json::from_str(&trouble).expect("an object");
         let error = trouble["error"].as_str().expect("a text");
         assert!(error.contains("not authorized"), "{error}");
-        world.front.permits("GetItem");
+        world.proxy.allow("GetItem");
         let line = lines.next_line().await.expect("output").expect("a line");
         assert_eq!(serde_json::from_str::<Value>(&line).expect("an object")["inUse"], 0);
-        world.front.denies("GetItem");
+        world.proxy.deny("GetItem");
     }
     child.kill().await.expect("it ends");
 }
 
 #[tokio::test]
-async fn a_watch_of_what_is_not_there_ends() {
+async fn a_watch_of_a_missing_pool_ends() {
     let world = World::new().await;
-    let watched = world.run(&["status", "--watch", "--pool", "nobody"]);
-    let (code, said) =
+    let watched = world.run(&["status", "--watch", "--pool", "missing"]);
+    let (code, output) =
         tokio::time::timeout(Duration::from_secs(30), watched).await.expect("an end");
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains(r#"no pool "nobody""#), "{said}");
+    assert_eq!(code, 2, "{output}");
+    assert!(output.contains(r#"no pool "missing""#), "{output}");
 }

@@ -8,23 +8,18 @@ use crate::slots::World;
 use crate::support::{lease, pool};
 
 impl World {
-    /// A pool of three items, in each of which a lease is out.
+    /// A pool of three items with one lease in each.
     async fn split() -> (Self, Vec<LeaseId>) {
         let world = Self::new().await;
         for arguments in [&["drain"][..], &["resize", "62", "--shards", "3"], &["resume"]] {
-            let (code, said) = world.run(arguments).await;
-            assert_eq!(code, 0, "{said}");
+            let (code, output) = world.run(arguments).await;
+            assert_eq!(code, 0, "{output}");
         }
-        let mut leases: Vec<LeaseId> = Vec::new();
-        while leases.len() < 3 {
-            let id = lease();
-            world.lease(id.as_str()).await;
-            let at = world.shard_of(id).await.expect("it is out");
-            if at == u32::try_from(leases.len()).expect("few") {
-                leases.push(id);
-            } else {
-                assert!(world.store.release(&pool(), id, None).await.expect("an answer").released);
-            }
+        let mut leases = Vec::new();
+        for number in 0..3 {
+            let id = world.lease_in(number, lease().as_str()).await;
+            assert_eq!(world.shard_of(id).await, Some(number));
+            leases.push(id);
         }
         (world, leases)
     }
@@ -39,7 +34,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_pool_is_split_and_made_whole_only_when_it_is_drained_and_empty() {
+async fn a_pool_is_split_and_merged_only_while_it_is_drained_and_empty() {
     let world = World::new().await;
     let held = world.lease("Zk3v9Qa1").await;
     let to_three = ["resize", "62", "--shards", "3"];
@@ -47,10 +42,10 @@ async fn a_pool_is_split_and_made_whole_only_when_it_is_drained_and_empty() {
         if drained {
             assert_eq!(world.run(&["drain"]).await.0, 0);
         }
-        let (code, said) = world.run(&to_three).await;
-        assert_eq!((code, said.trim_end().lines().count()), (2, 1), "{said}");
-        assert!(said.contains("a pool of 1 items is split over 3 only while"), "{said}");
-        assert!(said.contains("drain it first"), "{said}");
+        let (code, output) = world.run(&to_three).await;
+        assert_eq!((code, output.trim_end().lines().count()), (2, 1), "{output}");
+        assert!(output.contains("a pool of 1 items is split over 3 only while"), "{output}");
+        assert!(output.contains("drain it first"), "{output}");
         assert!(!world.has(1).await);
     }
     assert!(world.store.release(&pool(), held, None).await.expect("an answer").released);
@@ -59,10 +54,10 @@ async fn a_pool_is_split_and_made_whole_only_when_it_is_drained_and_empty() {
     assert_eq!((&answer["maxConnections"], &answer["standardLimit"]), (&json!(62), &json!(60)));
     assert_eq!(world.json(&["resume"]).await.1["draining"], false);
 
-    // Back likewise.
-    let (code, said) = world.run(&["resize", "62", "--shards", "1"]).await;
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("drain it first"), "{said}");
+    // The same for merging.
+    let (code, output) = world.run(&["resize", "62", "--shards", "1"]).await;
+    assert_eq!(code, 2, "{output}");
+    assert!(output.contains("drain it first"), "{output}");
     assert!(world.has(2).await);
     assert_eq!(world.json(&["drain", "--wait"]).await.1["inUse"], 0);
     let (code, answer) = world.json(&["resize", "62", "--shards", "1"]).await;
@@ -71,18 +66,18 @@ async fn a_pool_is_split_and_made_whole_only_when_it_is_drained_and_empty() {
 }
 
 #[tokio::test]
-async fn items_that_may_not_be_removed_are_named_and_grant_nothing() {
+async fn items_that_can_not_be_removed_are_reported_and_grant_nothing() {
     let (world, leases) = World::split().await;
     for lease in leases {
         assert!(world.store.release(&pool(), lease, None).await.expect("an answer").released);
     }
     assert_eq!(world.run(&["drain"]).await.0, 0);
-    world.front.denies("DeleteItem");
+    world.proxy.deny("DeleteItem");
     let to_one = ["resize", "62", "--shards", "1"];
-    let (code, said) = world.run(&to_one).await;
-    assert_eq!((code, said.trim_end().lines().count()), (2, 1), "{said}");
+    let (code, output) = world.run(&to_one).await;
+    assert_eq!((code, output.trim_end().lines().count()), (2, 1), "{output}");
     for part in ["has its new size", "takes dynamodb:DeleteItem", "same command again"] {
-        assert!(said.contains(part), "{said}");
+        assert!(output.contains(part), "{output}");
     }
     let (_, status) = world.json(&["status"]).await;
     assert_eq!((&status["shards"], &status["maxConnections"]), (&json!(1), &json!(62)));
@@ -91,7 +86,7 @@ async fn items_that_may_not_be_removed_are_named_and_grant_nothing() {
     for number in 1..3 {
         assert!(world.store.peek(&Shard::new(pool(), number)).await.expect("an item").draining);
     }
-    world.front.permits("DeleteItem");
+    world.proxy.allow("DeleteItem");
     let (code, answer) = world.json(&to_one).await;
     assert_eq!((code, &answer["shards"], &answer["draining"]), (0, &json!(1), &json!(false)));
     assert!(!world.has(1).await && !world.has(2).await);
@@ -101,14 +96,14 @@ async fn items_that_may_not_be_removed_are_named_and_grant_nothing() {
 async fn more_items_than_slots_are_refused() {
     let world = World::new().await;
     assert_eq!(world.run(&["drain"]).await.0, 0);
-    let (code, said) = world.run(&["resize", "4", "--shards", "3"]).await;
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("2 standard slots can't be split over 3 items"), "{said}");
+    let (code, output) = world.run(&["resize", "4", "--shards", "3"]).await;
+    assert_eq!(code, 2, "{output}");
+    assert!(output.contains("2 standard slots can't be split over 3 items"), "{output}");
     assert_eq!(world.json(&["status"]).await.1["maxConnections"], 62);
 }
 
 #[tokio::test]
-async fn a_pool_gets_the_items_that_come_with_more_slots_at_any_time() {
+async fn items_are_added_with_slots_at_any_time() {
     let world = World::new().await;
     world.lease("Zk3v9Qa1").await;
     let (code, answer) = world.json(&["resize", "100", "--shards", "2"]).await;
@@ -145,8 +140,8 @@ async fn a_lease_is_evicted_and_waited_for_in_any_item() {
         assert_eq!((code, &answer["evicted"], &answer["inUse"]), (0, &json!(true), &json!(left)));
         assert_eq!(world.shard_of(*lease).await, None);
     }
-    for _ in 0..12 {
-        world.expired(lease().as_str()).await;
+    for number in 0..12 {
+        world.expired_in(number % 3, lease().as_str()).await;
     }
     let (code, answer) = world.json(&["drain", "--wait"]).await;
     assert_eq!((code, &answer["down"], &answer["inUse"]), (0, &json!(true), &json!(0)));

@@ -1,4 +1,4 @@
-//! What stands before the table: it answers in its place where that is said, as IAM does when it denies.
+//! A proxy before the table that can answer in its place, like IAM when it denies.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -8,44 +8,44 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Status and body of the answers to an operation, by its `X-Amz-Target`.
+/// Status and body of the responses to an operation, by its `X-Amz-Target`.
 type Answers = Arc<Mutex<HashMap<&'static str, (u16, String)>>>;
 
-/// An endpoint of AWS whose answers are the table's, unless it is told others.
-pub(crate) struct Front {
+/// An endpoint that forwards to the table, except operations with a response of its own.
+pub(crate) struct AwsProxy {
     pub(crate) endpoint: String,
     answers: Answers,
 }
 
-impl Front {
-    pub(crate) async fn before(table: &str) -> Self {
+impl AwsProxy {
+    pub(crate) async fn start(table: &str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let table = table.strip_prefix("http://").expect("an address").to_owned();
         let answers = Answers::default();
-        let told = Arc::clone(&answers);
+        let response = Arc::clone(&answers);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(serve(client, table.clone(), Arc::clone(&told)));
+                tokio::spawn(serve(client, table.clone(), Arc::clone(&response)));
             }
         });
         Self { endpoint, answers }
     }
 
-    /// Answers `operation` with this.
-    pub(crate) fn answers(&self, operation: &'static str, status: u16, body: &Value) {
+    /// Sets the response to `operation`.
+    pub(crate) fn respond(&self, operation: &'static str, status: u16, body: &Value) {
         lock(&self.answers).insert(operation, (status, body.to_string()));
     }
 
-    /// Answers `operation` as AWS does who may not call it.
-    pub(crate) fn denies(&self, operation: &'static str) {
+    /// Makes `operation` fail as if it were not permitted.
+    pub(crate) fn deny(&self, operation: &'static str) {
         let kind = "com.amazon.coral.service#AccessDeniedException";
         let message = format!("User: oncall is not authorized to perform: {operation}");
-        self.answers(operation, 400, &json!({"__type": kind, "Message": message}));
+        self.respond(operation, 400, &json!({"__type": kind, "Message": message}));
     }
 
-    /// Lets the table answer again.
-    pub(crate) fn permits(&self, operation: &'static str) {
+    /// Forwards `operation` again.
+    pub(crate) fn allow(&self, operation: &'static str) {
         lock(&self.answers).remove(operation);
     }
 }
@@ -60,12 +60,12 @@ async fn serve(client: TcpStream, table: String, answers: Answers) -> Option<()>
     loop {
         let (head, request) = message(&mut client).await?;
         let operation = header(&head, "x-amz-target")?.rsplit('.').next()?;
-        let told = lock(&answers).iter().find_map(|(name, answer)| {
+        let response = lock(&answers).iter().find_map(|(name, answer)| {
             name.eq_ignore_ascii_case(operation).then(|| answer.clone())
         });
-        let answer = if let Some((status, body)) = told {
+        let answer = if let Some((status, body)) = response {
             let length = body.len();
-            format!("HTTP/1.1 {status} Told\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+            format!("HTTP/1.1 {status} Set\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
         } else {
             table.write_all(&request).await.ok()?;
             message(&mut table).await?.1
@@ -74,7 +74,7 @@ async fn serve(client: TcpStream, table: String, answers: Answers) -> Option<()>
     }
 }
 
-/// The next message of HTTP: its head in small letters, and all of it.
+/// Reads an HTTP message; returns its head in lower case, and the whole.
 async fn message(from: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
