@@ -8,14 +8,14 @@ use admin::rotate::{Account, AccountError};
 use local::{MariaDb, MariaDbOptions};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use passwords::changes_hands;
+use passwords::change_repeatedly;
 use rds_admission::client::Slot;
 use rds_admission::secret::Credentials;
 use rds_admission::session::{SessionOptions, Tls};
 use rds_admission::time::Deadline;
 
 #[tokio::test]
-async fn a_password_is_changed_by_its_owner_whatever_it_holds() {
+async fn any_password_can_be_set_by_its_owner() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = MariaDbOptions::new(folder.path().join("mariadb"));
     let mariadb = MariaDb::start(options).await.expect("a server");
@@ -30,17 +30,19 @@ async fn a_password_is_changed_by_its_owner_whatever_it_holds() {
     let slot = Slot::outside_the_pool(Deadline::within(Duration::from_secs(60)));
     let account = Account::new(&slot, &options);
 
-    let now = changes_hands(&account, &first).await;
-    assert!(!account.change(&first, &"another".to_owned().into()).await.expect("an answer"));
-    let denied = account.works(&first).await.expect_err("it is refused");
+    let now = change_repeatedly(&account, &first).await;
+    assert!(
+        !account.change_password(&first, &"another".to_owned().into()).await.expect("an answer")
+    );
+    let denied = account.test(&first).await.expect_err("it is refused");
     assert!(matches!(denied, AccountError::Login(_)), "{denied:?}");
-    assert!(account.lets_in(&now).await.expect("an answer"), "nothing has changed");
+    assert!(account.accepts(&now).await.expect("an answer"), "nothing has changed");
 }
 
-/// MariaDB refuses a password with 1698 where the account may log in by its socket too, with a request for the next
-/// method where it has two that take a password, and with 1045 elsewhere.
+/// MariaDB rejects a password with error 1698 if the account also has `unix_socket`, with a switch to the next method if
+/// it has two methods with passwords, and with 1045 otherwise.
 #[tokio::test]
-async fn the_password_of_an_account_with_another_method_is_changed_and_the_method_stays() {
+async fn a_change_keeps_the_authentication_method() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = MariaDbOptions::new(folder.path().join("mariadb")).plugins();
     let mariadb = MariaDb::start(options).await.expect("a server");
@@ -72,7 +74,7 @@ async fn the_password_of_an_account_with_another_method_is_changed_and_the_metho
         };
         let slot = Slot::outside_the_pool(Deadline::within(Duration::from_secs(60)));
         let account = Account::new(&slot, &options);
-        changes_hands(&account, &first).await;
+        change_repeatedly(&account, &first).await;
         let grants = format!("SHOW CREATE USER {user}");
         let grants: String = observer.query_first(grants).await.expect("an answer").expect("a row");
         assert!(grants.contains(method), "{grants}");

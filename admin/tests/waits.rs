@@ -1,4 +1,4 @@
-//! `init` waits for a connection to a server that has none left, in whatever words it says so, or that stalls.
+//! `init` waits for a server that has no free connection, or that stalls.
 
 #[path = "../../shared/tests/support/stalling.rs"]
 mod stalling;
@@ -17,7 +17,7 @@ use serde_json::json;
 use stalling::Stalling;
 
 #[tokio::test]
-async fn an_account_whose_only_connection_is_in_use_is_waited_for() {
+async fn an_account_at_its_connection_limit_is_waited_for() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = MariaDbOptions::new(folder.path().join("mariadb"));
     let mariadb = MariaDb::start(options).await.expect("a server");
@@ -33,7 +33,7 @@ async fn an_account_whose_only_connection_is_in_use_is_waited_for() {
 
     let mut held = Conn::new(mariadb.admin_opts()).await.expect("the one connection");
     held.query_drop("SET SESSION wait_timeout = 60").await.expect("done");
-    // Without the time to wait, it says why.
+    // Without enough time to wait, it fails with the reason.
     let soon = Deadline::within(Duration::from_secs(15));
     let full = database.prepare(soon, true).await.expect_err("it has no connection");
     let DatabaseError::LogIn { source: full, .. } = full else { panic!("{full:?}") };
@@ -41,10 +41,10 @@ async fn an_account_whose_only_connection_is_in_use_is_waited_for() {
 
     let patience = Deadline::within(Duration::from_mins(1));
     let waiting = database.prepare(patience, true);
-    let before = broken_off(&mut observer).await;
+    let before = aborted_connects(&mut observer).await;
     let ending = async {
-        // Until it has been refused.
-        while broken_off(&mut observer).await == before {
+        // Until a login was rejected.
+        while aborted_connects(&mut observer).await == before {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         held.disconnect().await.expect("disconnected");
@@ -55,7 +55,7 @@ async fn an_account_whose_only_connection_is_in_use_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_server_that_stalls_has_one_login_of_it_however_often_it_is_tried() {
+async fn a_stalling_server_gets_one_login_at_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = MariaDbOptions::new(folder.path().join("mariadb"));
     let mariadb = MariaDb::start(options).await.expect("a server");
@@ -68,7 +68,7 @@ async fn a_server_that_stalls_has_one_login_of_it_however_often_it_is_tried() {
     let options = SessionOptions { tls: Tls::Off, connect_timeout, ..SessionOptions::default() };
     let database = Database::new(vault::secret(&secret).await, options);
 
-    // Two tries, of which the second finds the first one's login under way.
+    // Two attempts; the second finds the login of the first still in progress.
     let soon = Deadline::within(Duration::from_secs(25));
     let failed = database.prepare(soon, true).await.expect_err("it stalls");
     let DatabaseError::LogIn { source, .. } = failed else { panic!("{failed:?}") };
@@ -80,8 +80,8 @@ async fn a_server_that_stalls_has_one_login_of_it_however_often_it_is_tried() {
     database.prepare(later, true).await.expect("prepared");
 }
 
-/// The logins that came to nothing.
-async fn broken_off(observer: &mut Conn) -> u64 {
+/// Returns the number of failed logins.
+async fn aborted_connects(observer: &mut Conn) -> u64 {
     let status = "SHOW GLOBAL STATUS LIKE 'Aborted_connects'";
     let row: Option<(String, u64)> = observer.query_first(status).await.expect("an answer");
     row.expect("a row").1

@@ -1,4 +1,4 @@
-//! The `init` Lambda: reads its environment, builds its parts, runs.
+//! The `init` Lambda: reads its environment and runs.
 
 use std::process::ExitCode;
 
@@ -18,13 +18,12 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Error> {
-    // What CloudFormation is told when it asks: without an answer it would wait.
-    // Boxed: it is large.
-    let init = Box::pin(init::lambda::start(parts())).await;
+    // An error here becomes the response to CloudFormation, which would otherwise wait. Boxed because it is large.
+    let init = Box::pin(init::lambda::start(build())).await;
     init::lambda::run(init, cloudformation::Responder::new()?).await
 }
 
-async fn parts() -> Result<Init<DynamoStore<SystemClock>>, Error> {
+async fn build() -> Result<Init<DynamoStore<SystemClock>>, Error> {
     telemetry::init()?;
     let table: String = env::required("TABLE_NAME")?;
     let secret: String = env::required("SECRET_ARN")?;

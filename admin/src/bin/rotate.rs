@@ -1,8 +1,8 @@
-//! The `rotate` Lambda: reads its environment, builds its parts, runs.
+//! The `rotate` Lambda: reads its environment and runs.
 
 use std::process::ExitCode;
 
-use admin::rotate::{Rotation, Vault, lambda};
+use admin::rotate::{Rotation, lambda};
 use aws_config::BehaviorVersion;
 use rds_admission::backend::BackendKind;
 use rds_admission::session::SessionOptions;
@@ -19,8 +19,7 @@ async fn serve() -> Result<(), lambda_runtime::Error> {
     let tls = env::or("DB_TLS", SessionOptions::default().tls)?;
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    let vault = Vault::new(aws::secret_client(&config));
     let backend = BackendKind::via_from_env()?.connect(&config)?;
     let options = SessionOptions { tls, ..SessionOptions::default() };
-    lambda::run(Rotation::new(vault, backend, pool, options)).await
+    lambda::run(Rotation::new(aws::secret_client(&config), backend, pool, options)).await
 }

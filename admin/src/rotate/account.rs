@@ -1,4 +1,4 @@
-//! The account in the database whose password is rotated.
+//! The database account whose password is rotated.
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Error, ServerError, Value};
@@ -8,38 +8,37 @@ use rds_admission::session::{Session, SessionError, SessionOptions};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-/// Why the password could not be tried or changed.
+/// The password could not be tested or changed.
 #[derive(Debug, Error)]
 pub enum AccountError {
-    /// The server could not be reached, or did not let in.
+    /// The server could not be reached, or rejected the login.
     #[error("logging in")]
     Login(#[source] SessionError),
-    /// The server refused to change the password. What it says may repeat a part of the statement,
-    /// and so of the password: only its number is kept.
+    /// The server rejected the new password. Its message is dropped, because it may quote the password.
     #[error("the server refused to change the password (error {code}, SQLSTATE {state})")]
-    Refused {
+    Rejected {
         /// The server's error number.
         code: u16,
         /// Its SQLSTATE.
         state: String,
     },
-    /// The change could not be carried out. Whether it was is not known.
+    /// The connection failed. The password may have been changed.
     #[error("changing the password")]
     Change(#[source] SessionError),
-    /// A `SELECT` failed although the password lets in.
+    /// A `SELECT` failed after the login.
     #[error("running a SELECT")]
     Select(#[source] SessionError),
 }
 
-/// Logs in, one connection at a time.
+/// Logs in to the account, one connection at a time.
 #[derive(Debug)]
 pub struct Account<'s> {
     slot: &'s Slot,
     options: &'s SessionOptions,
 }
 
-/// With this, the only character that means something in a string is the quote that ends it.
-const PLAIN_STRINGS: &str = "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'";
+/// Makes the closing quote the only special character in a string.
+const NO_ESCAPES: &str = "SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'";
 
 impl<'s> Account<'s> {
     /// Logs in under `slot`.
@@ -48,52 +47,48 @@ impl<'s> Account<'s> {
         Self { slot, options }
     }
 
-    /// Whether `credentials` let in.
+    /// Whether the server accepts `credentials`.
     ///
     /// # Errors
-    /// [`AccountError::Login`] when the server says neither yes nor no.
-    pub async fn lets_in(&self, credentials: &Credentials) -> Result<bool, AccountError> {
-        let session = self.log_in(credentials).await?;
-        let let_in = session.is_some();
-        if let Some(session) = session {
-            session.close().await;
-        }
-        Ok(let_in)
+    /// [`AccountError::Login`] when the server answers neither yes nor no.
+    pub async fn accepts(&self, credentials: &Credentials) -> Result<bool, AccountError> {
+        let Some(session) = self.log_in(credentials).await? else { return Ok(false) };
+        session.close().await;
+        Ok(true)
     }
 
-    /// Logs in with `credentials` and changes their password to `password`. False when they don't let
-    /// in.
+    /// Logs in with `credentials` and changes the password. Returns false if the server rejects `credentials`.
     ///
     /// # Errors
     /// [`AccountError`].
-    pub async fn change(
+    pub async fn change_password(
         &self,
         credentials: &Credentials,
         password: &SecretString,
     ) -> Result<bool, AccountError> {
         let Some(mut session) = self.log_in(credentials).await? else { return Ok(false) };
         let statement = statement(password);
-        let naming_current = naming_current(password, &credentials.password);
+        let with_current = statement_with_current(password, &credentials.password);
         let changed = session
             .run(async |conn| {
-                conn.query_drop(PLAIN_STRINGS).await?;
+                conn.query_drop(NO_ESCAPES).await?;
                 match conn.query_drop(statement.expose_secret()).await {
-                    Err(Error::Server(refused)) if refused.code == MUST_NAME_CURRENT => {
-                        conn.query_drop(naming_current.expose_secret()).await
+                    Err(Error::Server(error)) if error.code == MISSING_CURRENT_PASSWORD => {
+                        conn.query_drop(with_current.expose_secret()).await
                     }
                     changed => changed,
                 }
             })
             .await;
         session.close().await;
-        changed.map(|()| true).map_err(without_the_statement)
+        changed.map(|()| true).map_err(without_message)
     }
 
     /// Logs in with `credentials` and runs a `SELECT`.
     ///
     /// # Errors
-    /// [`AccountError::Login`], also when they don't let in; [`AccountError::Select`].
-    pub async fn works(&self, credentials: &Credentials) -> Result<(), AccountError> {
+    /// [`AccountError::Login`], also when the server rejects `credentials`; [`AccountError::Select`].
+    pub async fn test(&self, credentials: &Credentials) -> Result<(), AccountError> {
         let opened = Session::open(self.slot, self.options, credentials).await;
         let mut session = opened.map_err(AccountError::Login)?;
         let selected = session.query_first::<u8>("SELECT 1").await;
@@ -110,16 +105,13 @@ impl<'s> Account<'s> {
     }
 }
 
-/// The statement that changes the password of whoever says it, which needs no privilege.
+/// Returns the statement that changes the password of the account that runs it, which needs no privilege.
 ///
-/// No one spelling of it does for both servers. MySQL has
-/// `ALTER USER USER() IDENTIFIED BY 'password'`, which keeps the account's way of authentication
-/// (<https://dev.mysql.com/doc/refman/8.0/en/alter-user.html>). MariaDB does not know `USER()` there,
-/// and wants the privilege `CREATE USER` for `CURRENT_USER()`; it has
-/// `SET PASSWORD = PASSWORD('password')`, which keeps it too
-/// (<https://mariadb.com/kb/en/set-password/>). So each reads its own comments, as in the session's
-/// limits, and the password is in neither's: what it holds can't end a comment. Neither takes a
-/// placeholder in its place.
+/// MySQL has `ALTER USER USER() IDENTIFIED BY 'password'`, which keeps the authentication method
+/// (<https://dev.mysql.com/doc/refman/8.0/en/alter-user.html>). MariaDB does not accept `USER()` there and wants the
+/// privilege `CREATE USER` for `CURRENT_USER()`; it has `SET PASSWORD = PASSWORD('password')`, which keeps the method
+/// too (<https://mariadb.com/kb/en/set-password/>). Each server executes its own kind of comment. The password is in
+/// neither comment, so that it can't end one. Neither server accepts a placeholder for it.
 fn statement(password: &SecretString) -> SecretString {
     let literal = Value::from(password.expose_secret()).as_sql(true);
     format!(
@@ -129,23 +121,23 @@ fn statement(password: &SecretString) -> SecretString {
     .into()
 }
 
-/// `ER_MISSING_CURRENT_PASSWORD`: the account is `PASSWORD REQUIRE CURRENT`, or all are. A refusal that only MySQL
-/// from 8.0.13 on knows
+/// `ER_MISSING_CURRENT_PASSWORD`: the account, or every account, is `PASSWORD REQUIRE CURRENT`. Only MySQL 8.0.13 and
+/// later has it
 /// (<https://dev.mysql.com/doc/refman/8.0/en/password-management.html#password-reverification-policy>).
-const MUST_NAME_CURRENT: u16 = 3892;
+const MISSING_CURRENT_PASSWORD: u16 = 3892;
 
-/// The same for a server that has asked for the current password too.
-fn naming_current(password: &SecretString, current: &SecretString) -> SecretString {
+/// Returns the statement for a server that also requires the current password.
+fn statement_with_current(password: &SecretString, current: &SecretString) -> SecretString {
     let [password, current] =
         [password, current].map(|password| Value::from(password.expose_secret()).as_sql(true));
     format!("ALTER USER USER() IDENTIFIED BY {password} REPLACE {current}").into()
 }
 
-fn without_the_statement(error: SessionError) -> AccountError {
+fn without_message(error: SessionError) -> AccountError {
     match error {
         SessionError::Statement { source: Error::Server(ServerError { code, state, .. }) }
         | SessionError::StatementLimit { source: Error::Server(ServerError { code, state, .. }) } => {
-            AccountError::Refused { code, state }
+            AccountError::Rejected { code, state }
         }
         error => AccountError::Change(error),
     }
@@ -157,7 +149,7 @@ mod tests {
     use rds_admission::telemetry::chain;
 
     #[test]
-    fn a_password_is_one_string_whatever_it_holds() {
+    fn any_password_is_one_string() {
         let statement = statement(&r"it's \ */ -- \'".to_owned().into());
         let sql = statement.expose_secret();
         assert!(sql.contains(r" 'it''s \ */ -- \''' "), "{sql}");
@@ -165,15 +157,15 @@ mod tests {
     }
 
     #[test]
-    fn the_current_password_is_one_string_too_and_neither_is_shown() {
+    fn the_current_password_is_one_string_and_no_password_is_shown() {
         let (new, current) = ("new's".to_owned().into(), r"\'; old".to_owned().into());
-        let statement = naming_current(&new, &current);
+        let statement = statement_with_current(&new, &current);
         let expected = r"ALTER USER USER() IDENTIFIED BY 'new''s' REPLACE '\''; old'";
         assert_eq!(statement.expose_secret(), expected);
         assert!(!format!("{statement:?}").contains("old"), "{statement:?}");
     }
 
-    /// A server by its version, as its comments have it: 50744 is 5.7.44, 101114 is 10.11.14.
+    /// A server and its version as in its comments: 50744 is 5.7.44, 101114 is 10.11.14.
     #[derive(Debug, Clone, Copy)]
     enum Server {
         MySql(u32),
@@ -181,24 +173,24 @@ mod tests {
     }
 
     impl Server {
-        /// Whether it reads what a comment holds that begins with `mark` and a version
+        /// Whether it executes a comment that begins with `mark` and a version
         /// (<https://dev.mysql.com/doc/refman/8.4/en/comments.html>,
         /// <https://mariadb.com/kb/en/comment-syntax/>).
-        fn reads(self, mark: &str, version: u32) -> bool {
+        fn executes(self, mark: &str, version: u32) -> bool {
             match (self, mark) {
-                // What MySQL has had since it went ways of its own.
+                // MariaDB skips the versions that only MySQL has.
                 (Self::MariaDb(_), "!") if (50_700..=99_999).contains(&version) => false,
                 (Self::MySql(own), "!") | (Self::MariaDb(own), "!" | "M!") => version <= own,
                 _ => false,
             }
         }
 
-        /// What is left of a text when its comments have been read, or left out.
+        /// Returns the text that the server executes: its own comments are part of it, others are not.
         fn sees(self, sql: &str) -> String {
             let (mut seen, mut rest) = (String::new(), sql);
             while let Some(first) = rest.chars().next() {
                 if first == '\'' {
-                    // A doubled quote ends one string and begins another, which comes to the same.
+                    // Treats a doubled quote as the end of one string and the start of another.
                     let end = rest[1..].find('\'').expect("a string ends") + 2;
                     seen.push_str(&rest[..end]);
                     rest = &rest[end..];
@@ -207,7 +199,7 @@ mod tests {
                     let mark = &comment[..comment.len() - marked.len()];
                     let code = marked.trim_start_matches(|c: char| c.is_ascii_digit());
                     let version = marked[..marked.len() - code.len()].parse().unwrap_or(0);
-                    rest = if self.reads(mark, version) {
+                    rest = if self.executes(mark, version) {
                         code
                     } else {
                         &comment[comment.find("*/").expect("a comment ends") + 2..]
@@ -224,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn each_server_sees_its_own_statement_and_nothing_of_the_others() {
+    fn each_server_executes_only_its_own_statement() {
         use Server::{MariaDb, MySql};
         let statement = statement(&"it's */ /*!50000 mine".to_owned().into());
         let password = "'it''s */ /*!50000 mine'";
@@ -239,8 +231,8 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_says_of_the_statement_is_not_repeated() {
-        let said = |source| without_the_statement(SessionError::Statement { source });
+    fn the_servers_message_is_not_repeated() {
+        let said = |source| without_message(SessionError::Statement { source });
         let server = ServerError {
             code: 1064,
             message: "You have an error in your SQL syntax; ... near ''hunter2''".to_owned(),

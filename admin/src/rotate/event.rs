@@ -1,40 +1,33 @@
-//! What Secrets Manager asks of a rotation function.
+//! The event that Secrets Manager sends to a rotation function.
 
 use serde::Deserialize;
 
-/// The event of one step
-/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>).
-/// It holds nothing secret.
+/// One step of a rotation
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>). Holds no
+/// secret value.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Event {
-    /// What is to be done.
-    pub step: Step,
+pub(super) struct Event {
+    pub(super) step: Step,
     /// The secret's ARN.
-    pub secret_id: String,
-    /// The id of the version that is to become the current one.
+    pub(super) secret_id: String,
+    /// The id of the version that becomes the current one.
     #[serde(rename = "ClientRequestToken")]
-    pub token: String,
+    pub(super) token: String,
 }
 
-/// The steps of a rotation, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Step {
-    /// A new password is made up, and kept as the pending version.
+pub(super) enum Step {
     CreateSecret,
-    /// The database is given the pending password.
     SetSecret,
-    /// The pending password is seen to let in.
     TestSecret,
-    /// The pending version becomes the current one.
     FinishSecret,
 }
 
 impl Step {
-    /// The step's name in events and logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    /// Returns the name in events and logs.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::CreateSecret => "createSecret",
             Self::SetSecret => "setSecret",
@@ -54,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn every_step_is_read_by_the_name_that_it_is_logged_by() {
+    fn every_step_has_the_same_name_in_events_and_logs() {
         for step in [Step::CreateSecret, Step::SetSecret, Step::TestSecret, Step::FinishSecret] {
             let event = json!({
                 "Step": step.as_str(), "SecretId": "arn", "ClientRequestToken": "token",
@@ -66,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_refused() {
+    fn an_invalid_event_is_rejected() {
         let event = json!({"Step": "setSecret", "SecretId": "arn", "ClientRequestToken": "token"});
         for (name, value) in [
             ("Step", json!("SetSecret")),

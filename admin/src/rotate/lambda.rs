@@ -1,4 +1,4 @@
-//! `rotate` behind the Lambda Runtime API.
+//! `rotate` on the Lambda Runtime API.
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use rds_admission::client::{Held, ReleaseOutcome};
@@ -6,7 +6,9 @@ use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::Deadline;
 use serde_json::Value;
 
-use super::{Event, Outcome, Rotation};
+use super::Rotation;
+use super::event::Event;
+use super::outcome::Outcome;
 
 /// Serves invocations until Lambda ends the instance.
 ///
@@ -14,14 +16,11 @@ use super::{Event, Outcome, Rotation};
 /// When the Runtime API can't be reached.
 pub async fn run(rotation: Rotation) -> Result<(), Error> {
     let rotation = &rotation;
-    // Boxed: the nested futures of the SDKs are deeper than the compiler follows by default.
+    // Boxed: the nested futures of the SDKs exceed the compiler's default recursion limit.
     lambda_runtime::run(service_fn(move |event| Box::pin(invocation(rotation, event)))).await
 }
 
-/// One invocation, and the one line that is logged of it.
-///
-/// # Errors
-/// A [`RotateError`](super::RotateError) by its type and causes; `InvalidEvent`; `InternalError`.
+/// Handles one invocation and logs one line.
 async fn invocation(rotation: &Rotation, event: LambdaEvent<Value>) -> Result<(), Diagnostic> {
     let LambdaEvent { payload, context } = event;
     let request_id = context.request_id.as_str();
@@ -46,7 +45,7 @@ async fn invocation(rotation: &Rotation, event: LambdaEvent<Value>) -> Result<()
     outcome.result.map(drop).map_err(|error| diagnostic(error.error_type(), chain(&error)))
 }
 
-/// The Lambda error's `errorType` for what is no event of a rotation.
+/// The Lambda error's `errorType` for an invalid event.
 const INVALID_EVENT: &str = "InvalidEvent";
 
 /// The Lambda error's `errorType` when the function panicked.
@@ -66,35 +65,25 @@ fn log(request_id: &str, event: &Event, outcome: &Outcome) {
         _ => None,
     };
     let (step, version) = (event.step.as_str(), event.token.as_str());
-    match &outcome.result {
-        Ok(done) => {
-            let outcome = done.as_str();
-            tracing::info!(
+    let (outcome, cause) = match &outcome.result {
+        Ok(done) => (done.as_str(), None),
+        Err(error) => (error.error_type(), Some(chain(error))),
+    };
+    macro_rules! log {
+        ($level:ident) => {
+            tracing::$level!(
                 request_id,
                 step,
                 version,
                 outcome,
-                lease,
-                given_back,
-                release_failure,
-                metrics,
-                "rotate"
-            );
-        }
-        Err(error) => {
-            let cause = chain(error);
-            tracing::error!(
-                request_id,
-                step,
-                version,
-                outcome = error.error_type(),
                 cause,
                 lease,
                 given_back,
                 release_failure,
                 metrics,
                 "rotate"
-            );
-        }
+            )
+        };
     }
+    if cause.is_some() { log!(error) } else { log!(info) }
 }

@@ -1,4 +1,4 @@
-//! What a step of a rotation measures of its slot.
+//! Metrics of a step that needs a slot.
 
 use rds_admission::backend::BackendKind;
 use rds_admission::client::{AdmissionError, Admitted};
@@ -6,21 +6,21 @@ use rds_admission::pool::PoolName;
 use rds_admission::session::Refusal;
 use rds_admission::telemetry::Metrics;
 
-use super::{AccountError, Done, RotateError};
+use super::account::AccountError;
+use super::outcome::{Done, RotateError};
 
-/// What became of a step that wanted a slot.
-type Came = Result<Admitted<Result<Done, RotateError>>, AdmissionError>;
+/// The result of a step that needs a slot.
+type Admission = Result<Admitted<Result<Done, RotateError>>, AdmissionError>;
 
-/// What a step measures under `pool`. A process that decides itself counts its decisions
-/// too, which otherwise stand in the counter's log.
-pub(super) fn metrics(pool: &PoolName, came: &Came, backend: BackendKind) -> Metrics {
-    let metrics = Metrics::new(pool.clone()).refused(refusal(came));
-    let metrics = if backend == BackendKind::Table { metrics.decided(came) } else { metrics };
-    metrics.wanted(came)
+/// Returns the metrics of a step. Without the counter they include the decisions, which the counter would log.
+pub(super) fn metrics(pool: &PoolName, admitted: &Admission, backend: BackendKind) -> Metrics {
+    let metrics = Metrics::new(pool.clone()).refused(refusal(admitted));
+    let metrics = if backend == BackendKind::Table { metrics.decided(admitted) } else { metrics };
+    metrics.wanted(admitted)
 }
 
-fn refusal(came: &Came) -> Option<Refusal> {
-    match came {
+fn refusal(admitted: &Admission) -> Option<Refusal> {
+    match admitted {
         Ok(Admitted { value: Err(RotateError::Account(AccountError::Login(error))), .. }) => {
             error.refusal()
         }
@@ -76,32 +76,32 @@ mod tests {
     }
 
     fn refused_with(code: u16) -> RotateError {
-        let said = ServerError { code, message: String::new(), state: "08004".to_owned() };
-        let session = SessionError::Connect { source: Error::Server(said) };
+        let answer = ServerError { code, message: String::new(), state: "08004".to_owned() };
+        let session = SessionError::Connect { source: Error::Server(answer) };
         AccountError::Login(session).into()
     }
 
-    /// What is measured, by names, in the list's order.
-    fn of(came: &Came, backend: BackendKind) -> Vec<(&'static str, f64)> {
-        let metrics = metrics(&"Prod_MySQL".parse().expect("a name"), came, backend);
+    /// Returns the names and values, in the order of the list.
+    fn of(admitted: &Admission, backend: BackendKind) -> Vec<(&'static str, f64)> {
+        let metrics = metrics(&"Prod_MySQL".parse().expect("a name"), admitted, backend);
         let value = |metric: &Metric| Some((metric.name(), metrics.get(*metric)?));
         Metric::ALL.iter().filter_map(value).collect()
     }
 
-    /// The same, in any order.
+    /// The same, sorted by name.
     fn sorted(mut metrics: Vec<(&'static str, f64)>) -> Vec<(&'static str, f64)> {
         metrics.sort_by_key(|(name, _)| *name);
         metrics
     }
 
     #[test]
-    fn a_slot_is_held_from_its_grant_until_it_is_back() {
+    fn the_hold_time_lasts_from_grant_to_release() {
         assert_eq!(
             of(&Ok(under_a_slot(Ok(Done::Now), ReleaseOutcome::Released)), BackendKind::Counter),
             [TIME]
         );
         let failed = [TIME, ("ReleaseFailures", 1.0)];
-        for result in [Ok(Done::Before), Err(RotateError::NobodyLetIn)] {
+        for result in [Ok(Done::Before), Err(RotateError::NoPasswordAccepted)] {
             assert_eq!(
                 of(&Ok(under_a_slot(result, ReleaseOutcome::Failed(None))), BackendKind::Counter),
                 failed
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_own_refusal_is_counted() {
+    fn refusals_of_the_server_are_counted() {
         let full = Ok(under_a_slot(Err(refused_with(1040)), ReleaseOutcome::Released));
         assert_eq!(of(&full, BackendKind::Counter), [TIME, ("TooManyConnections", 1.0)]);
         let blocked = Ok(under_a_slot(Err(refused_with(1129)), ReleaseOutcome::Released));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_the_deciders_and_silence_is_ours() {
+    fn rejections_are_counted_by_the_decider_and_failures_by_the_caller() {
         let refused = || Refused {
             reason: Reason::Full,
             retry_after: Duration::from_secs(1),
@@ -136,14 +136,14 @@ mod tests {
         for backend in [BackendKind::Counter, BackendKind::Table] {
             let source = BackendError::Throttled { source: "Rate Exceeded".into() };
             let late = AdmissionError::OutOfTime { phase: Phase::Acquire, held: None };
-            for silence in [AdmissionError::Unavailable { source }, late] {
-                assert_eq!(of(&Err(silence), backend), [("AdmissionUnavailable", 1.0)]);
+            for failure in [AdmissionError::Unavailable { source }, late] {
+                assert_eq!(of(&Err(failure), backend), [("AdmissionUnavailable", 1.0)]);
             }
         }
     }
 
     #[test]
-    fn who_decides_itself_measures_what_the_counter_would_have() {
+    fn without_the_counter_the_decision_is_measured() {
         let here = |given_back| {
             sorted(of(&Ok(under_a_slot(Ok(Done::Now), given_back)), BackendKind::Table))
         };

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{options, vault};
 
-/// A server, and whoever looks after it.
+/// A server, with a connection of its administrator.
 pub(crate) struct Server {
     mariadb: MariaDb,
     admin: Conn,
@@ -29,11 +29,10 @@ impl Server {
         Self { mariadb, admin, _folder: folder }
     }
 
-    /// Says these.
-    pub(crate) async fn say(&mut self, statements: &[&str]) {
+    pub(crate) async fn run(&mut self, statements: &[&str]) {
         for statement in statements {
-            let said = self.admin.query_drop(*statement).await;
-            said.unwrap_or_else(|error| panic!("{statement}: {error}"));
+            let result = self.admin.query_drop(*statement).await;
+            result.unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
     }
 
@@ -41,7 +40,7 @@ impl Server {
         self.admin.query_first(question).await.expect("an answer").expect("a row")
     }
 
-    /// The secret of the account that may do everything in the database.
+    /// Returns the secret of the account with all rights on the database.
     pub(crate) fn secret(&self) -> Value {
         let admin = self.mariadb.admin();
         json!({
@@ -50,27 +49,27 @@ impl Server {
         })
     }
 
-    /// The same of another account, which has these rights.
+    /// Creates an account with these rights and returns its secret.
     pub(crate) async fn secret_of(&mut self, user: &str, rights: &[&str]) -> Value {
         let mut statements = vec![format!("CREATE USER {user}@'%' IDENTIFIED BY 'a password'")];
         statements.extend(rights.iter().map(|right| format!("GRANT {right} TO {user}@'%'")));
         let statements: Vec<_> = statements.iter().map(String::as_str).collect();
-        self.say(&statements).await;
+        self.run(&statements).await;
         let mut secret = self.secret();
         secret["username"] = json!(user);
         secret["password"] = json!("a password");
         secret
     }
 
-    /// Everything as it was at first.
+    /// Drops what a test has created.
     pub(crate) async fn clear(&mut self) {
-        self.say(&["DROP TABLE IF EXISTS Employees, staff", "DROP VIEW IF EXISTS Employees"]).await;
+        self.run(&["DROP TABLE IF EXISTS Employees, staff", "DROP VIEW IF EXISTS Employees"]).await;
     }
 }
 
-/// Prepares the database that the secret leads to.
-pub(crate) async fn prepare(secret: &Value, seed: bool) -> Result<Settings, DatabaseError> {
+/// Prepares the database that the secret names.
+pub(crate) async fn prepare(secret: &Value, fill: bool) -> Result<Settings, DatabaseError> {
     let database = Database::new(vault::secret(secret).await, options());
-    // Boxed: it is deeper than the compiler follows by default.
-    Box::pin(database.prepare(Deadline::within(Duration::from_secs(60)), seed)).await
+    // Boxed: it exceeds the compiler's default recursion limit.
+    Box::pin(database.prepare(Deadline::within(Duration::from_secs(60)), fill)).await
 }

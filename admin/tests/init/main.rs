@@ -1,5 +1,4 @@
-//! The custom resource: whatever becomes of a request, CloudFormation is answered; and a database that has the
-//! sample's table, or another one of its name, is left as it is.
+//! The custom resource: every request gets a response, and an existing table `Employees` is left alone.
 
 #[path = "../../../shared/tests/support/broken.rs"]
 mod broken;
@@ -28,15 +27,15 @@ use tokio::net::TcpListener;
 
 type Answers = Arc<Mutex<Vec<Value>>>;
 
-/// Stands where CloudFormation's presigned address would be.
+/// Serves a URL for responses and collects them.
 async fn cloudformation() -> (String, Answers) {
     let answers = Answers::default();
-    let heard = Arc::clone(&answers);
+    let received = Arc::clone(&answers);
     let routes = Router::new().route(
         "/",
         put(async move |body: String| {
             let answer = serde_json::from_str(&body).expect("JSON");
-            heard.lock().expect("answers").push(answer);
+            received.lock().expect("answers").push(answer);
         }),
     );
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
@@ -49,7 +48,7 @@ fn options() -> SessionOptions {
     SessionOptions { tls: Tls::Off, ..SessionOptions::default() }
 }
 
-/// What a request to create a pool says.
+/// Returns a request to create a pool.
 fn create(url: &str) -> Value {
     json!({
         "RequestType": "Create", "ResponseURL": url, "StackId": "stack", "RequestId": "request",
@@ -61,7 +60,7 @@ fn create(url: &str) -> Value {
     })
 }
 
-/// Puts the request to a function that has this client, and returns its one line.
+/// Invokes the function and returns the one line that it logs.
 async fn invoke(init: &Result<Init<MemoryStore<SystemClock>>, String>, event: Value) -> String {
     let mut context = Context::default();
     "the-invocation".clone_into(&mut context.request_id);
@@ -75,12 +74,12 @@ async fn invoke(init: &Result<Init<MemoryStore<SystemClock>>, String>, event: Va
     lines.remove(0)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "what the function is given, where it could start")]
+#[expect(clippy::unnecessary_wraps, reason = "the type that the function takes")]
 fn init(secret: SecretCache) -> Result<Init<MemoryStore<SystemClock>>, String> {
     Ok(Init::new(MemoryStore::new(SystemClock), Database::new(secret, options())))
 }
 
-/// The one answer.
+/// Returns the only response.
 fn only(answers: &Answers) -> Value {
     let answers = answers.lock().expect("answers");
     let [answer] = &answers[..] else { panic!("not one answer: {answers:?}") };
@@ -88,7 +87,7 @@ fn only(answers: &Answers) -> Value {
 }
 
 #[tokio::test]
-async fn a_request_that_panics_is_answered_and_logged() {
+async fn a_panic_gets_a_response_and_a_log_line() {
     let (url, answers) = cloudformation().await;
     let line = invoke(&init(SecretCache::new(broken::client(), "the secret")), create(&url)).await;
     let answer = only(&answers);
@@ -108,7 +107,7 @@ async fn a_request_that_panics_is_answered_and_logged() {
 }
 
 #[tokio::test]
-async fn an_event_that_says_no_more_than_where_to_answer_is_answered() {
+async fn an_invalid_request_with_a_url_gets_a_response() {
     let init = init(SecretCache::new(broken::client(), "never read"));
     for (field, wrong) in [("RequestType", json!("Upsert")), ("StackId", json!(1))] {
         let (url, answers) = cloudformation().await;
@@ -123,13 +122,13 @@ async fn an_event_that_says_no_more_than_where_to_answer_is_answered() {
         let reason = answer["Reason"].as_str().expect("a reason");
         assert!(reason.contains(field) && line.contains(field), "{reason}, {line}");
     }
-    // Nobody waits for an answer to this.
+    // Without a URL no response is expected.
     let line = invoke(&init, json!({"RequestType": "Create"})).await;
     assert!(line.contains("ERROR") && line.contains("ResponseURL"), "{line}");
 }
 
 #[tokio::test]
-async fn a_function_that_can_not_start_says_why_to_who_waits() {
+async fn a_failed_start_is_the_reason_of_the_response() {
     let (url, answers) = cloudformation().await;
     let reason = "environment variable LOG_LEVEL is \"WARNING\"";
     invoke(&Err(reason.to_owned()), create(&url)).await;
@@ -138,7 +137,7 @@ async fn a_function_that_can_not_start_says_why_to_who_waits() {
 }
 
 #[tokio::test]
-async fn a_function_that_panics_while_it_starts_says_so_to_who_waits() {
+async fn a_panic_at_the_start_is_the_reason_of_the_response() {
     let parts = async { panic!("no roots") };
     let init = lambda::start::<MemoryStore<SystemClock>>(parts).await;
     let (url, answers) = cloudformation().await;
@@ -149,9 +148,9 @@ async fn a_function_that_panics_while_it_starts_says_so_to_who_waits() {
     assert_eq!(answer["Status"], "FAILED");
 }
 
-/// CloudFormation deletes what it could not create, and would be stuck if that failed for the same reason.
+/// After a failed creation CloudFormation deletes the resource. If that failed too, the stack would be stuck.
 #[tokio::test]
-async fn a_function_that_can_not_start_deletes_what_it_never_created() {
+async fn a_resource_that_was_never_created_is_deleted_despite_a_failed_start() {
     let never_started = Err("environment variable LOG_LEVEL is \"WARNING\"".to_owned());
     for (id, status) in [("not-created", "SUCCESS"), ("Prod_MySQL", "FAILED")] {
         let (url, answers) = cloudformation().await;
@@ -164,7 +163,7 @@ async fn a_function_that_can_not_start_deletes_what_it_never_created() {
             (&answer["Status"], &answer["PhysicalResourceId"]),
             (&json!(status), &json!(id))
         );
-        // Why the function can't start is in the log even then.
+        // The log names the reason of the failed start in any case.
         assert!(line.contains("LOG_LEVEL"), "{line}");
     }
 }

@@ -1,4 +1,4 @@
-//! The table, as `init` finds it.
+//! The sample table.
 
 use admin::init::DatabaseError;
 use rds_admission::secret::SecretError;
@@ -15,21 +15,21 @@ const TABLE: &str = "CREATE TABLE Employees (EmployeeID int NOT NULL AUTO_INCREM
 const ROW: &str = "INSERT INTO Employees (FirstName, LastName) VALUES ('Ada', 'Lovelace')";
 
 #[tokio::test]
-async fn an_account_that_may_only_read_the_table_needs_to_do_no_more() {
+async fn an_account_that_may_only_read_the_table_is_enough() {
     let mut server = Server::start().await;
-    server.say(&[TABLE, ROW]).await;
+    server.run(&[TABLE, ROW]).await;
     for (user, right) in [
         ("reader", "SELECT ON demodb2.Employees"),
         ("counts", "SELECT (EmployeeID) ON demodb2.Employees"),
     ] {
         let secret = server.secret_of(user, &[right]).await;
-        for seed in [true, false] {
-            prepare(&secret, seed).await.expect("prepared");
+        for fill in [true, false] {
+            prepare(&secret, fill).await.expect("prepared");
         }
     }
     assert_eq!(server.ask::<u32>(ROWS).await, 1);
-    // Nor does it have to fill it.
-    server.say(&["DELETE FROM Employees"]).await;
+    // An empty table is not an error either.
+    server.run(&["DELETE FROM Employees"]).await;
     let mut secret = server.secret();
     secret["username"] = json!("reader");
     secret["password"] = json!("a password");
@@ -38,9 +38,9 @@ async fn an_account_that_may_only_read_the_table_needs_to_do_no_more() {
 }
 
 #[tokio::test]
-async fn an_account_that_neither_sees_the_table_nor_may_create_it_is_told_so() {
+async fn an_account_without_any_right_to_the_table_is_an_error() {
     let mut server = Server::start().await;
-    server.say(&["CREATE TABLE other (n int)"]).await;
+    server.run(&["CREATE TABLE other (n int)"]).await;
     let secret = server.secret_of("stranger", &["SELECT ON demodb2.other"]).await;
     for _ in ["without a table", "with one"] {
         let failed = chain(&prepare(&secret, true).await.expect_err("it fails"));
@@ -48,12 +48,12 @@ async fn an_account_that_neither_sees_the_table_nor_may_create_it_is_told_so() {
             failed.contains("none that the account may read") && failed.contains("1142"),
             "{failed}"
         );
-        server.say(&["CREATE TABLE IF NOT EXISTS Employees (n int)"]).await;
+        server.run(&["CREATE TABLE IF NOT EXISTS Employees (n int)"]).await;
     }
 }
 
 #[tokio::test]
-async fn what_stands_under_the_tables_name_is_left_alone() {
+async fn another_table_or_view_of_that_name_is_left_alone() {
     let mut server = Server::start().await;
     let all = server.secret();
     let others: [&[&str]; 6] = [
@@ -61,7 +61,7 @@ async fn what_stands_under_the_tables_name_is_left_alone() {
         &["CREATE TABLE Employees (EmployeeID int PRIMARY KEY, FirstName text, LastName text, \
            Salary int NOT NULL)"],
         &["CREATE TABLE Employees (EmployeeID int PRIMARY KEY, FirstName text)"],
-        // The article's names, but not what its rows can be put into.
+        // The sample's column names, but other types.
         &["CREATE TABLE Employees (EmployeeID int, FirstName date, LastName date)"],
         &[
             "CREATE TABLE staff (EmployeeID int AUTO_INCREMENT PRIMARY KEY, FirstName text, \
@@ -76,10 +76,10 @@ async fn what_stands_under_the_tables_name_is_left_alone() {
     ];
     for other in others {
         server.clear().await;
-        server.say(other).await;
+        server.run(other).await;
         let before: (String, String) = shown(&mut server).await;
-        for seed in [true, false] {
-            prepare(&all, seed)
+        for fill in [true, false] {
+            prepare(&all, fill)
                 .await
                 .unwrap_or_else(|error| panic!("{other:?}: {}", chain(&error)));
         }
@@ -90,14 +90,14 @@ async fn what_stands_under_the_tables_name_is_left_alone() {
     }
 }
 
-/// The name, and the statement that makes it.
+/// Returns the name and the statement that creates it.
 async fn shown(server: &mut Server) -> (String, String) {
     let row: mysql_async::Row = server.ask("SHOW CREATE TABLE Employees").await;
     (row.get(0).expect("a name"), row.get(1).expect("a statement"))
 }
 
 #[tokio::test]
-async fn the_rows_are_put_into_an_empty_table_of_the_articles_and_into_no_other() {
+async fn rows_are_inserted_only_into_the_samples_own_empty_table() {
     let mut server = Server::start().await;
     let all = server.secret();
     prepare(&all, false).await.expect("prepared");
@@ -107,13 +107,13 @@ async fn the_rows_are_put_into_an_empty_table_of_the_articles_and_into_no_other(
         assert_eq!(server.ask::<u32>(ROWS).await, 3);
     }
     server.clear().await;
-    server.say(&[TABLE, ROW]).await;
+    server.run(&[TABLE, ROW]).await;
     prepare(&all, true).await.expect("prepared");
     assert_eq!(server.ask::<u32>(ROWS).await, 1);
 }
 
 #[tokio::test]
-async fn an_update_fills_the_table_only_when_it_is_of_another_database() {
+async fn an_update_fills_the_table_only_for_another_database() {
     let mut server = Server::start().await;
     let secret = server.secret();
     let update = async |old: Value| {
@@ -126,7 +126,7 @@ async fn an_update_fills_the_table_only_when_it_is_of_another_database() {
         let answer = only(&answers);
         assert_eq!(answer["Status"], "SUCCESS", "{answer}");
     };
-    // As a user who has deleted them would have it.
+    // A user may have deleted the rows.
     for same in [json!({}), json!({"Database": "the first", "PrioritySlots": "1"})] {
         update(same).await;
         assert_eq!(server.ask::<u32>(ROWS).await, 0);
@@ -136,13 +136,13 @@ async fn an_update_fills_the_table_only_when_it_is_of_another_database() {
 }
 
 #[tokio::test]
-async fn rows_that_can_not_be_put_in_are_warned_of_with_what_the_server_says() {
+async fn a_failed_insert_is_logged_with_the_servers_error() {
     let mut server = Server::start().await;
-    server.say(&[TABLE]).await;
+    server.run(&[TABLE]).await;
     let reader = server.secret_of("only_reads", &["SELECT ON demodb2.Employees"]).await;
     let writer = server.secret_of("also_writes", &["SELECT, INSERT ON demodb2.Employees"]).await;
     for (secret, read_only, code) in [(reader, "0", "1142"), (writer, "1", "1290")] {
-        server.say(&[&format!("SET GLOBAL read_only = {read_only}")]).await;
+        server.run(&[&format!("SET GLOBAL read_only = {read_only}")]).await;
         let (prepared, lines) = logged(prepare(&secret, true)).await;
         prepared.expect("prepared");
         let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
@@ -151,8 +151,8 @@ async fn rows_that_can_not_be_put_in_are_warned_of_with_what_the_server_says() {
 }
 
 #[tokio::test]
-async fn a_secret_that_names_no_database_is_told_so_before_the_server_is_asked() {
-    // Nobody listens there: a login would be tried for as long as there is time.
+async fn a_secret_without_a_database_fails_before_the_login() {
+    // Nothing listens there: a login would be retried until the deadline.
     let mut secret = json!({"username": "a", "password": "b", "host": "127.0.0.1", "port": 1});
     for without in [Value::Null, json!("")] {
         secret["dbname"] = without;

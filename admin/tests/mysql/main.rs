@@ -1,7 +1,7 @@
-//! What the other tests show on MariaDB, as far as a MySQL server could take it differently: the login, the
-//! limits, a session that is kept, what is rolled back before a slot is given back, the change of a password, `init`.
+//! The tests of MariaDB that may differ on MySQL: login, session limits, warm sessions, rollback before release, password
+//! change, `init`.
 //!
-//! `make mysql` fetches a server and runs these; the variable `MYSQLD` names it.
+//! `make mysql` downloads a server, sets `MYSQLD` to its path, and runs these.
 
 #[path = "../../../shared/tests/support/certificates.rs"]
 mod certificates;
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use admin::init::Database;
 use admin::rotate::Account;
 use mysql_async::prelude::Queryable;
-use passwords::{changes_hands, with};
+use passwords::{change_repeatedly, with};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rds_admission::client::{Admission, Admitted, ReleaseOutcome, Slot};
@@ -49,7 +49,7 @@ fn pool() -> PoolName {
     "Prod_MySQL".parse().expect("a name")
 }
 
-/// What decides about the slots of a server such as these.
+/// Returns a controller with a pool for the server.
 async fn counter() -> Controller<MemoryStore<SystemClock>, SystemClock> {
     let store = MemoryStore::new(SystemClock);
     let size = PoolSize::divide(MAX_CONNECTIONS, 4, 2).expect("a size");
@@ -57,7 +57,7 @@ async fn counter() -> Controller<MemoryStore<SystemClock>, SystemClock> {
     Controller::new(store, SystemClock, StdRng::seed_from_u64(0))
 }
 
-/// The secret that leads to a server.
+/// Returns the server's secret.
 async fn secret(mysql: &MySql) -> SecretCache {
     vault::secret(&mysql.secret()).await
 }
@@ -71,7 +71,7 @@ where
 
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
-async fn logging_in_takes_tls_and_the_password_by_mysqls_own_method() {
+async fn a_login_uses_tls_and_caching_sha2_password() {
     let mysql = MySql::start().await;
     let (right, options) = (mysql.credentials(), mysql.options());
     let mut observer = mysql.observer().await;
@@ -79,8 +79,8 @@ async fn logging_in_takes_tls_and_the_password_by_mysqls_own_method() {
     let plugin: Option<String> = observer.query_first(plugin).await.expect("an answer");
     assert_eq!(plugin.as_deref(), Some("caching_sha2_password"));
 
-    // A wrong password and a right one are first told to the server itself, which has nothing to compare
-    // with; then by what it has remembered; and after that is gone, as at first.
+    // Each password goes through full authentication first, then through the server's cache, and through full
+    // authentication again after the cache is flushed.
     for _ in 0..2 {
         let denied = Session::open(&slot(30), &options, &with(&right, "wrong")).await;
         assert!(denied.as_ref().is_err_and(SessionError::is_access_denied), "{denied:?}");
@@ -99,7 +99,7 @@ async fn logging_in_takes_tls_and_the_password_by_mysqls_own_method() {
         let refused = Session::open(&slot(30), &options, &right).await;
         assert!(matches!(refused, Err(SessionError::Connect { .. })), "{refused:?}");
     }
-    mysql.is_left_alone().await;
+    mysql.wait_until_disconnected().await;
 }
 
 #[tokio::test]
@@ -125,17 +125,17 @@ async fn a_session_is_limited_and_the_server_ends_it() {
     let ended = session.query_first::<u64>(endless).await;
     assert!(matches!(ended, Err(SessionError::StatementLimit { .. })), "{ended:?}");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    // The holder still has its end of the connection, as a frozen one would.
-    mysql.is_left_alone().await;
+    // The client end stays open, like that of a frozen holder.
+    mysql.wait_until_disconnected().await;
     drop(session);
 }
 
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
-async fn a_full_server_says_so() {
+async fn a_full_server_is_recognized() {
     let mysql = MySql::start().await;
     let right = mysql.credentials();
-    // The first one is to outlast the last one's login.
+    // The first session must outlast the last login.
     let options = SessionOptions { idle: Seconds(50), ..mysql.options() };
     let mut sessions = Vec::new();
     for _ in 0..MAX_CONNECTIONS {
@@ -147,7 +147,7 @@ async fn a_full_server_says_so() {
 
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
-async fn every_word_for_no_is_sorted() {
+async fn every_refusal_is_classified() {
     let mysql = MySql::start().await;
     let options = mysql.options();
     let mut observer = mysql.observer().await;
@@ -191,11 +191,11 @@ async fn every_word_for_no_is_sorted() {
     }
     let (blocked, says) = refused("careful", "wrong").await;
     assert!(blocked == Refusal::Other && says.contains("3955"), "{says}");
-    // What the driver can't do is an error that names it.
+    // The error names a method that the driver lacks.
     let sha256 = Session::open(&slot(60), &options, &account("sha256", "right")).await;
     let says = chain(&sha256.expect_err("a method of old"));
     assert!(says.contains("sha256_password"), "{says}");
-    // Let in, and not served: for want of statements, and not of a connection.
+    // The login succeeds, but statements exceed the hourly limit. That is not a connection limit.
     let opened = Session::open(&slot(60), &options, &account("questions", "right")).await;
     if let Ok(mut session) = opened {
         let spent = session.query_first::<u8>("SELECT 1").await.expect_err("one question an hour");
@@ -206,10 +206,10 @@ async fn every_word_for_no_is_sorted() {
     assert!(limited == Refusal::Other && says.contains("1226"), "{says}");
 }
 
-/// MySQL counts no client of 127.0.0.1, but one of any other address.
+/// MySQL does not count clients of 127.0.0.1.
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
-async fn a_host_whose_logins_are_broken_off_is_blocked_until_somebody_unblocks_it() {
+async fn a_host_with_aborted_logins_is_blocked_until_it_is_unblocked() {
     let mysql = MySql::start().await;
     let mut observer = mysql.observer().await;
     observer.query_drop("SET GLOBAL max_connect_errors = 10").await.expect("done");
@@ -225,7 +225,7 @@ async fn a_host_whose_logins_are_broken_off_is_blocked_until_somebody_unblocks_i
         assert!(matches!(stalled, Err(SessionError::ConnectTimeout { .. })), "{stalled:?}");
     }
     relay.stall(false);
-    // Each counts once the server, or the end of its lease, has ended it.
+    // A login counts after the server or the end of its lease has closed it.
     let errors = "SELECT COALESCE(MAX(sum_connect_errors), 0) >= 10 \
          FROM performance_schema.host_cache WHERE ip = '127.0.0.2'";
     let counted = async {
@@ -237,7 +237,7 @@ async fn a_host_whose_logins_are_broken_off_is_blocked_until_somebody_unblocks_i
     let blocked = Session::open(&slot(60), &options, &through).await.expect_err("it is blocked");
     assert_eq!(blocked.refusal(), Some(Refusal::HostBlocked), "{}", chain(&blocked));
 
-    // As the alarm says.
+    // The alarm's advice.
     assert!(observer.query_drop("FLUSH HOSTS").await.is_err(), "gone since MySQL 8.4");
     observer.query_drop("TRUNCATE TABLE performance_schema.host_cache").await.expect("done");
     Session::open(&slot(60), &options, &through).await.expect("a session").close().await;
@@ -245,7 +245,7 @@ async fn a_host_whose_logins_are_broken_off_is_blocked_until_somebody_unblocks_i
 
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
-async fn a_session_that_was_kept_is_as_one_that_is_new() {
+async fn a_reused_session_equals_a_new_one() {
     let mysql = MySql::start().await;
     let counter = counter().await;
     let warm = Warm::new(Seconds(20), Warm::BELOW).expect("a time");
@@ -258,9 +258,9 @@ async fn a_session_that_was_kept_is_as_one_that_is_new() {
     let deadline = || Deadline::within(Duration::from_secs(10));
     let id = "SELECT CONNECTION_ID()";
 
-    // One that is not kept, since nothing came before it.
+    // A new session, which is not kept because it is the first.
     let new = sessions.with_session(deadline(), settings).await.expect("a slot");
-    mysql.is_left_alone().await;
+    mysql.wait_until_disconnected().await;
     let dirtied = sessions
         .with_session(deadline(), async |session| {
             for sql in [
@@ -305,13 +305,15 @@ async fn a_session_that_was_kept_is_as_one_that_is_new() {
 
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
-async fn a_password_is_changed_by_its_owner_whatever_it_holds() {
+async fn any_password_can_be_set_by_its_owner() {
     let mysql = MySql::start().await;
     let (slot, options) = (slot(60), mysql.options());
     let account = Account::new(&slot, &options);
     let first = mysql.credentials();
-    changes_hands(&account, &first).await;
-    assert!(!account.change(&first, &"another".to_owned().into()).await.expect("an answer"));
+    change_repeatedly(&account, &first).await;
+    assert!(
+        !account.change_password(&first, &"another".to_owned().into()).await.expect("an answer")
+    );
     let mut observer = mysql.observer().await;
     let plugin = "SELECT plugin FROM mysql.user WHERE user = 'admin'";
     let plugin: Option<String> = observer.query_first(plugin).await.expect("an answer");
@@ -320,7 +322,7 @@ async fn a_password_is_changed_by_its_owner_whatever_it_holds() {
 
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
-async fn a_password_that_must_be_named_to_be_changed_is_named() {
+async fn the_current_password_is_sent_where_it_is_required() {
     let mysql = MySql::start().await;
     let (slot, options) = (slot(60), mysql.options());
     let account = Account::new(&slot, &options);
@@ -333,13 +335,13 @@ async fn a_password_that_must_be_named_to_be_changed_is_named() {
         "ALTER USER admin PASSWORD REQUIRE CURRENT DEFAULT",
     ] {
         observer.query_drop(policy).await.expect("done");
-        now = changes_hands(&account, &now).await;
+        now = change_repeatedly(&account, &now).await;
     }
 }
 
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
-async fn an_account_that_may_only_read_the_table_needs_to_do_no_more() {
+async fn an_account_that_may_only_read_the_table_is_enough() {
     let mysql = MySql::start().await;
     let mut observer = mysql.observer().await;
     for statement in [
@@ -352,7 +354,7 @@ async fn an_account_that_may_only_read_the_table_needs_to_do_no_more() {
     let mut reader = mysql.secret();
     reader["username"] = "reader".into();
     reader["password"] = "a password".into();
-    // The first is of another's right, the second of other columns.
+    // The first account may only read; for the second the columns differ.
     for secret in [reader, mysql.secret()] {
         let database = Database::new(vault::secret(&secret).await, mysql.options());
         let deadline = Deadline::within(Duration::from_secs(30));
@@ -364,7 +366,7 @@ async fn an_account_that_may_only_read_the_table_needs_to_do_no_more() {
 
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
-async fn init_makes_the_table_and_reads_the_settings() {
+async fn init_creates_the_table_and_reads_the_settings() {
     let mysql = MySql::start().await;
     let database = Database::new(secret(&mysql).await, mysql.options());
     for _ in 0..2 {

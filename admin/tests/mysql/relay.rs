@@ -1,4 +1,4 @@
-//! A way to the server from another address of this machine, which can be made to stall.
+//! A TCP relay to the server from another address of this machine. It can stall.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncWriteExt, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-/// Open until the runtime ends.
 pub(crate) struct Relay {
     port: u16,
     stalls: Arc<AtomicBool>,
 }
 
 impl Relay {
-    /// To `port` of this machine, with the server's end at the address `from`.
+    /// Starts a relay to `port` of this machine, which connects from the address `from`.
     pub(crate) async fn from(from: Ipv4Addr, port: u16) -> Self {
         let [from, server] =
             [(from, 0), (Ipv4Addr::LOCALHOST, port)].map(|(ip, port)| SocketAddrV4::new(ip, port));
@@ -34,7 +33,7 @@ impl Relay {
         self.port
     }
 
-    /// Whether those who connect from now on get not a word from the server.
+    /// Sets whether new connections get no data from the server.
     pub(crate) fn stall(&self, stall: bool) {
         self.stalls.store(stall, Ordering::SeqCst);
     }
@@ -50,7 +49,7 @@ async fn carry(
     socket.bind(from.into())?;
     let mut server = socket.connect(server.into()).await?;
     if stall {
-        // Until the client has had enough of it; then the server sees a login that is broken off.
+        // Until the client gives up; then the server sees an aborted login.
         copy(&mut client, &mut tokio::io::sink()).await?;
         return server.shutdown().await;
     }

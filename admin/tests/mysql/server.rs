@@ -1,4 +1,4 @@
-//! A MySQL server in a folder of its own, set as the template's parameter group sets it.
+//! A MySQL server in its own folder, with the settings of the template's parameter group.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use tempfile::TempDir;
 
 use crate::certificates::Certificates;
 
-/// What the template gives its database.
+/// `max_connections` in the template.
 pub(crate) const MAX_CONNECTIONS: u32 = 66;
 
-/// What the server writes to its folder.
+/// The server's files in its folder.
 const OWN: [(&str, &str); 4] =
     [("datadir", "data"), ("log-error", "log.err"), ("socket", "socket"), ("pid-file", "pid")];
 
@@ -24,7 +24,7 @@ const USER: &str = "admin";
 const PASSWORD: &str = "the first one";
 const DATABASE: &str = "demodb2";
 
-/// A server that is killed when this is dropped, with an account such as the functions have.
+/// A server with an account like that of the functions. Dropping it kills the server.
 pub(crate) struct MySql {
     process: Child,
     folder: TempDir,
@@ -33,7 +33,7 @@ pub(crate) struct MySql {
 }
 
 impl MySql {
-    /// Starts the program that the variable `MYSQLD` names, and waits until it answers.
+    /// Starts the program named by the variable `MYSQLD`, and waits until it accepts connections.
     pub(crate) async fn start() -> Self {
         let program = std::env::var("MYSQLD").expect("MYSQLD is the path of a mysqld");
         let folder = tempfile::tempdir().expect("a folder");
@@ -77,7 +77,7 @@ impl MySql {
         self.port
     }
 
-    /// How the functions log in, with the server's own certificate authority.
+    /// Returns the functions' options, with the server's certificate authority.
     pub(crate) fn options(&self) -> SessionOptions {
         let tls = Tls::Roots(self.root.clone());
         SessionOptions { tls, ..SessionOptions::default() }
@@ -93,7 +93,7 @@ impl MySql {
         }
     }
 
-    /// The same as a secret's value.
+    /// Returns the value of the account's secret.
     pub(crate) fn secret(&self) -> serde_json::Value {
         serde_json::json!({
             "username": USER, "password": PASSWORD, "host": "127.0.0.1", "port": self.port,
@@ -101,7 +101,7 @@ impl MySql {
         })
     }
 
-    /// The account that may everything, over the socket.
+    /// Connects as root over the socket.
     pub(crate) async fn observer(&self) -> Conn {
         Conn::new(self.observer_opts()).await.expect("an observer")
     }
@@ -111,8 +111,8 @@ impl MySql {
         OptsBuilder::default().user(Some("root")).socket(Some(socket))
     }
 
-    /// Waits until the server has no connection of the service any more.
-    pub(crate) async fn is_left_alone(&self) {
+    /// Waits until the account has no connection left.
+    pub(crate) async fn wait_until_disconnected(&self) {
         let mut observer = self.observer().await;
         let count =
             format!("SELECT COUNT(*) FROM performance_schema.processlist WHERE user = '{USER}'");
@@ -128,13 +128,13 @@ impl MySql {
 
 impl Drop for MySql {
     fn drop(&mut self) {
-        // An error means that it has ended.
+        // Fails if the server has ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// The program, in a data folder below `folder`.
+/// Returns the command for a server with its data below `folder`.
 fn server(program: &str, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -151,7 +151,7 @@ fn below(folder: &Path, option: &str, name: &str) -> String {
     format!("--{option}={}", folder.join(name).display())
 }
 
-/// The account of the functions: everything on the one database.
+/// Writes the SQL that creates the account, with all rights on the one database.
 fn accounts(folder: &Path) {
     let sql = format!(
         "CREATE DATABASE {DATABASE};\n\
@@ -161,7 +161,6 @@ fn accounts(folder: &Path) {
     std::fs::write(folder.join("accounts.sql"), sql).expect("a file");
 }
 
-/// Taken by nobody a moment ago.
 fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.local_addr().expect("an address").port()

@@ -1,5 +1,5 @@
-//! What a session leaves open is rolled back before its slot is given back. MySQL takes a thread off its lists before it
-//! rolls back, and counts it on.
+//! An open transaction is rolled back before its slot is released. MySQL removes a thread from its lists before the
+//! rollback, but still counts its connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::server::MySql;
 use crate::watching::Watching;
 use crate::{counter, pool, slot};
 
-/// So many changed rows take the server a tenth of a second to roll back, and more.
+/// Enough changed rows for a rollback of more than 0.1 s.
 const ROWS: u32 = 100_000;
 
-/// Makes the table.
+/// Creates the table, and returns a connection of root.
 async fn prepared(mysql: &MySql) -> Conn {
     let mut observer = mysql.observer().await;
     for sql in [
@@ -48,7 +48,7 @@ async fn leaves_open(mysql: &MySql, slot: &Slot, statements: &[&str]) {
 
 #[tokio::test]
 #[ignore = "needs MySQL: make mysql"]
-async fn a_transaction_that_is_left_open_is_rolled_back_before_the_slot_is_back() {
+async fn an_open_transaction_is_rolled_back_before_the_release() {
     let mysql = MySql::start().await;
     let observer = prepared(&mysql).await;
     let watching = Watching::new(counter().await, observer);
@@ -81,12 +81,12 @@ async fn a_writer_waits_for_a_table_no_longer_than_its_limit() {
     let mysql = MySql::start().await;
     let mut observer = prepared(&mysql).await;
     observer.query_drop("LOCK TABLES t WRITE").await.expect("a lock");
-    // The limit is two seconds, and MySQL's own is for SELECTs only.
+    // The limit is 2 s. MySQL's own statement limit is for SELECT only.
     let slot = slot(6);
     let opened = Session::open(&slot, &mysql.options(), &mysql.credentials()).await;
     let mut session = opened.expect("a session");
     let writes = session.run(async |conn: &mut Conn| conn.query_drop("UPDATE t SET n = 1").await);
-    let refused = writes.await.expect_err("it waits in vain");
+    let refused = writes.await.expect_err("it times out");
     assert!(matches!(refused, SessionError::Statement { .. }), "{refused:?}");
     assert!(!slot.lease_left().is_zero());
 }
