@@ -66,7 +66,7 @@ impl Answers {
             Answer::Admitted => inner.admitted_last = inner.admitted_last.max(Some(sent)),
             Answer::Gateway(_) => inner.gateway += 1,
             Answer::Unexpected(text) if inner.unexpected.len() < SHOWN => {
-                inner.unexpected.push(text)
+                inner.unexpected.push(text);
             }
             Answer::Problem(_) | Answer::Unexpected(_) => {}
         }

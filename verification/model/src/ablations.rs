@@ -89,8 +89,8 @@ GUARDS {
     ShrinkingLimits "shrinking-limits" in "patient": "the statement limit shrinks for later statements";
     /// (`Slot::may_speak_for`)
     SendDeadline "last-word" in "lambda": "nothing is sent in the last 5 s of a lease";
-    WaitTimeout "wait-timeout" in "lambda": "the server's wait_timeout is 5 s, not 8 s";
-    ConnectTimeout "connect-timeout" in "lambda": "the server's connect_timeout is 5 s, not 8 s";
+    WaitTimeout "wait-timeout" in "lambda": "the server's `wait_timeout` is 5 s, not 8 s";
+    ConnectTimeout "connect-timeout" in "lambda": "the server's `connect_timeout` is 5 s, not 8 s";
     CheckBeforeLogin "look-before-login" in "lambda": "the lease is checked before the login"
         harmless "the relay stops the login, only later";
     ReleaseOfALostGrant "give-back" in "messages": "an acquire without a response is followed by a release"
@@ -125,7 +125,7 @@ GUARDS {
     CheckBeforeReset "warm-judges-first" in "warm": "the remaining lease is checked before the reset too";
     KeptLimit "warm-no-limit-after-reset" in "warm": "a kept session has an idle limit";
     GlobalAfterReset "warm-global-limit" in "warm":
-        "after the reset the server's wait_timeout of 5 s applies, not 8 s";
+        "after the reset the server's `wait_timeout` of 5 s applies, not 8 s";
     CheckOnResume "warm-wakes-blind" in "warm": "a resumed holder checks its lease before it sends";
     /// (`Warm::resume`)
     DiscardOnResume "warm-starts-afresh" in "warm": "a resumed holder discards a session whose lease may be over"

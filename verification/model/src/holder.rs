@@ -6,8 +6,7 @@ use crate::configuration::Configuration;
 use crate::phase::{Message, Phase};
 use crate::script::Kind;
 use crate::session::{arrives, check_clock, in_time, longer, may_send, send};
-use crate::state::InFlight;
-use crate::state::{Connection, Holder, State};
+use crate::state::{Connection, Holder, InFlight, State};
 use crate::step::{HolderStep, Step};
 use crate::warm;
 
@@ -168,12 +167,7 @@ pub(crate) fn take(configuration: &Configuration, state: &mut State, at: usize, 
             if configuration.lacks(Ablation::CountedFromRequest) {
                 holder.requested = now;
             }
-            let answer = if recognised {
-                &mut holder.in_flight.recognised
-            } else {
-                &mut holder.in_flight.granted
-            };
-            answer.remove(shard);
+            holder.in_flight.take_grant(recognised, shard);
             holder.keeping.limit = holder.in_flight.keep_limit.take();
         }
         HolderStep::ReceiveRejection => {

@@ -153,6 +153,14 @@ pub struct Share {
     pub moves: bool,
 }
 
+impl InFlight {
+    /// Removes a grant that is received.
+    pub(crate) fn take_grant(&mut self, recognised: bool, shard: u8) {
+        let grants = if recognised { &mut self.recognised } else { &mut self.granted };
+        grants.remove(shard);
+    }
+}
+
 impl Keeping {
     fn new(resumes: u8) -> Self {
         let (limit, until, session) = (None, 0, Origin::First);

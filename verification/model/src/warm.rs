@@ -41,10 +41,10 @@ pub(crate) fn steps(
         Phase::Reset | Phase::Resumed => may(HolderStep::CheckClock),
         Phase::Kept if holder.keeping.resumes > 0 => may(HolderStep::Resume),
         Phase::Renewing if configuration.lacks(Ablation::RenewalAwaited) => {
-            may(HolderStep::SkipRenewal)
+            may(HolderStep::SkipRenewal);
         }
         Phase::Replacing if gone || configuration.lacks(Ablation::ReplacedAfterEnd) => {
-            may(HolderStep::Replace)
+            may(HolderStep::Replace);
         }
         Phase::Waiting if gone && configuration.lacks(Ablation::ReplacedBeforeWork) => {
             may(HolderStep::Replace);
