@@ -1,57 +1,77 @@
-//! Admission control for a small RDS database, as a library.
+//! Admission control for small RDS databases.
 //!
-//! A database that takes 66 connections and a fleet of Lambdas that opens thousands meet in one place:
-//! a *pool* of *slots*, one DynamoDB item. Whoever wants a connection acquires a *lease* on a slot
-//! first, connects while it holds it, and releases it when the connection is gone. A holder that
-//! crashes loses its lease by itself, after a time that it chose.
+//! A database that accepts 66 connections cannot serve thousands of Lambda instances at once. A *pool* of *slots* in a
+//! `DynamoDB` item limits them: a caller acquires a *lease* on a slot, connects while it holds it, and releases it when
+//! the connection is gone. Excess requests fail at once, with a time to retry after. The lease of a holder that crashes
+//! expires.
+//!
+//! ```no_run
+//! use rds_admission::{Admission, BackendKind, Deadline, SecretCache, Sessions, aws};
+//! # async fn count(deadline: Deadline) -> Result<Option<u64>, Box<dyn std::error::Error>> {
+//! # let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+//! let admission = Admission::new(BackendKind::Counter.connect(&config)?, "Prod_MySQL".parse()?);
+//! let secret = SecretCache::new(aws::secret_client(&config), "prod/mysql");
+//! let sessions = Sessions::new(admission, secret, Default::default());
+//! let admitted = sessions.with_session(deadline, async |session| {
+//!     session.query_first("SELECT COUNT(*) FROM Orders").await
+//! }).await?; // no slot: nothing ran
+//! # Ok(admitted.value??) }
+//! ```
 //!
 //! | module | concept |
 //! |---|---|
-//! | [`pool`] | the pool's rules: pure functions of the pool's state and the time |
-//! | [`store`] | the same rules as single conditional writes on DynamoDB, and an in-memory twin |
-//! | [`controller`] | what answers the requests: whom the table is asked for, and whom it is not |
-//! | [`wire`] | what is said to the counter Lambda, and what it answers |
-//! | [`backend`] | where decisions are made: by the counter Lambda, in this process, or nowhere |
-//! | [`client`] | taking a slot for the length of a closure, from any Lambda |
-//! | [`aws`] | the AWS clients for these, with their timeouts |
-//! | [`secret`] | the database's credentials, kept, and followed through a rotation |
-//! | [`session`] | a connection that the server itself ends before the lease does |
-//! | [`sessions`] | sessions under slots, kept from one piece of work to the next while the pool has room |
-//! | [`time`] | the clocks: the counter's, and a holder's that survives being frozen |
-//! | [`telemetry`] | the log line of an invocation, and the metrics in it |
+//! | [`pool`] | the rules: pure functions of a pool's state and the time |
+//! | [`store`] | the rules as single conditional writes |
+//! | [`controller`] | which requests reach the table |
+//! | [`backend`] | where slots are granted: by the counter Lambda, by this process, or without a limit |
+//! | [`client`] | the scope that holds a slot |
+//! | `session` | a connection that its server ends before its lease expires |
+//! | `sessions` | [`Sessions`]: a slot and a session for a closure, kept between calls while the pool has room |
+//! | `secret` | the database's credentials, cached and followed through a rotation |
+//! | [`wire`] | requests to the counter, and its answers |
+//! | [`time`] | clocks, and deadlines that survive a freeze |
+//! | [`telemetry`] | log lines with metrics |
 //!
-//! ```no_run
-//! use std::sync::Arc;
+//! | feature | has | dependency |
+//! |---|---|---|
+//! | `client` | `LambdaBackend`: admission through the counter | `aws-sdk-lambda` |
+//! | `direct` | `DynamoStore`: admission by writing to the table | `aws-sdk-dynamodb` |
+//! | `mysql` | [`Sessions`], [`SecretCache`] | `mysql_async`, `aws-sdk-secretsmanager` |
+//! | `test-support` | a store in memory, and a clock to set | |
 //!
-//! use rds_admission::backend::LambdaBackend;
-//! use rds_admission::client::Admission;
-//! use rds_admission::secret::SecretCache;
-//! use rds_admission::session::SessionOptions;
-//! use rds_admission::time::Deadline;
-//! use rds_admission::sessions::Sessions;
-//! # async fn work(counter: LambdaBackend, secret: SecretCache, deadline: Deadline)
-//! #     -> Result<(), Box<dyn std::error::Error>> {
-//! let admission = Admission::new(Arc::new(counter), "Prod_MySQL".parse()?);
-//! let sessions = Sessions::new(admission, secret, SessionOptions::default());
-//! let admitted = sessions
-//!     .with_session(deadline, async |session| {
-//!         session.query_first::<u64>("SELECT COUNT(*) FROM Orders").await
-//!     })
-//!     .await?; // no slot: nothing ran
-//! let rows = admitted.value??; // no session; no result. The slot is back
-//! # Ok(()) }
-//! ```
+//! The first three are on by default.
 
+#[cfg(any(feature = "client", feature = "direct", feature = "mysql"))]
 pub mod aws;
 pub mod backend;
+// Only `sessions` uses a part of it.
+#[cfg_attr(not(feature = "mysql"), allow(dead_code, unused_imports))]
 pub mod client;
 pub mod controller;
+#[doc(hidden)]
 pub mod env;
 pub mod pool;
+#[cfg(feature = "mysql")]
 pub mod secret;
+#[cfg(feature = "mysql")]
 pub mod session;
+#[cfg(feature = "mysql")]
 pub mod sessions;
 pub mod store;
 pub mod telemetry;
 pub mod time;
 pub mod wire;
+
+#[cfg(feature = "client")]
+pub use backend::LambdaBackend;
+pub use backend::{Backend, BackendError, BackendKind};
+pub use client::{Admission, AdmissionError, Slot};
+pub use pool::warm::Warm;
+pub use pool::{Class, PoolName};
+#[cfg(feature = "mysql")]
+pub use secret::{Credentials, SecretCache};
+#[cfg(feature = "mysql")]
+pub use session::{Session, SessionError, SessionOptions};
+#[cfg(feature = "mysql")]
+pub use sessions::Sessions;
+pub use time::{Deadline, Seconds};

@@ -1,29 +1,20 @@
 //! The choice of a backend by environment variables.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
-use aws_config::SdkConfig;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use thiserror::Error;
 
-use super::{Backend, Bypass, LambdaBackend};
-use crate::aws;
-use crate::controller::Controller;
 use crate::env::{self, EnvError};
-use crate::store::DynamoStore;
-use crate::time::SystemClock;
 
 /// The backends that there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum BackendKind {
-    /// The counter Lambda decides ([`LambdaBackend`]). Its log and metrics have the decisions.
+    /// The counter Lambda decides (`LambdaBackend`). Its log and metrics have the decisions.
     #[default]
     Counter,
-    /// This process decides by writing to the table ([`Controller`]), and measures its decisions itself.
+    /// This process decides by writing to the table ([`Controller`](crate::controller::Controller)), and measures its decisions itself.
     Table,
-    /// Every request is granted ([`Bypass`]): the database is not protected.
+    /// Every request is granted ([`Bypass`](super::Bypass)): the database is not protected.
     Bypass,
 }
 
@@ -50,7 +41,22 @@ impl BackendKind {
     ///
     /// # Errors
     /// [`EnvError`] when that variable is missing.
-    pub fn connect(self, config: &SdkConfig) -> Result<Arc<dyn Backend>, EnvError> {
+    #[cfg(all(feature = "client", feature = "direct"))]
+    pub fn connect(
+        self,
+        config: &aws_config::SdkConfig,
+    ) -> Result<std::sync::Arc<dyn super::Backend>, EnvError> {
+        use std::sync::Arc;
+
+        use rand::SeedableRng;
+        use rand::rngs::StdRng;
+
+        use super::{Bypass, LambdaBackend};
+        use crate::aws;
+        use crate::controller::Controller;
+        use crate::store::DynamoStore;
+        use crate::time::SystemClock;
+
         Ok(match self {
             Self::Counter => {
                 let function: String = env::required("COUNTER_FUNCTION")?;

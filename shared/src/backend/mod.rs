@@ -1,11 +1,13 @@
 //! Where decisions about slots are made: in the counter Lambda, in this process, or nowhere.
 
 mod bypass;
+#[cfg(feature = "client")]
 mod counter;
 mod kind;
 mod table;
 
 pub use bypass::Bypass;
+#[cfg(feature = "client")]
 pub use counter::LambdaBackend;
 pub use kind::{BackendKind, InvalidBackendKind};
 

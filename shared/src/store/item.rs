@@ -5,30 +5,10 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use thiserror::Error;
 
-use super::{Owner, Ownership};
+use super::{MalformedItem, Owner, Ownership};
 use crate::pool::{LeaseId, Pool, PoolSize};
 use crate::time::UnixSeconds;
-
-/// A defect of an item.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum MalformedItem {
-    /// An attribute is missing or has another type.
-    #[error("attribute {0} is missing or of another type")]
-    Attribute(&'static str),
-    /// A lease's id or expiry is invalid.
-    #[error("lease {0:?} is not one")]
-    Lease(String),
-    /// The count and the leases differ.
-    #[error("InUse is {in_use} but {leases} leases are out")]
-    Count {
-        /// The count.
-        in_use: u32,
-        /// The number of leases.
-        leases: u32,
-    },
-}
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 

@@ -1,15 +1,18 @@
 //! Where pools live. Every decision is one conditional write of one item.
 
+#[cfg(feature = "direct")]
 mod dynamo;
+#[cfg(feature = "direct")]
 mod expression;
+#[cfg(feature = "direct")]
 mod item;
 #[cfg(any(test, feature = "test-support"))]
 mod memory;
 mod pool_admin;
 mod slot_store;
 
+#[cfg(feature = "direct")]
 pub use dynamo::DynamoStore;
-pub use item::MalformedItem;
 #[cfg(any(test, feature = "test-support"))]
 pub use memory::MemoryStore;
 pub use pool_admin::{Claimed, Evicted, Owner, Ownership, PoolAdmin};
@@ -20,6 +23,25 @@ use thiserror::Error;
 
 use crate::pool::PoolName;
 use crate::pool::split::InvalidSplit;
+
+/// A defect of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MalformedItem {
+    /// An attribute is missing or has another type.
+    #[error("attribute {0} is missing or of another type")]
+    Attribute(&'static str),
+    /// A lease's id or expiry is invalid.
+    #[error("lease {0:?} is not one")]
+    Lease(String),
+    /// The count and the leases differ.
+    #[error("InUse is {in_use} but {leases} leases are out")]
+    Count {
+        /// The count.
+        in_use: u32,
+        /// The number of leases.
+        leases: u32,
+    },
+}
 
 /// Why a store could not answer. Nothing was decided, except where a response may have been lost
 /// ([`Table`](Self::Table), [`InDoubt`](Self::InDoubt)); a repeated call finds out.

@@ -9,6 +9,7 @@ use serde_json::{Number, Value, json};
 use super::Metric;
 use crate::client::{AdmissionError, Admitted, Held, ReleaseOutcome};
 use crate::pool::PoolName;
+#[cfg(feature = "mysql")]
 use crate::session::Refusal;
 use crate::wire::Refused;
 
@@ -96,6 +97,7 @@ impl Metrics {
 
     /// The same, and the server did not let in, if there is a `refusal`. What is no trouble of its own is not
     /// counted.
+    #[cfg(feature = "mysql")]
     #[must_use]
     pub fn refused(self, refusal: Option<Refusal>) -> Self {
         match refusal {
