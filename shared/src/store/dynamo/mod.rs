@@ -180,6 +180,12 @@ impl<C> DynamoStore<C> {
         }
     }
 
+    /// Deletes a shard if a condition on its `:zero` leases holds. Returns whether it is gone.
+    async fn delete_shard(&self, shard: &Shard, condition: &str) -> Result<bool, StoreError> {
+        let zero = (":zero".to_owned(), AttributeValue::N("0".to_owned()));
+        self.delete("remove", shard.pool(), shard.to_string(), condition, [zero].into()).await
+    }
+
     /// Reads an item; `None` where there is no such item.
     async fn get(
         &self,

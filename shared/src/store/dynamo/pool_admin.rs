@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::ReturnValue;
 
 use super::{DynamoStore, Outcome, Tries, malformed};
 use crate::pool::{LeaseId, Pool, PoolName, PoolSize, Shard};
@@ -31,16 +31,6 @@ impl<C: Clock> DynamoStore<C> {
             all.push(seen);
         }
         Pool::whole(all).ok_or_else(|| self.unknown(&Shard::first(pool)))
-    }
-
-    /// Deletes a shard if a condition on its `:zero` leases holds. Returns whether it is gone.
-    pub(super) async fn delete_shard(
-        &self,
-        shard: &Shard,
-        condition: &str,
-    ) -> Result<bool, StoreError> {
-        let zero = (":zero".to_owned(), AttributeValue::N("0".to_owned()));
-        self.delete("remove", shard.pool(), shard.to_string(), condition, [zero].into()).await
     }
 }
 
