@@ -30,7 +30,7 @@ const SPLIT_OVERHEAD: usize = 6 + 3 + 4;
 pub enum InvalidSplit {
     /// Each shard needs a slot for class standard.
     #[error(
-        "{standard} standard slots can't be split over {shards} items: each holds one at the least"
+        "{standard} standard slots can't be split over {shards} items: each needs at least one"
     )]
     TooFew {
         /// Slots of the pool for class standard.
@@ -40,8 +40,8 @@ pub enum InvalidSplit {
     },
     /// Slots would have to move from one shard to another.
     #[error(
-        "a pool of {from} items is split over {to} only while it is drained and no lease is out: \
-         drain it first, wait until it is empty, and resume it after"
+        "the number of items can change from {from} to {to} only while the pool is drained and holds no lease: \
+         drain it first, wait until it is empty, and resume it afterwards"
     )]
     InUse {
         /// The current number of items.

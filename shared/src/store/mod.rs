@@ -31,10 +31,10 @@ pub enum MalformedItem {
     #[error("attribute {0} is missing or of another type")]
     Attribute(&'static str),
     /// A lease's id or expiry is invalid.
-    #[error("lease {0:?} is not one")]
+    #[error("{0:?} is not a lease with an expiry")]
     Lease(String),
     /// The count and the leases differ.
-    #[error("InUse is {in_use} but {leases} leases are out")]
+    #[error("InUse is {in_use} but {leases} leases are held")]
     Count {
         /// The count.
         in_use: u32,
@@ -80,7 +80,7 @@ pub enum StoreError {
     },
     /// The response to a write was lost, and the table throttled the next attempt. It is unknown whether the
     /// first one was applied: the caller must not treat it as rejected.
-    #[error("{phase} of pool {pool} was throttled by the table after an answer was lost")]
+    #[error("{phase} of pool {pool} was throttled by the table after a response was lost")]
     InDoubt {
         /// The operation.
         phase: &'static str,
@@ -98,7 +98,7 @@ pub enum StoreError {
         source: InvalidSplit,
     },
     /// Others changed the pool at every attempt.
-    #[error("{phase} of pool {pool} lost {tries} races in a row")]
+    #[error("{phase} of pool {pool} lost {tries} races with other changes in a row")]
     Contended {
         /// The operation.
         phase: &'static str,

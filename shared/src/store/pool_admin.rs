@@ -73,8 +73,8 @@ pub enum Claimed {
 ///
 /// A pool's owner is the stack resource that created it. It is stored in an item of its own,
 /// `<pool>#owner`, which no decision about a slot reads or writes: the pool's own item has no byte to spare
-/// (a full pool of 62 slots has the 1,024 bytes that one write unit covers). An IAM policy that lets somebody
-/// write `<pool>` and `<pool>#*` covers it. A pool can be claimed before it exists.
+/// (a full pool of 62 slots has the 1,024 bytes that one write unit covers). An IAM policy for the keys
+/// `<pool>` and `<pool>#*` covers it. A pool can be claimed before it exists.
 pub trait PoolAdmin: SlotStore {
     /// Creates a pool, or resizes it as [`resize`](Self::resize) does.
     ///

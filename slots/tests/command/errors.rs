@@ -101,7 +101,7 @@ async fn a_pool_whose_count_is_wrong_is_not_touched() {
         .await
         .expect("an item");
     let line = fails(world.command(&["drain"])).await;
-    assert!(line.contains("InUse is 5 but 1 leases are out"), "{line}");
+    assert!(line.contains("InUse is 5 but 1 leases are held"), "{line}");
 }
 
 #[tokio::test]

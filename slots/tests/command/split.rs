@@ -44,7 +44,10 @@ async fn a_pool_is_split_and_merged_only_while_it_is_drained_and_empty() {
         }
         let (code, output) = world.run(&to_three).await;
         assert_eq!((code, output.trim_end().lines().count()), (2, 1), "{output}");
-        assert!(output.contains("a pool of 1 items is split over 3 only while"), "{output}");
+        assert!(
+            output.contains("the number of items can change from 1 to 3 only while"),
+            "{output}"
+        );
         assert!(output.contains("drain it first"), "{output}");
         assert!(!world.has(1).await);
     }

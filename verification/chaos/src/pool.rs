@@ -216,7 +216,7 @@ mod tests {
         assert_eq!((samples.count(), samples.most()), (3, 3));
         assert_eq!(samples.broken(), ["InUse is 3 of 2"]);
         for _ in 0..2 * SHOWN {
-            samples.broke("InUse is 5 but 1 leases are out".to_owned());
+            samples.broke("InUse is 5 but 1 leases are held".to_owned());
         }
         assert_eq!(samples.broken().len(), SHOWN);
     }
