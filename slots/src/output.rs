@@ -82,8 +82,7 @@ impl Output {
         });
     }
 
-    /// Prints why the arguments are invalid, and returns the exit code. Prints the help text where the arguments ask
-    /// for it.
+    /// Prints why the arguments are invalid, or the requested help text. Returns the exit code.
     pub(crate) fn print_usage_error(self, error: &clap::Error) -> ExitCode {
         if self.json && error.use_stderr() {
             let text = error.render().to_string();

@@ -38,8 +38,8 @@ pub(super) enum RotateError {
     Admission(#[from] AdmissionError),
     #[error("database")]
     Account(#[from] AccountError),
-    /// A guard: whoever wrote the pending version could otherwise have the current password sent to another server, or
-    /// another account's password changed.
+    /// Prevents that a forged pending version sends the current password to another server, or changes another
+    /// account's password.
     #[error("the pending version is of another user or server than the current one")]
     AnotherAccount,
     #[error(

@@ -36,8 +36,8 @@ impl Server {
         }
     }
 
-    pub(crate) async fn ask<T: FromRow + Send + 'static>(&mut self, question: &str) -> T {
-        self.admin.query_first(question).await.expect("an answer").expect("a row")
+    pub(crate) async fn query<T: FromRow + Send + 'static>(&mut self, sql: &str) -> T {
+        self.admin.query_first(sql).await.expect("an answer").expect("a row")
     }
 
     /// Returns the secret of the account with all rights on the database.

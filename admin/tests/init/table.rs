@@ -27,14 +27,14 @@ async fn an_account_that_may_only_read_the_table_is_enough() {
             prepare(&secret, fill).await.expect("prepared");
         }
     }
-    assert_eq!(server.ask::<u32>(ROWS).await, 1);
+    assert_eq!(server.query::<u32>(ROWS).await, 1);
     // An empty table is not an error either.
     server.run(&["DELETE FROM Employees"]).await;
     let mut secret = server.secret();
     secret["username"] = json!("reader");
     secret["password"] = json!("a password");
     prepare(&secret, true).await.expect("prepared");
-    assert_eq!(server.ask::<u32>(ROWS).await, 0);
+    assert_eq!(server.query::<u32>(ROWS).await, 0);
 }
 
 #[tokio::test]
@@ -85,14 +85,14 @@ async fn another_table_or_view_of_that_name_is_left_alone() {
         }
         assert_eq!(shown(&mut server).await, before);
         if !other.iter().any(|statement| statement.starts_with("DROP")) {
-            assert_eq!(server.ask::<u32>(ROWS).await, 0, "{other:?}");
+            assert_eq!(server.query::<u32>(ROWS).await, 0, "{other:?}");
         }
     }
 }
 
 /// Returns the name and the statement that creates it.
 async fn shown(server: &mut Server) -> (String, String) {
-    let row: mysql_async::Row = server.ask("SHOW CREATE TABLE Employees").await;
+    let row: mysql_async::Row = server.query("SHOW CREATE TABLE Employees").await;
     (row.get(0).expect("a name"), row.get(1).expect("a statement"))
 }
 
@@ -101,15 +101,15 @@ async fn rows_are_inserted_only_into_the_samples_own_empty_table() {
     let mut server = Server::start().await;
     let all = server.secret();
     prepare(&all, false).await.expect("prepared");
-    assert_eq!(server.ask::<u32>(ROWS).await, 0);
+    assert_eq!(server.query::<u32>(ROWS).await, 0);
     for _ in 0..2 {
         prepare(&all, true).await.expect("prepared");
-        assert_eq!(server.ask::<u32>(ROWS).await, 3);
+        assert_eq!(server.query::<u32>(ROWS).await, 3);
     }
     server.clear().await;
     server.run(&[TABLE, ROW]).await;
     prepare(&all, true).await.expect("prepared");
-    assert_eq!(server.ask::<u32>(ROWS).await, 1);
+    assert_eq!(server.query::<u32>(ROWS).await, 1);
 }
 
 #[tokio::test]
@@ -129,10 +129,10 @@ async fn an_update_fills_the_table_only_for_another_database() {
     // A user may have deleted the rows.
     for same in [json!({}), json!({"Database": "the first", "PrioritySlots": "1"})] {
         update(same).await;
-        assert_eq!(server.ask::<u32>(ROWS).await, 0);
+        assert_eq!(server.query::<u32>(ROWS).await, 0);
     }
     update(json!({"Database": "the one before"})).await;
-    assert_eq!(server.ask::<u32>(ROWS).await, 3);
+    assert_eq!(server.query::<u32>(ROWS).await, 3);
 }
 
 #[tokio::test]

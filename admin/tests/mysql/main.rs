@@ -179,22 +179,22 @@ async fn every_refusal_is_classified() {
     };
 
     let held = open("alone").await;
-    let (full, says) = refused("alone", "right").await;
-    assert_eq!(full, Refusal::AccountFull, "{says}");
+    let (full, text) = refused("alone", "right").await;
+    assert_eq!(full, Refusal::AccountFull, "{text}");
     held.close().await;
     open("hourly").await.close().await;
-    let (hourly, says) = refused("hourly", "right").await;
-    assert!(hourly == Refusal::Other && says.contains("1226"), "{says}");
+    let (hourly, text) = refused("hourly", "right").await;
+    assert!(hourly == Refusal::Other && text.contains("1226"), "{text}");
     for (user, code) in [("locked", "3118"), ("expired", "1862")] {
-        let (refusal, says) = refused(user, "right").await;
-        assert!(refusal == Refusal::Other && says.contains(code), "{user}: {says}");
+        let (refusal, text) = refused(user, "right").await;
+        assert!(refusal == Refusal::Other && text.contains(code), "{user}: {text}");
     }
-    let (blocked, says) = refused("careful", "wrong").await;
-    assert!(blocked == Refusal::Other && says.contains("3955"), "{says}");
+    let (blocked, text) = refused("careful", "wrong").await;
+    assert!(blocked == Refusal::Other && text.contains("3955"), "{text}");
     // The error names a method that the driver lacks.
     let sha256 = Session::open(&slot(60), &options, &account("sha256", "right")).await;
-    let says = chain(&sha256.expect_err("a method of old"));
-    assert!(says.contains("sha256_password"), "{says}");
+    let text = chain(&sha256.expect_err("a method of old"));
+    assert!(text.contains("sha256_password"), "{text}");
     // The login succeeds, but statements exceed the hourly limit. That is not a connection limit.
     let opened = Session::open(&slot(60), &options, &account("questions", "right")).await;
     if let Ok(mut session) = opened {
@@ -202,8 +202,8 @@ async fn every_refusal_is_classified() {
         assert!(chain(&spent).contains("1226"), "{}", chain(&spent));
         session.close().await;
     }
-    let (limited, says) = refused("questions", "right").await;
-    assert!(limited == Refusal::Other && says.contains("1226"), "{says}");
+    let (limited, text) = refused("questions", "right").await;
+    assert!(limited == Refusal::Other && text.contains("1226"), "{text}");
 }
 
 /// MySQL does not count clients of 127.0.0.1.

@@ -50,8 +50,11 @@ async fn an_unreadable_or_unusable_secret_is_found() {
     world.proxy.deny("GetSecretValue");
     let (code, answer) = examined(&world, &secret).await;
     assert_eq!((code, problems(&answer)), (1, vec!["secret"]));
-    let says = answer["findings"][0]["says"].as_str().expect("a sentence");
-    assert!(says.contains("arn:of-the-secret") && says.contains("not authorized"), "{says}");
+    let message = answer["findings"][0]["says"].as_str().expect("a sentence");
+    assert!(
+        message.contains("arn:of-the-secret") && message.contains("not authorized"),
+        "{message}"
+    );
 
     let holds = |fields: Value| {
         let secret = json!({"Name": "the secret", "SecretString": fields.to_string()});
@@ -70,8 +73,11 @@ async fn an_unreadable_or_unusable_secret_is_found() {
     }));
     let (code, answer) = examined(&world, &secret).await;
     assert_eq!((code, problems(&answer)), (1, vec!["server"]));
-    let says = answer["findings"][0]["says"].as_str().expect("a sentence");
-    assert!(says.contains(&format!("127.0.0.1:{port}")) && !says.contains("secretpw"), "{says}");
+    let message = answer["findings"][0]["says"].as_str().expect("a sentence");
+    assert!(
+        message.contains(&format!("127.0.0.1:{port}")) && !message.contains("secretpw"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -119,7 +125,7 @@ async fn an_ipv6_address_is_connected_to() {
     let database = format!("mysql://admin:secretpw@[::1]:{port}/demodb2");
     let (code, answer) = examined(&world, &["--database", &database]).await;
     assert_eq!((code, problems(&answer)), (1, vec!["server"]));
-    let says = answer["findings"][0]["says"].as_str().expect("a sentence");
-    assert!(says.contains(&format!("[::1]:{port}")) && !says.contains("lookup"), "{says}");
+    let message = answer["findings"][0]["says"].as_str().expect("a sentence");
+    assert!(message.contains(&format!("[::1]:{port}")) && !message.contains("lookup"), "{message}");
     accepted.await.expect("a task").expect("a connection");
 }

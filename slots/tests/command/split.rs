@@ -85,7 +85,7 @@ async fn items_that_can_not_be_removed_are_reported_and_grant_nothing() {
     let (_, status) = world.json(&["status"]).await;
     assert_eq!((&status["shards"], &status["maxConnections"]), (&json!(1), &json!(62)));
     assert_eq!(world.run(&["resume"]).await.0, 0);
-    // The store of this test knows three items, and asks those that are left over too.
+    // This store still reads three items, the surplus ones too.
     for number in 1..3 {
         assert!(world.store.peek(&Shard::new(pool(), number)).await.expect("an item").draining);
     }

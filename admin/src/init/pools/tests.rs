@@ -50,8 +50,8 @@ async fn update(
     pools.prepare(wanted, soon()).await
 }
 
-/// Asks for a slot, and says whether there was one.
-async fn asks(store: &TestStore, pool: &str, lease: u32) -> bool {
+/// Acquires a slot. Returns whether it was granted.
+async fn is_granted(store: &TestStore, pool: &str, lease: u32) -> bool {
     let lease: LeaseId = format!("lease{lease:03}").parse().expect("an id");
     let asked =
         store.acquire(&Shard::first(&name(pool)), lease, Seconds(30), Class::Standard).await;
@@ -68,7 +68,7 @@ async fn owner_of(store: &TestStore, pool: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn another_stack_is_refused_by_name_and_its_end_removes_nothing() {
+async fn another_stack_is_refused_by_name_and_its_deletion_removes_nothing() {
     let (store, _) = store();
     let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
     create(&first, "Orders").await.expect("the pool");
@@ -82,7 +82,7 @@ async fn another_stack_is_refused_by_name_and_its_end_removes_nothing() {
     }
     let pool = store.read(&name("Orders")).await.expect("the pool");
     assert_eq!((pool.size, pool.draining), (size(4), false));
-    // Its own stack's requests may be repeated.
+    // Requests of its own stack can be repeated.
     create(&first, "Orders").await.expect("the pool");
     update(&first, "Orders", "Orders").await.expect("the pool");
     assert!(first.remove(Some(name("Orders")), None).await.expect("an answer"));
@@ -91,7 +91,7 @@ async fn another_stack_is_refused_by_name_and_its_end_removes_nothing() {
 }
 
 #[tokio::test]
-async fn a_pool_without_an_owner_is_its_own_stacks_by_an_update_and_nobody_elses_by_a_creation() {
+async fn an_update_claims_its_unowned_pool_and_a_creation_does_not() {
     let (store, _) = store();
     store.define(&name("Orders"), size(4), None).await.expect("the pool");
     let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
@@ -103,17 +103,17 @@ async fn a_pool_without_an_owner_is_its_own_stacks_by_an_update_and_nobody_elses
     assert_eq!(store.read(&name("Orders")).await.expect("the pool").size, size(SLOTS));
     let refused = update(&second, "Orders", "Orders").await;
     assert!(matches!(refused, Err(PoolError::Owned { .. })), "{refused:?}");
-    // A stack that was never updated removes its pool as ever.
+    // A stack that was never updated still removes its pool.
     store.define(&name("Old"), size(4), None).await.expect("the pool");
     assert!(second.remove(Some(name("Old")), None).await.expect("an answer"));
 }
 
 #[tokio::test]
-async fn a_pool_that_its_stack_leaves_behind_is_anybodys() {
+async fn a_pool_that_its_stack_leaves_behind_can_be_claimed() {
     let (store, _) = store();
     let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
     create(&first, "Orders").await.expect("the pool");
-    assert!(asks(&store, "Orders", 0).await);
+    assert!(is_granted(&store, "Orders", 0).await);
     assert!(!first.remove(Some(name("Orders")), None).await.expect("an answer"));
     assert_eq!(in_use(&store, "Orders").await, 1);
     create(&second, "Orders").await.expect("the pool");
@@ -121,7 +121,7 @@ async fn a_pool_that_its_stack_leaves_behind_is_anybodys() {
 }
 
 #[tokio::test]
-async fn a_creation_that_was_never_answered_is_undone_by_what_the_properties_say() {
+async fn a_creation_without_a_response_is_undone_by_its_properties() {
     let (store, _) = store();
     let pools = pools(&store, ORDERS);
     create(&pools, "Orders").await.expect("the pool");
@@ -131,23 +131,23 @@ async fn a_creation_that_was_never_answered_is_undone_by_what_the_properties_say
 }
 
 #[tokio::test]
-async fn another_name_grants_nothing_before_every_lease_of_the_old_one_has_ended() {
+async fn a_renamed_pool_grants_nothing_before_the_old_one_is_empty() {
     let (store, _) = store();
     let orders = pools(&store, ORDERS);
     create(&orders, "Orders").await.expect("the pool");
     for lease in 0..SLOTS {
-        assert!(asks(&store, "Orders", lease).await);
+        assert!(is_granted(&store, "Orders", lease).await);
     }
-    // On one server: what both pools have out is never more than the slots of one.
+    // Both pools share a server, so together they never hold more leases than one has slots.
     let callers = async {
         let mut left = SLOTS;
         loop {
-            let new = asks(&store, "Orders2", 100).await;
-            assert!(!(new && left > 0), "{left} leases are out in the old one");
+            let new = is_granted(&store, "Orders2", 100).await;
+            assert!(!(new && left > 0), "{left} leases are held in the old pool");
             if new {
                 break;
             }
-            assert!(!asks(&store, "Orders", 50).await, "the old one is full, or drains");
+            assert!(!is_granted(&store, "Orders", 50).await, "the old pool is full or draining");
             if left > 0 && store.read(&name("Orders")).await.expect("the pool").draining {
                 left -= 1;
                 let lease = format!("lease{left:03}").parse().expect("an id");
@@ -158,34 +158,34 @@ async fn another_name_grants_nothing_before_every_lease_of_the_old_one_has_ended
     };
     let (renamed, ()) = tokio::join!(update(&orders, "Orders", "Orders2"), callers);
     renamed.expect("the pool");
-    assert!(!asks(&store, "Orders", 50).await);
-    // What CloudFormation does then.
+    assert!(!is_granted(&store, "Orders", 50).await);
+    // The request that CloudFormation sends next.
     assert!(orders.remove(Some(name("Orders")), None).await.expect("an answer"));
     assert!(orders.remove(Some(name("Orders2")), None).await.is_ok_and(|removed| !removed));
 }
 
 #[tokio::test]
-async fn a_pool_that_somebody_resumes_meanwhile_is_drained_again() {
+async fn a_pool_that_is_resumed_meanwhile_is_drained_again() {
     let (store, _) = store();
     let orders = pools(&store, ORDERS);
     create(&orders, "Orders").await.expect("the pool");
-    assert!(asks(&store, "Orders", 0).await);
+    assert!(is_granted(&store, "Orders", 0).await);
     let orders_pool = name("Orders");
     let drains = async || {
         while !store.read(&orders_pool).await.expect("the pool").draining {
             tokio::task::yield_now().await;
         }
     };
-    let somebody = async {
+    let operator = async {
         drains().await;
         store.resume(&orders_pool).await.expect("the pool");
-        // The pool is empty for a moment, which proves nothing while it grants.
+        // The pool is empty for a moment, but it grants slots.
         let lease = "lease000".parse().expect("an id");
         store.release(&orders_pool, lease, None).await.expect("an answer");
         drains().await;
-        assert!(!asks(&store, "Orders", 1).await);
+        assert!(!is_granted(&store, "Orders", 1).await);
     };
-    let (renamed, ()) = tokio::join!(update(&orders, "Orders", "Orders2"), somebody);
+    let (renamed, ()) = tokio::join!(update(&orders, "Orders", "Orders2"), operator);
     renamed.expect("the pool");
     assert!(store.read(&orders_pool).await.expect("the pool").draining);
 }
@@ -196,7 +196,7 @@ async fn a_pool_that_does_not_become_empty_is_not_handed_over() {
         let (store, clock) = store();
         let (orders, others) = (pools(&store, ORDERS), pools(&store, OTHERS));
         create(&orders, "Orders").await.expect("the pool");
-        assert!(asks(&store, "Orders", 0).await);
+        assert!(is_granted(&store, "Orders", 0).await);
         if drained {
             store.drain(&name("Orders")).await.expect("the pool");
         }
@@ -204,14 +204,14 @@ async fn a_pool_that_does_not_become_empty_is_not_handed_over() {
         let said = refused.to_string();
         assert!(said.contains("pool Orders was not handed over to Orders2: 1 of its"), "{said}");
         assert!(said.contains("slots drain --pool Orders --wait"), "{said}");
-        // What an operator has drained stays so.
+        // A pool that an operator drained stays drained.
         assert_eq!(said.contains("is still draining"), drained);
-        assert_eq!(asks(&store, "Orders", 1).await, !drained);
-        assert!(!asks(&store, "Orders2", 1).await);
-        // The rollback has nothing to do, and the new name is anybody's.
+        assert_eq!(is_granted(&store, "Orders", 1).await, !drained);
+        assert!(!is_granted(&store, "Orders2", 1).await);
+        // The rollback changes nothing, and the new name is free.
         update(&orders, "Orders", "Orders").await.expect("the pool");
         create(&others, "Orders2").await.expect("the pool");
-        // What has expired is no obstacle.
+        // Expired leases do not block the handover.
         clock.advance(Seconds(60));
         update(&orders, "Orders", "Orders3").await.expect("the pool");
     }
@@ -223,22 +223,22 @@ async fn a_rollback_hands_the_slots_back() {
     let orders = pools(&store, ORDERS);
     create(&orders, "Orders").await.expect("the pool");
     update(&orders, "Orders", "Orders2").await.expect("the pool");
-    assert!(asks(&store, "Orders2", 0).await);
+    assert!(is_granted(&store, "Orders2", 0).await);
     let refused = update(&orders, "Orders2", "Orders").await;
     assert!(matches!(refused, Err(PoolError::NotEmpty { in_use: 1, .. })), "{refused:?}");
-    assert!(!asks(&store, "Orders", 1).await);
+    assert!(!is_granted(&store, "Orders", 1).await);
     let lease = "lease000".parse().expect("an id");
     store.release(&name("Orders2"), lease, None).await.expect("an answer");
     update(&orders, "Orders2", "Orders").await.expect("the pool");
-    assert!(asks(&store, "Orders", 1).await);
-    assert!(!asks(&store, "Orders2", 1).await);
+    assert!(is_granted(&store, "Orders", 1).await);
+    assert!(!is_granted(&store, "Orders2", 1).await);
     assert!(orders.remove(Some(name("Orders2")), None).await.expect("an answer"));
     assert_eq!(in_use(&store, "Orders").await, 1);
 }
 
-/// The process ends at a point, and CloudFormation, which has heard nothing, asks for what was before.
+/// The process ends at some point, and CloudFormation rolls back.
 #[tokio::test]
-async fn a_handover_that_was_cut_short_is_undone_by_the_rollback() {
+async fn an_interrupted_handover_is_undone_by_the_rollback() {
     for (drained, defined) in [(false, false), (true, false), (true, true)] {
         let (store, _) = store();
         let orders = pools(&store, ORDERS);
@@ -250,15 +250,15 @@ async fn a_handover_that_was_cut_short_is_undone_by_the_rollback() {
         }
         if defined {
             store.define(&name("Orders2"), size(SLOTS), None).await.expect("the pool");
-            assert!(asks(&store, "Orders2", 0).await);
+            assert!(is_granted(&store, "Orders2", 0).await);
             let refused = update(&orders, "Orders", "Orders").await;
             assert!(matches!(refused, Err(PoolError::NotEmpty { .. })), "{refused:?}");
-            assert!(!asks(&store, "Orders", 0).await);
+            assert!(!is_granted(&store, "Orders", 0).await);
             let lease = "lease000".parse().expect("an id");
             store.release(&name("Orders2"), lease, None).await.expect("an answer");
         }
         update(&orders, "Orders", "Orders").await.expect("the pool");
-        assert!(asks(&store, "Orders", 0).await);
+        assert!(is_granted(&store, "Orders", 0).await);
         assert!(matches!(store.read(&name("Orders2")).await, Err(StoreError::UnknownPool(_))));
         let known =
             store.ownership(&name("Orders")).await.expect("an answer").expect("it is theirs");
@@ -267,35 +267,35 @@ async fn a_handover_that_was_cut_short_is_undone_by_the_rollback() {
 }
 
 #[tokio::test]
-async fn a_pool_of_another_stack_is_left_alone_by_who_leaves_it() {
+async fn a_stack_that_leaves_another_stacks_pool_does_not_change_it() {
     let (store, _) = store();
     let (orders, others) = (pools(&store, ORDERS), pools(&store, OTHERS));
     create(&others, "Orders").await.expect("the pool");
     update(&orders, "Orders", "Mine").await.expect("the pool");
-    assert!(asks(&store, "Orders", 0).await);
+    assert!(is_granted(&store, "Orders", 0).await);
     assert!(!orders.remove(Some(name("Orders")), None).await.expect("an answer"));
     assert_eq!(in_use(&store, "Orders").await, 1);
 }
 
 #[tokio::test]
-async fn a_pool_without_an_owner_is_not_taken_by_another_stack_that_changes_its_name() {
+async fn an_unowned_pool_is_not_claimed_by_a_rename_of_another_stack() {
     let (store, _) = store();
     store.define(&name("Orders"), size(4), None).await.expect("the pool");
     let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
     create(&second, "Mine").await.expect("the pool");
     let refused = update(&second, "Mine", "Orders").await;
     assert!(matches!(refused, Err(PoolError::Unowned { .. })), "{refused:?}");
-    assert!(asks(&store, "Mine", 0).await);
+    assert!(is_granted(&store, "Mine", 0).await);
     assert_eq!(store.read(&name("Orders")).await.expect("the pool").size, size(4));
     assert_eq!(owner_of(&store, "Orders").await, None);
-    // Its own stack may change the name, and take it back.
+    // Its own stack may rename the pool, and rename it back.
     update(&first, "Orders", "Orders2").await.expect("the pool");
     update(&first, "Orders2", "Orders").await.expect("the pool");
     assert_eq!(owner_of(&store, "Orders").await.as_deref(), Some("orders"));
 }
 
 #[tokio::test]
-async fn a_second_resource_of_the_stack_is_refused_and_its_end_leaves_the_pool_to_the_first() {
+async fn a_second_resource_is_refused_and_its_deletion_keeps_the_pool() {
     let (store, _) = store();
     let first = pools(&store, ORDERS);
     let owner = Owner { stack: ORDERS.to_owned(), resource: "Slots".to_owned() };
@@ -307,42 +307,42 @@ async fn a_second_resource_of_the_stack_is_refused_and_its_end_leaves_the_pool_t
         let Err(error @ PoolError::Sibling { .. }) = refused else { panic!("{refused:?}") };
         assert!(error.to_string().contains("resource Pool of this stack"), "{error}");
     }
-    // What CloudFormation does then, whichever id it knows.
+    // The request that CloudFormation sends next, by either id.
     for id in [None, Some(name("Orders"))] {
         assert!(!second.remove(id, Some(name("Orders"))).await.expect("an answer"));
     }
     assert_eq!(store.read(&name("Orders")).await.expect("the pool").size, size(4));
-    assert!(asks(&store, "Orders", 0).await && asks(&store, "Mine", 0).await);
+    assert!(is_granted(&store, "Orders", 0).await && is_granted(&store, "Mine", 0).await);
     update(&first, "Orders", "Orders").await.expect("it is the first one's as ever");
 }
 
 #[tokio::test]
-async fn a_pool_that_was_left_draining_grants_for_who_takes_it() {
+async fn a_pool_that_was_left_draining_grants_for_its_new_owner() {
     for is_new in [true, false] {
         let (store, _) = store();
         let (first, second) = (pools(&store, ORDERS), pools(&store, OTHERS));
         create(&first, "Orders").await.expect("the pool");
-        assert!(asks(&store, "Orders", 0).await);
+        assert!(is_granted(&store, "Orders", 0).await);
         store.drain(&name("Orders")).await.expect("the pool");
         assert!(!first.remove(Some(name("Orders")), None).await.expect("an answer"));
         if is_new {
-            // The first try has ended after its claim.
+            // The first attempt ended after its claim.
             store.claim(&name("Orders"), &second.owner, None).await.expect("an answer");
             create(&second, "Orders").await.expect("the pool");
         } else {
             create(&second, "Mine").await.expect("the pool");
             update(&second, "Mine", "Orders").await.expect("the pool");
         }
-        assert!(asks(&store, "Orders", 1).await);
-        // What an operator drains meanwhile, an update of something else leaves so.
+        assert!(is_granted(&store, "Orders", 1).await);
+        // A later drain by an operator survives an update of something else.
         store.drain(&name("Orders")).await.expect("the pool");
         update(&second, "Orders", "Orders").await.expect("the pool");
-        assert!(!asks(&store, "Orders", 2).await);
+        assert!(!is_granted(&store, "Orders", 2).await);
     }
 }
 
 #[tokio::test]
-async fn a_name_that_a_handover_cut_short_has_claimed_is_anybodys_after_the_rollback() {
+async fn a_rollback_frees_the_name_that_an_interrupted_handover_claimed() {
     let (store, _) = store();
     let (orders, others) = (pools(&store, ORDERS), pools(&store, OTHERS));
     create(&orders, "Orders").await.expect("the pool");
