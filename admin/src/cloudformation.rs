@@ -16,7 +16,7 @@ use thiserror::Error;
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html>).
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    pub(crate) request_type: RequestType,
+    pub(crate) kind: RequestType,
     pub(crate) resource_properties: Value,
     /// The properties before an update; null otherwise.
     pub(crate) old_resource_properties: Value,
@@ -94,9 +94,9 @@ impl Request {
                 return Err(InvalidEvent { field });
             }
         }
-        let request_type = serde_json::from_value(property(TYPE));
+        let kind = serde_json::from_value(property(TYPE));
         Ok(Self {
-            request_type: request_type.map_err(|_| InvalidEvent { field: TYPE })?,
+            kind: kind.map_err(|_| InvalidEvent { field: TYPE })?,
             resource_properties: property("ResourceProperties"),
             old_resource_properties: property("OldResourceProperties"),
             reply_to,

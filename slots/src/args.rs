@@ -151,7 +151,7 @@ pub(crate) struct DatabaseArgs {
     pub(crate) secret: Option<String>,
     /// The database's address, mysql://user:password@host:port/database, instead of --secret
     ///
-    /// An option takes precedence over a variable, and SLOTS_DATABASE over SLOTS_SECRET.
+    /// An option takes precedence over a variable, and `SLOTS_DATABASE` over `SLOTS_SECRET`.
     ///
     /// Prefer the variable to the option: other users of the machine can read a command line.
     #[arg(long, value_name = "ADDRESS", env = "SLOTS_DATABASE", hide_env_values = true)]

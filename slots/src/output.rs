@@ -34,7 +34,7 @@ impl Output {
 
     /// Prints the result to standard output: text, or an indented object.
     pub(crate) fn print(self, text: impl Display, object: &impl Serialize) -> Result<(), Error> {
-        print_stdout(if self.json {
+        print_stdout(&if self.json {
             serde_json::to_string_pretty(object).map_err(|error| Error::Output(error.into()))?
         } else {
             text.to_string()
@@ -47,7 +47,7 @@ impl Output {
         text: impl Display,
         object: &impl Serialize,
     ) -> Result<(), Error> {
-        print_stdout(if self.json {
+        print_stdout(&if self.json {
             serde_json::to_string(object).map_err(|error| Error::Output(error.into()))?
         } else {
             text.to_string()
@@ -118,7 +118,7 @@ fn print_stderr(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn print_stdout(text: String) -> Result<(), Error> {
+fn print_stdout(text: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()).map_err(Error::Output)
 }

@@ -32,12 +32,11 @@ pub(crate) async fn watch(table: &Table, output: Output) -> Result<(), Error> {
         match (read, &mut screen) {
             (Ok(pool), screen) => {
                 let status = table.status_of(&pool);
-                match screen {
-                    Some(screen) => screen.show(|size| status.text(size.leases))?,
-                    None => {
-                        let line = format!("{} {}", time_of_day(now), status.line());
-                        output.print_line(line, &status)?;
-                    }
+                if let Some(screen) = screen {
+                    screen.show(|size| status.text(size.leases))?;
+                } else {
+                    let line = format!("{} {}", time_of_day(now), status.line());
+                    output.print_line(line, &status)?;
                 }
                 last = Some((status, now));
             }

@@ -25,8 +25,8 @@ const FAILED: &str = "failed";
 pub async fn start<S>(
     build: impl Future<Output = Result<Init<S>, Error>>,
 ) -> Result<Init<S>, String> {
-    let built = catch_panic(build).await.unwrap_or_else(|panicked| Err(panicked.into()));
-    built.map_err(|error| chain(&*error))
+    let init = catch_panic(build).await.unwrap_or_else(|panicked| Err(panicked.into()));
+    init.map_err(|error| chain(&*error))
 }
 
 /// Serves invocations until Lambda ends the instance. If `init` is an error, every request fails with it:
@@ -58,7 +58,7 @@ pub async fn invocation<S: PoolAdmin>(
     })?;
     let deadline = Deadline::at_epoch_ms(event.context.deadline).earlier_by(RESPONSE_TIME);
     let request = Request::read(&event.payload, reply_to.clone());
-    let asked = request.as_ref().ok().map(|request| format!("{:?}", request.request_type));
+    let asked = request.as_ref().ok().map(|request| format!("{:?}", request.kind));
     let failed = |reason| Outcome::failed(&reply_to, reason);
     let (outcome, failure) = match (init, &request) {
         (Ok(init), Ok(request)) => {
@@ -90,6 +90,5 @@ pub async fn invocation<S: PoolAdmin>(
 
 /// Whether the request deletes a resource that was never created.
 fn deletes_nothing(request: &Request) -> bool {
-    request.request_type == RequestType::Delete
-        && request.reply_to.resource_id() == Outcome::NOT_CREATED
+    request.kind == RequestType::Delete && request.reply_to.resource_id() == Outcome::NOT_CREATED
 }

@@ -53,7 +53,7 @@ impl<S: PoolAdmin> Init<S> {
     }
 
     pub(crate) async fn handle(&self, request: &Request, deadline: Deadline) -> Outcome {
-        let result = match request.request_type {
+        let result = match request.kind {
             RequestType::Delete => self.remove(request).await,
             RequestType::Create | RequestType::Update => self.prepare(request, deadline).await,
         };
@@ -63,7 +63,7 @@ impl<S: PoolAdmin> Init<S> {
     async fn prepare(&self, request: &Request, deadline: Deadline) -> Result<Outcome, InitError> {
         let properties = Properties::parse(&request.resource_properties)?;
         // Only a database that is new to the stack gets the sample's rows, because a user may have deleted them.
-        let fill = request.request_type == RequestType::Create || request.changes(DATABASE);
+        let fill = request.kind == RequestType::Create || request.changes(DATABASE);
         let server = self.database.prepare(deadline, fill).await?;
         let connections = server.max_connections;
         let sized_for = properties.max_connections.map_or(connections, NonZeroU32::get);

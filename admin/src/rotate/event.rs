@@ -17,22 +17,25 @@ pub(super) struct Event {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) enum Step {
-    CreateSecret,
-    SetSecret,
-    TestSecret,
-    FinishSecret,
+    #[serde(rename = "createSecret")]
+    Create,
+    #[serde(rename = "setSecret")]
+    Set,
+    #[serde(rename = "testSecret")]
+    Test,
+    #[serde(rename = "finishSecret")]
+    Finish,
 }
 
 impl Step {
     /// Returns the name in events and logs.
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::CreateSecret => "createSecret",
-            Self::SetSecret => "setSecret",
-            Self::TestSecret => "testSecret",
-            Self::FinishSecret => "finishSecret",
+            Self::Create => "createSecret",
+            Self::Set => "setSecret",
+            Self::Test => "testSecret",
+            Self::Finish => "finishSecret",
         }
     }
 }
@@ -48,7 +51,7 @@ mod tests {
 
     #[test]
     fn every_step_has_the_same_name_in_events_and_logs() {
-        for step in [Step::CreateSecret, Step::SetSecret, Step::TestSecret, Step::FinishSecret] {
+        for step in [Step::Create, Step::Set, Step::Test, Step::Finish] {
             let event = json!({
                 "Step": step.as_str(), "SecretId": "arn", "ClientRequestToken": "token",
                 "RotationToken": "of rotations across accounts",

@@ -32,7 +32,7 @@ async fn invocation(rotation: &Rotation, event: LambdaEvent<Value>) -> Result<()
         }
     };
     let deadline = Deadline::at_epoch_ms(context.deadline);
-    let outcome = match catch_panic(rotation.handle(&event, deadline)).await {
+    let outcome = match catch_panic(Box::pin(rotation.handle(&event, deadline))).await {
         Ok(outcome) => outcome,
         Err(panicked) => {
             let (step, version) = (event.step.as_str(), event.token.as_str());

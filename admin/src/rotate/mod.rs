@@ -67,14 +67,12 @@ impl Rotation {
             Err(error) => return Err(error).into(),
         };
         match step {
-            Step::CreateSecret => create(secret).await.into(),
-            Step::SetSecret => {
-                self.with_slot(deadline, async |slot| self.set(secret, &slot).await).await
-            }
-            Step::TestSecret => {
+            Step::Create => create(secret).await.into(),
+            Step::Set => self.with_slot(deadline, async |slot| self.set(secret, &slot).await).await,
+            Step::Test => {
                 self.with_slot(deadline, async |slot| self.test(secret, &slot).await).await
             }
-            Step::FinishSecret => finish(secret, &versions).await.into(),
+            Step::Finish => finish(secret, &versions).await.into(),
         }
     }
 
