@@ -88,6 +88,9 @@ build: setup
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	for features in "" client mysql direct; do \
+		cargo check --locked --package rds-admission --no-default-features --features "$$features" || exit; \
+	done
 	$(DENY) check bans licenses sources
 	$(DENY_FUZZ) deny.toml check bans sources
 	$(DENY_FUZZ) verification/fuzz/licenses.toml check licenses

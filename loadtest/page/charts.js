@@ -1,9 +1,9 @@
-// The charts. They are made anew when the colours or the paper change, for uPlot reads both once.
+// The charts. They are redrawn when the colours or the paper change, because uPlot reads both once.
 
 /** All charts of the page, by name, such as "0.timeline". */
 window.charts = {};
 
-/** How a line is drawn: no two of a chart differ by colour alone. */
+/** The styles of lines: those of a chart differ by more than colour. */
 const LINES = {
   offered: { colour: "--offered", width: 1.5, dash: [5, 4], marker: "dashed" },
   admitted: { colour: "--admitted", width: 2.25, marker: "solid" },
@@ -17,9 +17,9 @@ const LINES = {
 const definitions = [];
 
 /**
- * A place for a chart. A definition has a name, a label for those who cannot see it, its height, data
- * (x first), lines ({ label, line, says }), the scales x and y (y may be a function, asked whenever the
- * chart is drawn), axes, marks, and what its cursor keeps step with.
+ * An element for a chart. A definition has a name, a label for screen readers, a height, data (x first), lines
+ * ({ label, line, says }), the scales x and y (y may be a function, called at each drawing), axes, marks, and the
+ * charts that share its cursor.
  */
 function chart(definition) {
   const place = el("div", { class: "chart" });
@@ -40,7 +40,7 @@ function axis(more) {
   };
 }
 
-/** Lines across a chart, each with its name on it: { axis, value, label, below }. */
+/** Labelled lines across a chart: { axis, value, label, below }. */
 function drawMarks(marks) {
   return ({ ctx, bbox, valToPos }) => {
     const ratio = devicePixelRatio;
@@ -58,7 +58,7 @@ function drawMarks(marks) {
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
       ctx.setLineDash([]);
-      // A rim in the colour of the ground keeps a name legible on a line.
+      // An outline in the background colour keeps a label legible on a line.
       ctx.lineWidth = 4 * ratio;
       ctx.strokeStyle = colour("--surface");
       ctx.fillStyle = colour("--ink");
@@ -114,7 +114,7 @@ function draw({ name, label, height, data, lines, x, y, axes, marks, sync, place
   window.charts[name] = made;
 }
 
-/** The width of a chart on paper, in CSS pixels: an A4 page's between its margins. */
+/** The width of a printed chart in CSS pixels: an A4 page without its margins. */
 const PAPER = 620;
 let onPaper = false;
 
@@ -124,7 +124,7 @@ function drawAll() {
   }
 }
 
-/** Draws all charts, and again when what they look like has to change. */
+/** Draws all charts, and redraws them when their appearance must change. */
 function watchCharts() {
   drawAll();
   const sizes = new ResizeObserver((entries) => {
@@ -141,7 +141,7 @@ function watchCharts() {
   const paper = (now) => {
     if (onPaper === now) return;
     onPaper = now;
-    // A browser says that it will print while its colours are still those of the screen.
+    // The event for printing comes while the colours are still those of the screen.
     document.documentElement.classList.toggle("paper", now);
     drawAll();
   };

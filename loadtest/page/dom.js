@@ -1,17 +1,16 @@
-// The report, and elements that show it. Text is only ever set as text, never as HTML: some of it came
-// from the other side.
+// The report, and elements that show it. Text is set as text, never as HTML: some of it is from the service.
 
-// A seed may have more digits than a number here can hold: it is taken as it is written.
+// A seed may have more digits than a JavaScript number: it is kept as text.
 const report = JSON.parse(document.getElementById("report").textContent, (key, value, context) =>
   key === "seed" && context?.source ? context.source : value,
 );
 
-/** What the report holds at a path such as "runs.0.admitted.count"; null when a part is missing. */
+/** The value of the report at a path such as "runs.0.admitted.count"; null when a part is missing. */
 function at(path) {
   return path.split(".").reduce((part, key) => part?.[key] ?? null, report);
 }
 
-/** An element with attributes (those that are null or false are left out) and children. */
+/** An element with attributes (except null and false ones) and children. */
 function el(name, attributes, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes ?? {})) {
@@ -21,13 +20,13 @@ function el(name, attributes, ...children) {
   return element;
 }
 
-/** The value at a path, as text that says where it is from. */
+/** The value at a path as text, marked with its path. */
 function shown(path, as) {
   const value = at(path);
   return el("span", { "data-path": path }, value == null || value === "" ? DASH : as(value));
 }
 
-/** A list of pairs: what it is, and what it came to. */
+/** A list of labels and values. */
 function pairs(rows) {
   return el(
     "dl",
@@ -38,7 +37,7 @@ function pairs(rows) {
   );
 }
 
-/** A table whose first column names its rows; these may be in groups with names: { name, rows }. */
+/** A table with row headers; rows may be in named groups: { name, rows }. */
 function table(caption, head, ...groups) {
   return el(
     "table",
@@ -65,7 +64,7 @@ function table(caption, head, ...groups) {
 
 const missing = (...why) => el("p", { class: "missing" }, why);
 
-/** A part of a run: a heading, a line about it, and what it holds. */
+/** A section of a run: a heading, a description and its content. */
 function block(title, about, ...children) {
   return el(
     "section",

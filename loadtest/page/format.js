@@ -1,4 +1,4 @@
-// Numbers as people read them. What follows a number is its unit; a space before it never breaks.
+// Formats numbers with their units, separated by a non-breaking space.
 
 const NARROW = "\u202f";
 const DASH = "–";
@@ -15,7 +15,7 @@ const tenths = grouped(1);
 const hundredths = grouped(2);
 const thousandths = grouped(3);
 
-/** Three digits that count, and no more than three after the point. */
+/** Three significant digits, and at most three decimals. */
 function threeDigits(number) {
   const size = Math.abs(number);
   if (size >= 99.95 || size === 0) return whole(number);

@@ -1,9 +1,9 @@
-// How long answers took.
+// Latencies.
 
 const KINDS = ["admitted", "rejected", "broken"];
 const latenciesOf = (run) => KINDS.filter((kind) => run[kind].latency);
 
-/** A share of 99 % lies as far from 90 % as that from none: by how few are slower. */
+/** A logarithmic axis of shares: 99 % is as far from 90 % as that from 0 %. */
 const rank = (share) => 1 / (1 - share);
 const RANKS = new Map([
   [1, "0"],
@@ -13,7 +13,7 @@ const RANKS = new Map([
   [1000, `99.9${NARROW}%`],
 ]);
 
-/** The powers of ten that hold all latencies of all runs. */
+/** The powers of ten around all latencies of all runs. */
 function latencyRange() {
   const all = runs.flatMap((run) =>
     latenciesOf(run).flatMap((kind) => run[kind].latency.distribution.map(({ ms }) => ms)),
@@ -40,7 +40,7 @@ function distributionChart(run, index) {
   ].sort((a, b) => a - b);
   const column = (kind) => {
     const points = new Map(run[kind].latency.distribution.map(({ share, ms }) => [share, ms]));
-    // A logarithm knows no zero.
+    // A logarithmic axis has no zero.
     return shares.map((share) => points.get(share) || null);
   };
   return chart({
@@ -124,7 +124,7 @@ function latencyBlock(run, index) {
   );
 }
 
-/** The name of a kind of answer, with the line that stands for it in the charts. */
+/** The name of a kind of answer with its line in the charts. */
 function swatch(kind) {
   return [el("span", { class: `swatch ${kind}`, "aria-hidden": "true" }), kind];
 }

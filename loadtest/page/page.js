@@ -1,4 +1,4 @@
-// The page: the verdict, the runs, and what was asked for.
+// The page: the verdict, the runs, and the setup.
 
 function lines(title, path, kind) {
   const said = at(path);
@@ -76,7 +76,7 @@ const RETRIES = {
   none: "users do not come back",
 };
 
-/** What the test set, or else what the query function says. */
+/** The value that the test set, else that of the query function. */
 function hold() {
   if (report.settings.holdSeconds != null) return shown("settings.holdSeconds", format.seconds);
   const deployed = "deployment.variables.HOLD_SECONDS";

@@ -6,7 +6,7 @@ const RUN_NAMES = {
   asDeployed: "As deployed",
 };
 
-/** One of the numbers to look at first. */
+/** One of the main numbers. */
 function tile(name, bad, number, ...about) {
   return el(
     "div",
@@ -216,7 +216,7 @@ function gooseLink({ goose }, index) {
     "Goose's own report of this run: ",
     el(
       "a",
-      // A file beside this one, whatever its name.
+      // A file in the same folder, with any name.
       { href: `./${encodeURIComponent(goose)}` },
       shown(`runs.${index}.goose`, format.text),
     ),

@@ -1,11 +1,10 @@
-// What happened when: the charts over time. They have one time axis and, for the same thing, one scale
-// in all runs, so that runs compare.
+// The charts over time. All runs share the time axis and the scale of each quantity, so that they can be compared.
 
 const most = (numbers) => numbers.reduce((high, number) => Math.max(high, number), 0);
 const runs = report.runs;
 const HEADROOM = 1.12;
 
-/** The rates of a run's timeline, and the middle of each stretch. */
+/** The rates of a run's timeline, and the middle of each interval. */
 function rates({ timeline }) {
   const seconds = timeline.bucketSeconds || 1;
   return [
@@ -41,8 +40,8 @@ const upTo = (high) => ({ range: [0, Math.max(1, high * HEADROOM)] });
 
 const mostRates = runs.map((run) => most(rates(run).slice(1).map(most)));
 
-/** Whether each run's rates have a scale of their own: the server of one may break a hundred times as
- * many requests as the other admits. */
+/** Whether each run's rates have a scale of their own: one run may have a hundred times as many broken requests as the
+ * other has admitted ones. */
 let ownScale = false;
 
 function scaleSwitch() {
@@ -101,7 +100,7 @@ function timelineBlock(run, index) {
   );
 }
 
-/** A chart of samples: of connections or slots, against their limits. */
+/** A chart of samples of connections or slots, with their limits. */
 function samplesChart(index, name, label, samples, lines, high, marks) {
   return chart({
     name: `${index}.${name}`,
@@ -117,7 +116,7 @@ function samplesChart(index, name, label, samples, lines, high, marks) {
   });
 }
 
-/** A part that is not known: it was not asked for, or it failed with what stands at this path. */
+/** A missing part: it was not requested, or failed with the message at this path. */
 function unknown(title, notAsked, failed, path) {
   return block(
     title,

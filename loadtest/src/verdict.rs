@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn one_broken_answer_fails_and_says_why_unless_so_many_pass() {
+    fn one_broken_answer_fails_unless_the_threshold_allows_it() {
         let broken = Broken {
             class: Class { count: 1, ..Class::default() },
             reasons: vec![Reason { reason: "502 database-failed".into(), count: 1 }],

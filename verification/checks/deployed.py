@@ -1,4 +1,4 @@
-"""What CloudFormation makes of a template for given parameters: its conditions decided."""
+"""Evaluates a template's conditions and rules for given parameters, as CloudFormation does."""
 
 import functools
 import pathlib
@@ -10,13 +10,12 @@ from samtranslator.yaml_helper import yaml_parse
 
 NOTHING = {"Ref": "AWS::NoValue"}
 
-# SAM takes a second for each.
+# SAM needs a second for each template.
 expanded = functools.cache(transformed)
 
 
 def deployed(path: pathlib.Path, **given: str) -> dict[str, Any]:
-    """The resources that there are, without an `Fn::If` or `AWS::NoValue` left in them. Other
-    functions stay: a `Ref` of a parameter as well."""
+    """The resources, with `Fn::If` and `AWS::NoValue` evaluated. Other functions stay, also a `Ref` of a parameter."""
     template = yaml_parse(path.read_text())
     defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
     unknown = given.keys() - defaults.keys()
@@ -31,7 +30,7 @@ def deployed(path: pathlib.Path, **given: str) -> dict[str, Any]:
 
 
 def refused(path: pathlib.Path, region: str = "us-east-1", **given: str) -> list[str]:
-    """What the template's rules say against these parameters in this region."""
+    """The errors of the template's rules for these parameters in this region."""
     template = yaml_parse(path.read_text())
     parameters = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
     unknown = given.keys() - parameters.keys()
@@ -48,8 +47,8 @@ def refused(path: pathlib.Path, region: str = "us-east-1", **given: str) -> list
 
 
 def needs(resources: dict[str, Any], name: str) -> set[str]:
-    """The resources that are created and updated before this one, and deleted after it: those that it
-    names in its properties, its Metadata or its DependsOn, those that they name, and so on."""
+    """The resources that are created and updated before this one and deleted after it: those named in its properties,
+    Metadata or DependsOn, and transitively those that they name."""
     found: set[str] = set()
     todo = [name]
     while todo:
@@ -60,7 +59,7 @@ def needs(resources: dict[str, Any], name: str) -> set[str]:
 
 
 def named(node: Any) -> set[str]:
-    """What `Ref`, `Fn::GetAtt`, `Fn::Sub` and `DependsOn` name."""
+    """The names in `Ref`, `Fn::GetAtt`, `Fn::Sub` and `DependsOn`."""
     if isinstance(node, list):
         return set().union(*map(named, node))
     if not isinstance(node, dict):
@@ -108,7 +107,7 @@ class Conditions:
             case "Fn::Contains":
                 values, value = given
                 return self.value(value) in [self.value(part) for part in values]
-        raise ValueError(f"{function} is no condition that this knows")
+        raise ValueError(f"{function} is not a known condition")
 
     def value(self, node: Any) -> str:
         if isinstance(node, dict):
@@ -116,7 +115,7 @@ class Conditions:
         return str(node)
 
     def decide(self, node: Any) -> Any:
-        """The same without what the conditions leave out."""
+        """The node with its conditions evaluated."""
         if isinstance(node, list):
             decided = (self.decide(child) for child in node)
             return [child for child in decided if child != NOTHING]

@@ -1,4 +1,4 @@
-"""Which statements of a SAM template's policies allow more than they name."""
+"""Finds wildcards in the policies of a SAM template."""
 
 import json
 import logging
@@ -12,13 +12,12 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 
-# It warns of metrics that it would send.
+# Silences its warnings about metrics.
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 
 class Wildcard(NamedTuple):
-    """A `*` or `?` in what a statement allows: in which resource, which statement, which part of it; and
-    all actions of the statement, which it is for."""
+    """A `*` or `?` in a statement that allows something: its resource, statement and part, and the statement's actions."""
 
     resource: str
     statement: str
@@ -28,20 +27,20 @@ class Wildcard(NamedTuple):
 
 
 def transformed(path: pathlib.Path) -> dict[str, Any]:
-    """The resources that CloudFormation gets: the template's own, and those that SAM adds."""
+    """The resources for CloudFormation: the template's and those that SAM adds."""
     template = yaml_parse(path.read_text())
     for resource in template["Resources"].values():
-        # SAM wants to see uploaded code.
+        # SAM requires uploaded code.
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
     session = boto3.Session(region_name="us-east-1")
-    # A managed policy that is named and not spelt out would be looked up in the first argument.
+    # The first argument would map names of managed policies, which the templates do not use.
     translator = Translator({}, Parser(), boto_session=session)
     return translator.translate(template, {})["Resources"]
 
 
 def wildcards(resources: dict[str, Any]) -> Iterator[Wildcard]:
-    """All of them. What denies may be as wide as it likes."""
+    """All wildcards. Statements that deny may have any."""
     for name, resource in resources.items():
         properties = resource.get("Properties", {})
         for statement in statements(properties):
@@ -56,7 +55,7 @@ def wildcards(resources: dict[str, Any]) -> Iterator[Wildcard]:
                         yield Wildcard(name, label, part, text, actions)
         for part in ("ManagedPolicyArns", "PermissionsBoundary"):
             for text in strings(properties.get(part, [])):
-                # AWS's own policies are as wide as AWS makes them.
+                # AWS's managed policies may be wide.
                 if ":policy/" in text:
                     yield Wildcard(name, part, part, text)
         if resource["Type"] == "AWS::Lambda::Permission":
@@ -64,7 +63,7 @@ def wildcards(resources: dict[str, Any]) -> Iterator[Wildcard]:
 
 
 def open_permission(name: str, permission: dict[str, Any]) -> Iterator[Wildcard]:
-    """A function that a whole service may invoke, for anybody's resources."""
+    """A permission for a whole service, for resources of any account."""
     service = str(permission.get("Principal", "*"))
     if wild(service):
         yield Wildcard(name, "(permission)", "Principal", service)
@@ -73,12 +72,12 @@ def open_permission(name: str, permission: dict[str, Any]) -> Iterator[Wildcard]
 
 
 def wild(text: str) -> bool:
-    """IAM reads `*` as any text, and `?` as any one character."""
+    """In IAM, `*` matches any text and `?` any one character."""
     return "*" in text or "?" in text
 
 
 def statements(node: Any) -> Iterator[dict[str, Any]]:
-    """Every statement that allows something, wherever it stands, also in branches of Fn::If."""
+    """Every statement that allows something, also in branches of Fn::If."""
     if isinstance(node, dict):
         if node.get("Effect") == "Allow":
             yield node
@@ -90,12 +89,12 @@ def statements(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def strings(node: Any) -> Iterator[str]:
-    """Every text in a value, also in those that CloudFormation puts together."""
+    """Every text in a value, also in arguments of functions."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, dict):
         for key, child in node.items():
-            # The names of conditions and resources are no part of the value.
+            # Names of conditions and resources are not part of the value.
             if key == "Fn::If":
                 yield from strings(child[1:])
             elif key not in ("Ref", "Fn::GetAtt"):

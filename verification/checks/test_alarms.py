@@ -1,4 +1,4 @@
-"""The dashboard and docs/metrics.md have the alarms of the template: all of them, and no others."""
+"""The dashboard and docs/metrics.md have exactly the alarms of the template."""
 
 import json
 import pathlib
@@ -19,7 +19,7 @@ def alarms(resources: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(resources: dict[str, Any]) -> list[str]:
-    """What the dashboard's list of alarms names, each as it stands in an `Fn::Sub`."""
+    """The names in the dashboard's list of alarms, as in an `Fn::Sub`."""
     body, variables = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     for name, value in variables.items():
         text = value["Fn::Sub"] if isinstance(value, dict) else value
@@ -45,7 +45,7 @@ class Alarms(unittest.TestCase):
                 self.assertCountEqual(shown(resources), [f"${{{name}.Arn}}" for name in there])
 
     def test_one_quiet_minute_does_not_silence_what_goes_on(self):
-        # An alarm of several datapoints rings at all but one of them. "No gauges" is about there being none.
+        # An alarm of several datapoints fires when all but one breach. NoGaugesAlarm is about missing datapoints.
         for name, alarm in alarms(deployed(TEMPLATE)).items():
             periods = alarm["EvaluationPeriods"]
             with self.subTest(name):

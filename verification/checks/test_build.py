@@ -1,4 +1,4 @@
-"""The functions are built for the processor that they are deployed to, whatever machine builds them."""
+"""The functions are built for the deployed architecture on every machine."""
 
 import os
 import pathlib
@@ -17,12 +17,12 @@ TOOLS = pathlib.Path(sys.executable).parent
 CARGO = shutil.which("cargo")
 RUSTC = shutil.which("rustc")
 
-# Stands for rustc on another machine.
+# A rustc that reports another machine.
 RUSTC_ELSEWHERE = """\
 #!/bin/sh
 exec {rustc} "$@" | sed "s/^host: .*/host: {host}/"
 """
-# Says for which target it is asked to build, and builds nothing.
+# A cargo that records the target and builds nothing.
 RECORDING_CARGO = """\
 #!/bin/sh
 case " $* " in
@@ -43,7 +43,7 @@ class Processor(unittest.TestCase):
         (self.folder / "Cargo.toml").write_text(manifest)
 
     def target(self, host: str, architecture: str) -> str:
-        """For which target cargo is run when the SAM CLI builds a function on such a machine."""
+        """The target of cargo when the SAM CLI builds a function on this kind of machine."""
         tools = self.folder / "tools"
         tools.mkdir(exist_ok=True)
         record = self.folder / "record"

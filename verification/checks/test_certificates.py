@@ -1,4 +1,4 @@
-"""The bundle of RDS's roots, and the scripts that look after it."""
+"""The bundle of RDS's roots, and the scripts that check and refresh it."""
 
 import datetime
 import hashlib
@@ -34,7 +34,7 @@ def certificate(name: str, ends: datetime.datetime) -> str:
 
 
 def regions() -> set[str]:
-    """Those whose roots are in the bundle."""
+    """The regions whose roots are in the bundle."""
     roots = x509.load_pem_x509_certificates(BUNDLE.read_bytes())
     names = {root.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value for root in roots}
     found = (re.search(r"RDS ([a-z]\S+) Root CA", name) for name in names)
@@ -79,8 +79,8 @@ class Bundle(unittest.TestCase):
         for region in missing:
             self.assertIn(f"`{region}`", readme)
             for template in TEMPLATES:
-                (said,) = refused(template, region)
-                self.assertIn(region, said)
+                (error,) = refused(template, region)
+                self.assertIn(region, error)
 
 
 class Refresh(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""docs/cost.md has the numbers that its prices and inputs give."""
+"""The numbers of docs/cost.md follow from its prices and inputs."""
 
 import pathlib
 import re
@@ -39,7 +39,7 @@ class Page(unittest.TestCase):
 
 
 class Inputs(unittest.TestCase):
-    """What the inputs say of the template is so."""
+    """The inputs match the template."""
 
     def test_the_functions_memory(self):
         for resource in deployed(PROJECT / "template.yaml").values():
@@ -53,8 +53,8 @@ class Inputs(unittest.TestCase):
         self.assertEqual(kinds.count("AWS::CloudWatch::Dashboard"), inputs.DASHBOARDS)
         self.assertEqual(kinds.count("AWS::EC2::Subnet"), inputs.ZONES)
         for page in ("README.md", "docs/metrics.md"):
-            (told,) = re.findall(r"\b(\d+) alarms\b", (PROJECT / page).read_text())
-            self.assertEqual(int(told), inputs.ALARMS, page)
+            (count,) = re.findall(r"\b(\d+) alarms\b", (PROJECT / page).read_text())
+            self.assertEqual(int(count), inputs.ALARMS, page)
         (schedule,) = [r for r in resources if r["Type"] == "AWS::Events::Rule"]
         self.assertEqual(schedule["Properties"]["ScheduleExpression"], "rate(1 minute)")
 
@@ -72,7 +72,7 @@ class Inputs(unittest.TestCase):
         self.assertEqual(round(cost.extended_support / cost.hours), 6)
 
     def test_the_metrics_are_as_many_as_the_list_has(self):
-        # The list, which a test of the library holds equal to the code's; and the sentence about it.
+        # A test of the library compares the list with the code.
         page = (PROJECT / "docs/metrics.md").read_text()
         listed = re.findall(r"^\| `\w+` \| (?:Count|Milliseconds|Percent) \|", page, re.MULTILINE)
         self.assertEqual(inputs.METRICS, len(listed))

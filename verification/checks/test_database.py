@@ -1,4 +1,4 @@
-"""The created database: that RDS creates it, and what its parameters keep it from."""
+"""The created database: its class, engine and parameters."""
 
 import importlib.resources
 import json
@@ -17,7 +17,7 @@ OFFERED = "schemas/extensions/aws_rds_dbinstance/dbinstanceclass_enum.json"
 
 
 def offered(region: str) -> set[str]:
-    """The classes with which RDS creates a MySQL database in a region, as cfn-lint knows them from AWS."""
+    """The classes of a MySQL database in a region, from cfn-lint."""
     known = json.loads((importlib.resources.files("cfnlint.data") / OFFERED).read_text())
     found = [
         choice["then"]["properties"]["DBInstanceClass"]["enum"]
@@ -38,7 +38,7 @@ class Class(unittest.TestCase):
             self.assertIn(self.default, offered(region), region)
 
     def test_the_default_is_in_rdss_standard_support(self):
-        # Of MySQL 8.0 it ended on 31 July 2026.
+        # That of MySQL 8.0 ended on 31 July 2026.
         # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.VersionMgmt.html
         self.assertEqual(self.default, "db.t4g.micro")
         self.assertEqual(self.classes[self.default]["MySQL"], "8.4")
@@ -65,7 +65,7 @@ class Parameters(unittest.TestCase):
     given = deployed(TEMPLATE)["DatabaseParameters"]["Properties"]["Parameters"]
 
     def test_logins_that_break_off_never_lock_the_functions_out(self):
-        # The largest value of 32 bits: in the range of every MySQL, and of RDS.
+        # The largest 32-bit value, which every MySQL and RDS accept.
         self.assertEqual(self.given["max_connect_errors"], str(2**32 - 1))
 
     def test_the_pool_is_sized_for_what_the_server_takes(self):
@@ -75,8 +75,8 @@ class Parameters(unittest.TestCase):
 
 class Secret(unittest.TestCase):
     def test_what_generates_it_is_never_edited(self):
-        # CloudFormation answers an edit with a new value of the secret, without the host and port that the
-        # attachment added, and with a password that the database does not have.
+        # An edit replaces the value of the secret: without the host and port of the attachment, and with a new password
+        # that the database does not have.
         generated = deployed(TEMPLATE)["DatabaseSecret"]["Properties"]["GenerateSecretString"]
         self.assertEqual(
             generated,

@@ -22,7 +22,7 @@ LONGEST_FUNCTION_NAME = 64
 
 
 def commands(text: str) -> list[list[str]]:
-    """Every `sam` command of a page's code blocks, in words."""
+    """Every `sam` command of a page's code blocks, split into words."""
     blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     found = [part.strip() for line in lines for part in line.split("#")[0].split("&&")]
@@ -53,7 +53,7 @@ class Commands(unittest.TestCase):
 
 
 def configured(command: str) -> dict[str, Any]:
-    """What samconfig.toml gives a command. Read anew each time, for SamConfig writes into what it has read."""
+    """The options of a command in samconfig.toml. Read each time, because SamConfig changes the result."""
     return dict(SamConfig(str(PROJECT)).get_all([command], "parameters", "default"))
 
 
@@ -71,7 +71,7 @@ class Configuration(unittest.TestCase):
         self.assertIn("stack_name", {parameter.name for parameter in deploy.params})
 
     def test_it_sets_no_parameter_of_the_template(self):
-        # In an update the SAM CLI keeps the values of those that are not given.
+        # In an update the SAM CLI keeps the values of parameters that are not given.
         self.assertNotIn("parameter_overrides", configured("deploy"))
 
 

@@ -1,4 +1,4 @@
-"""Who may do what to the table and the counter, with a counter and without."""
+"""The permissions for the table and the counter, in counter mode and in direct mode."""
 
 import itertools
 import pathlib
@@ -20,7 +20,7 @@ ONLY_THE_POOLS_ITEMS = {
 
 
 def allowed(resource: dict[str, Any], service: str) -> list[dict[str, Any]]:
-    """The statements that allow something of a service."""
+    """The statements that allow actions of a service."""
     found = statements(resource["Properties"])
     return [s for s in found if any(a.startswith(f"{service}:") for a in strings(s["Action"]))]
 
@@ -86,7 +86,7 @@ class SecondPool(unittest.TestCase):
 
 
 class Check(unittest.TestCase):
-    """The decisions are CloudFormation's."""
+    """The evaluation of conditions."""
 
     def test_a_parameter_that_is_not_there_is_no_parameter(self):
         with self.assertRaises(KeyError):

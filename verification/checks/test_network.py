@@ -1,4 +1,4 @@
-"""What each way through the network of a created database opens, and what it doesn't."""
+"""The network of a created database: what each option opens."""
 
 import itertools
 import os
@@ -35,7 +35,7 @@ def endpoints(resources: Resources, kind: str) -> set[str]:
 
 
 def urls(function: dict[str, Any]) -> Resources:
-    """The addresses that a function is told, by their variables."""
+    """The endpoint URLs in a function's variables."""
     variables = function["Properties"]["Environment"]["Variables"]
     return {name: value for name, value in variables.items() if name.startswith("AWS_")}
 
@@ -101,8 +101,7 @@ class Ways(unittest.TestCase):
         self.assertEqual(urls(resources["QueryFunction"]), {})
 
     def test_what_an_update_has_to_take_back_has_a_value_in_every_case(self):
-        # CloudFormation leaves Ipv6AllowedForDualStack as it was when it is no longer named. Outside a
-        # VPC Lambda refuses it.
+        # CloudFormation keeps Ipv6AllowedForDualStack when it is no longer named, and Lambda refuses it outside a VPC.
         # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2061
         existing = {"ExistingSecretArn": SECRET}
         inside = {**existing, "ExistingSubnetIds": "subnet-01234567", "ExistingSecurityGroupId": "sg-01234567"}
@@ -160,7 +159,7 @@ class Names(unittest.TestCase):
 
     @classmethod
     def host(cls, service: str, region: str, variables: dict[str, str], **config: Any) -> str | None:
-        """Where a request goes that an SDK with these variables sends. It is caught before it is sent."""
+        """The host of a request by an SDK with these variables. It is caught before it is sent."""
 
         class Caught(BaseException):
             pass

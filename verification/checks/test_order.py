@@ -1,5 +1,5 @@
-"""What is there before what: CloudFormation creates and updates a resource after those that it names, and deletes
-it before them."""
+"""The order of resources: CloudFormation creates and updates a resource after those that it names, and deletes it
+before them."""
 
 import itertools
 import pathlib
@@ -28,7 +28,7 @@ class Order(unittest.TestCase):
                     self.assertNotIn(name, needs(resources, name))
 
     def test_a_function_changes_after_its_ways_to_aws_are_there(self):
-        # Above all in an update: of Network, of AdmissionVia, or from an existing database to a created one.
+        # Matters in an update of Network or AdmissionVia, or from an existing database to a created one.
         ways = {
             ("endpoints", "counter"): {"SecretsManagerEndpoint", "LambdaEndpoint"},
             ("endpoints", "table"): {"SecretsManagerEndpoint"},
@@ -48,8 +48,8 @@ class Order(unittest.TestCase):
                 self.assertLessEqual({"Database", "DatabaseSecretAttachment"}, needs(stack(*WAYS[0]), name))
 
     def test_the_pool_is_removed_without_waiting_for_a_functions_network_interfaces(self):
-        # init removes the pool, and shares the interfaces with the others. CloudFormation waits for them
-        # when it deletes a function: it must not wait for those that init itself still has.
+        # init removes the pool and shares network interfaces with the others. CloudFormation waits for the interfaces when it
+        # deletes a function, and must not wait for those that init still uses.
         for network, via in WAYS:
             for name in HOLDERS:
                 with self.subTest(name, network=network, via=via):
@@ -76,7 +76,7 @@ class Order(unittest.TestCase):
             self.assertLessEqual({"Ipv6OfSubnetA", "Ipv6OfSubnetB"}, needs(resources, name))
 
     def test_the_roles_outlive_the_network_interfaces(self):
-        # Lambda deletes the interfaces with the roles. The group goes when they are gone, and the roles
+        # Lambda needs the roles to delete the interfaces. The security group is deleted after the interfaces, the roles
         # after the group.
         for network, via in WAYS:
             with self.subTest(network=network, via=via):

@@ -1,4 +1,4 @@
-"""No policy of the templates allows more than AWS makes it allow."""
+"""The templates' policies have no wildcard that AWS does not require."""
 
 import copy
 import pathlib
@@ -27,22 +27,22 @@ ROTATE_SECRET = {
     f"secretsmanager:{action}" for action in ("DescribeSecret", "PutSecretValue", "UpdateSecretVersionStage")
 }
 
-# Lambda checks these without a resource when it attaches a function to its VPC. The statement beside
-# them denies them to the function's own code.
+# Lambda checks these without a resource when it attaches a function to its VPC. Another statement denies them to the
+# function's code.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 ATTACH = Wildcard("VpcPolicy", "Attach", "Resource", "*", INTERFACES)
 
 
 def endpoint(name: str, *actions: str) -> Wildcard:
-    """An endpoint's policy says what may pass, and only the functions of this VPC can. Who may do it is
-    said by their roles. A gateway endpoint takes no other principal."""
+    """An endpoint's policy limits the actions; the roles limit the callers, which are functions of this VPC. A gateway
+    endpoint accepts no other principal."""
     return Wildcard(name, "(no Sid)", "Principal", "*", frozenset(actions))
 
 
 ALLOWED = {
     TEMPLATE: {
         ATTACH,
-        # The action knows no resource.
+        # The action supports no resource.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
         Wildcard("RotateRole", "NewPassword", "Resource", "*", frozenset({PASSWORD})),
         Wildcard("SecretsManagerEndpoint", "(no Sid)", "Resource", "*", frozenset({PASSWORD})),
@@ -51,7 +51,7 @@ ALLOWED = {
         endpoint("LambdaEndpoint", "lambda:InvokeFunction"),
         endpoint("DynamoDBEndpoint", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
         endpoint("S3Endpoint", "s3:PutObject"),
-        # CloudFormation chooses the object's name, in a bucket of its own.
+        # CloudFormation chooses the object's name, in its own bucket.
         Wildcard(
             "S3Endpoint",
             "(no Sid)",
@@ -65,7 +65,7 @@ ALLOWED = {
 
 
 class Templates(unittest.TestCase):
-    def test_every_wildcard_is_on_the_list_and_none_is_there_in_vain(self):
+    def test_every_wildcard_is_on_the_list_and_none_is_superfluous(self):
         for path, allowed in ALLOWED.items():
             with self.subTest(template=path.name):
                 self.assertEqual(set(wildcards(transformed(path))), allowed)
@@ -78,14 +78,14 @@ class Templates(unittest.TestCase):
 
 
 class Check(unittest.TestCase):
-    """The check sees what is put before it."""
+    """The check finds wildcards."""
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.good = transformed(TEMPLATE)
 
     def new(self, resource: str, properties: dict[str, Any], kind: str | None = None) -> set[Wildcard]:
-        """What is found more in the template when a resource has other properties."""
+        """The new wildcards when a resource has other properties."""
         changed = copy.deepcopy(self.good)
         changed.setdefault(resource, {"Type": kind})
         changed[resource]["Properties"] = properties
@@ -111,8 +111,8 @@ class Check(unittest.TestCase):
         ):
             found = self.found(Effect="Allow", Action="s3:GetObject", Resource=resource)
             self.assertEqual({part for part, _ in found}, {"Resource"}, resource)
-        anybody = self.found(**allow, Action="a:B", Principal={"AWS": "*"})
-        self.assertEqual(anybody, {("Principal", "*")})
+        everyone = self.found(**allow, Action="a:B", Principal={"AWS": "*"})
+        self.assertEqual(everyone, {("Principal", "*")})
         self.assertEqual(self.found(Effect="Deny", Action="*", Resource="*"), set())
 
     def test_an_action_beside_a_forced_wildcard_is_seen(self):
@@ -126,7 +126,7 @@ class Check(unittest.TestCase):
         found = self.new("CounterRole", {"ManagedPolicyArns": [arn]})
         self.assertEqual({w.text for w in found}, {arn})
 
-    def test_a_function_that_anybodys_resources_may_invoke_is_seen(self):
+    def test_a_function_that_everyones_resources_may_invoke_is_seen(self):
         permission = {"FunctionName": "x", "Action": "lambda:InvokeFunction"}
         for principal, count in (("*", 2), ("events.amazonaws.com", 1)):
             found = self.new("P", {**permission, "Principal": principal}, "AWS::Lambda::Permission")

@@ -1,4 +1,4 @@
-"""Whose password is changed by itself, how often, and what there is for it. The local stack has no schedule."""
+"""The rotation schedule and its resources. The local stack has no schedule."""
 
 import pathlib
 import unittest
@@ -18,7 +18,7 @@ def rotation(**given: str) -> set[str]:
 class Schedule(unittest.TestCase):
     def assert_scheduled(self, secret: str, **given: str) -> None:
         schedule = deployed(TEMPLATE, **given)["RotationSchedule"]
-        # The first one comes with the schedule, not with the stack: init needs the password then.
+        # The first rotation is by schedule, not at the deployment, when init needs the password.
         expected = {
             "SecretId": {"Ref": secret},
             "RotationLambdaARN": {"Fn::GetAtt": ["RotateFunction", "Arn"]},
@@ -26,7 +26,7 @@ class Schedule(unittest.TestCase):
             "RotationRules": {"AutomaticallyAfterDays": {"Ref": "RotationDays"}},
         }
         self.assertEqual(schedule["Properties"], expected)
-        # Secrets Manager tries the function when the schedule is created: it may, and there are slots.
+        # Secrets Manager tests the function when the schedule is created: its permission and the pool must exist.
         self.assertEqual(set(schedule["DependsOn"]), {"Pool", "RotatePermission"})
 
     def test_a_created_databases_password_is_changed_every_30_days(self):

@@ -1,4 +1,4 @@
-"""What the templates refuse before anything is created."""
+"""The rules by which the templates refuse parameters before anything is created."""
 
 import pathlib
 import unittest
@@ -16,11 +16,11 @@ GROUP = {"ExistingSecurityGroupId": "sg-01234567"}
 
 class Parameters(unittest.TestCase):
     def assert_refused(self, given: dict[str, str], *named: str) -> None:
-        """Each of these is named in what is said, and nothing else is said."""
-        said = refused(TEMPLATE, **given)
-        self.assertEqual(len(said), len(named), said)
+        """There is one error for each of these, which names it."""
+        errors = refused(TEMPLATE, **given)
+        self.assertEqual(len(errors), len(named), errors)
         for name in named:
-            self.assertTrue(any(name in text for text in said), (name, said))
+            self.assertTrue(any(name in text for text in errors), (name, errors))
 
     def test_what_makes_sense_is_let_through(self):
         for given in (
@@ -59,8 +59,8 @@ class Parameters(unittest.TestCase):
     def test_a_region_without_bundled_roots_is_refused_unless_they_are_not_used(self):
         for region in ("il-central-1", "cn-north-1", "xx-nowhere-9"):
             for given in ({}, EXISTING):
-                (said,) = refused(TEMPLATE, region, **given)
-                self.assertIn("RDS roots do not cover this region", said)
+                (error,) = refused(TEMPLATE, region, **given)
+                self.assertIn("RDS roots do not cover this region", error)
             self.assertEqual(refused(TEMPLATE, region, **EXISTING, DatabaseTls="off"), [])
 
 

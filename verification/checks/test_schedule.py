@@ -1,4 +1,4 @@
-"""The sweep that fails once is one error: the next minute's is as good as a repetition."""
+"""A failed sweep is not retried: the next one follows within a minute."""
 
 import pathlib
 import unittest
@@ -18,8 +18,8 @@ class Retries(unittest.TestCase):
             self.assertEqual(target["RetryPolicy"], ONCE)
 
     def test_lambda_runs_what_was_delivered_once(self):
-        # By default Lambda repeats an asynchronous invocation that failed twice, for up to six hours. The
-        # second pool's schedule invokes the same counter.
+        # By default Lambda retries a failed asynchronous invocation twice, for up to six hours. The second pool's schedule
+        # invokes the same counter.
         resources = deployed(TEMPLATE).values()
         (config,) = (r["Properties"] for r in resources if r["Type"] == "AWS::Lambda::EventInvokeConfig")
         self.assertEqual(config["FunctionName"], {"Ref": "CounterFunction"})

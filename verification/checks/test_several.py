@@ -1,4 +1,4 @@
-"""docs/several-databases.md names what the second pool's template has."""
+"""docs/several-databases.md names the parameters of the second pool's template."""
 
 import pathlib
 import re

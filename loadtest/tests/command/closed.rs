@@ -1,4 +1,4 @@
-//! Whose reader has gone, as that of `loadtest schema | head -1`, ends as if it were still there.
+//! A closed output, as with `loadtest schema | head -1`, does not change the exit code.
 
 use std::{
     io::{BufRead as _, BufReader, pipe},
@@ -10,13 +10,13 @@ use tokio::task::spawn_blocking;
 
 use crate::support::{Service, command, printed};
 
-/// Where nobody reads any more.
+/// A closed pipe.
 fn closed() -> Stdio {
     let (_, writer) = pipe().unwrap();
     writer.into()
 }
 
-/// What the command comes to with these as its outputs.
+/// Runs the command with these outputs.
 async fn ended(arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Output {
     // `output` would read both itself.
     let running = command(arguments).stdout(stdout).stderr(stderr).spawn().unwrap();
@@ -24,21 +24,21 @@ async fn ended(arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Output {
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_reads_is_no_failure() {
+async fn a_closed_output_is_no_failure() {
     let output = ended(&["schema"], closed(), Stdio::piped()).await;
     assert_eq!((output.status.code(), &*printed(&output)), (Some(0), ""));
 }
 
 #[tokio::test]
-async fn what_goes_wrong_has_its_code_though_nobody_reads_why() {
+async fn an_error_keeps_its_code_with_a_closed_output() {
     let arguments = ["page", "/no/such/report.json"];
     let output = ended(&arguments, Stdio::piped(), closed()).await;
     assert_eq!(output.status.code(), Some(2));
 }
 
-/// Goose says in a line of its own that its users have come: that line is read, as by `head -1`, and no other.
+/// Goose prints a line when its users have started. Only that line is read, as by `head -1`.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_verdict_that_nobody_reads_is_still_the_code() {
+async fn a_verdict_keeps_its_code_with_a_closed_output() {
     let passes = Service::with_slots(60, Duration::from_millis(10)).await;
     let fails = Service::with_problem(502, "database-failed").await;
     let (passes, fails) = (passes.url("/some/base/path"), fails.url(""));

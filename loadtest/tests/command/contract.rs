@@ -30,7 +30,7 @@ async fn a_service_that_keeps_to_the_contract_passes() {
     // An answer takes at least as long as its slot is held: none was cut off.
     assert!(run.admitted.latency.unwrap().p50_ms >= 499.0, "{text}");
     assert!(run.server.is_none() && run.slots.is_none() && run.lateness.is_none());
-    // Who waits a second after each rejection has few of them in the run.
+    // Users that wait a second after each rejection have few of them.
     assert!(run.rejected.class.count <= 200 * 4, "{text}");
     // Every request is in the timeline, and so is its answer.
     let timeline = run.timeline;
@@ -96,7 +96,7 @@ async fn a_spike_comes_when_it_is_due_whatever_becomes_of_the_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_closed_loop_a_spike_is_one_of_users() {
-    // Who waits 100 ms for an answer asks eleven times in a second at the most.
+    // A user that waits 100 ms for an answer sends at most eleven requests per second.
     let service = Service::with_slots(1_000, Duration::from_millis(100)).await;
     let host = service.url("/some/base/path");
     let ran = Ran::with(&["--host", &host, "--users=40", "--duration=3", "--shape=spike"]).await;
@@ -119,7 +119,7 @@ async fn in_a_closed_loop_a_ramp_brings_users_one_after_the_other() {
 
     assert_eq!(ran.code(), Some(0), "{}", ran.text());
     let offered = ran.run().timeline.offered;
-    // Ten users come in each second: in the first they ask for the half of it, in the last 35 do for all.
+    // Ten users start per second: in the first second they are active for half of it, in the last 35 are all the time.
     let most: u64 = (0..10).map(|tenths| 11 - tenths).sum();
     assert!((1..=most).contains(&offered[0]), "{offered:?}");
     assert!(offered[3] > 2 * most, "{offered:?}");
@@ -258,7 +258,7 @@ async fn the_page_can_be_written_again_from_the_json() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_host_there_is_no_run() {
-    // A port that was free a moment ago and that nobody listens on.
+    // A free port.
     let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let output = loadtest(&["--host", &format!("http://{address}")]).await;
     let text = printed(&output);

@@ -1,4 +1,4 @@
-//! The watch of a real server, with and without somebody who keeps within its connections.
+//! The watch of a real server, with a service that keeps to its slots and with one that does not.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -128,7 +128,7 @@ async fn what_the_account_may_not_see_is_not_taken_for_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_wants_tls_is_watched_by_who_trusts_its_roots() {
+async fn a_server_that_requires_tls_is_watched_with_its_roots() {
     let folder = tempfile::tempdir().unwrap();
     let [certificate, key] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
     let CertifiedKey { cert, signing_key } =

@@ -1,4 +1,4 @@
-//! The query function: read, switched and put back, against a stand-in for Lambda.
+//! The query function: read, changed and restored, against a stand-in for Lambda.
 
 use std::{
     path::Path,
@@ -95,7 +95,7 @@ async fn updated() -> Json<Value> {
     Json(json!({"Configuration": {"LastUpdateStatus": "Successful"}}))
 }
 
-/// A short flood of a service that admits everybody, by somebody who has named the function.
+/// A short flood of a service that admits every request, with the function named.
 async fn flood(lambda: &Lambda, options: &[&str]) -> Ran {
     flood_into(lambda, options, |_| ()).await
 }
@@ -127,14 +127,14 @@ async fn the_report_tells_what_the_function_was_and_none_of_its_secrets() {
 
     assert_eq!(ran.code(), Some(0), "{}", ran.text());
     let report = ran.report();
-    // Not when its function began to be switched.
+    // Not the time of the change of the function.
     assert_eq!(report.started_at, report.runs[0].started_at);
-    let told = serde_json::to_value(report.deployment).unwrap();
+    let deployment = serde_json::to_value(report.deployment).unwrap();
     let expected = json!({
         "queryFunction": "q", "codeSha256": "a+b=", "lastModified": "2026-01-02T03:04:05.000+0000",
         "variables": {"ADMISSION": "on", "SLOT_WAIT_MS": "0"}, "variablesFailure": null,
     });
-    assert_eq!(told, expected);
+    assert_eq!(deployment, expected);
     assert_eq!(lambda.updates(), [changed(json!({"HOLD_SECONDS": "0.5"})), found()]);
     for shown in [ran.text(), ran.file("report.json"), ran.file("report.html")] {
         assert!(!shown.contains("very-secret"));
@@ -151,12 +151,12 @@ async fn a_function_whose_variables_are_hidden_is_left_as_it_is() {
         assert!(ran.text().contains("AccessDeniedException"), "{}", ran.text());
         assert!(!ran.text().contains("VERDICT"), "{}", ran.text());
     }
-    // Who switches nothing need not know them.
+    // Without a change they are not needed.
     let ran = flood(&lambda, &[]).await;
     assert_eq!(ran.code(), Some(0), "{}", ran.text());
-    let told = ran.report().deployment.unwrap();
-    assert_eq!((told.code_sha256.as_deref(), told.variables), (Some("a+b="), None));
-    assert!(told.variables_failure.unwrap().contains("AccessDeniedException"));
+    let deployment = ran.report().deployment.unwrap();
+    assert_eq!((deployment.code_sha256.as_deref(), deployment.variables), (Some("a+b="), None));
+    assert!(deployment.variables_failure.unwrap().contains("AccessDeniedException"));
     assert_eq!(lambda.updates(), [Value::Null; 0]);
 }
 

@@ -41,7 +41,7 @@ impl Service {
         Self { address, task }
     }
 
-    /// One that keeps to the contract below the path `/some/base/path`: so many slots, each held
+    /// A service that keeps to the contract at `/some/base/path`: a number of slots, each held for
     /// for so long, and a 503 for everybody else.
     pub(crate) async fn with_slots(slots: usize, hold: Duration) -> Self {
         let slots = Arc::new(Semaphore::new(slots));

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 # What is asked for the browser's own sake would be counted as the page's.
 QUIET = ["--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-# In a container, there is no user to whom less could be allowed.
+# In a container the browser runs as root, which its sandbox does not support.
 ARGUMENTS = ["--no-sandbox", *QUIET]
 NAMES = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}

@@ -1,4 +1,4 @@
-"""The load test's page in a browser: it shows the numbers of its report, and asks nobody for anything."""
+"""The load test's page in a browser: it shows the numbers of its report and loads nothing."""
 
 import contextlib
 import itertools

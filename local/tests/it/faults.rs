@@ -1,4 +1,4 @@
-//! Faults on demand: what the front door does to calls and callers when it is told to.
+//! Fault injection at the front door.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Door {
         self.get(&format!("/_local/{path}")).await.json().await.unwrap()
     }
 
-    /// A call of DynamoDB, by an instance or by nobody's.
+    /// A call of DynamoDB by an instance, or by another client.
     async fn dynamodb(&self, caller: Option<&str>) -> Result<Response, reqwest::Error> {
         let mut request = Client::new().post(&self.url).header("x-amz-target", DYNAMODB);
         if let Some(caller) = caller {
@@ -59,12 +59,12 @@ impl Door {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, settled).await.expect("it comes to this");
+        tokio::time::timeout(PATIENCE, settled).await.expect("the instances reach this state");
     }
 }
 
 #[tokio::test]
-async fn a_function_hears_another_answer_until_the_rule_is_spent() {
+async fn a_function_gets_another_answer_until_the_rule_is_spent() {
     let (door, id) = Door::with_instance(Record::default()).await;
     let rule = door
         .rule(json!({
@@ -75,8 +75,8 @@ async fn a_function_hears_another_answer_until_the_rule_is_spent() {
     assert_eq!(door.dynamodb(None).await.unwrap().status(), 418, "an outsider");
     let throttled = door.dynamodb(Some(&id)).await.unwrap();
     assert_eq!(throttled.status(), 400);
-    let told: Value = throttled.json().await.unwrap();
-    assert_eq!(told["__type"], "ProvisionedThroughputExceededException");
+    let error: Value = throttled.json().await.unwrap();
+    assert_eq!(error["__type"], "ProvisionedThroughputExceededException");
     assert_eq!(door.dynamodb(Some(&id)).await.unwrap().status(), 418, "it is spent");
 
     let listed = door.local("faults").await;
@@ -110,7 +110,7 @@ async fn a_call_can_be_made_and_its_answer_lost() {
 }
 
 #[tokio::test]
-async fn a_rule_hits_whom_it_names_and_as_often_as_it_says() {
+async fn a_rule_hits_the_callers_it_names_as_often_as_it_should() {
     let (door, id) = Door::with_instance(Record::default()).await;
     let rule = |extra: Value| {
         let mut rule =
@@ -169,7 +169,7 @@ async fn a_caller_is_killed_in_the_middle_and_its_invocation_is_counted() {
         door.dynamodb(Some(&id)).await?.bytes().await
     });
     assert_eq!(killed["errorType"], "Runtime.ExitError");
-    assert!(called.is_err(), "nobody is answered: {called:?}");
+    assert!(called.is_err(), "there is no answer: {called:?}");
     door.settles(|list| list == &json!([])).await;
     let counts = json!({FUNCTION: {"killed": 1, "timedOut": 0, "crashed": 0, "late": 0}});
     assert_eq!(door.local("interrupted").await, counts);
@@ -186,11 +186,11 @@ async fn an_instance_that_thaws_too_late_has_a_moment_and_is_then_killed() {
         door.post(&freeze, json!({"seconds": 1.5})).await.status()
     });
     assert_eq!(frozen, 204);
-    assert!(matches!(outcome, Ok(Outcome::Failure(_))), "its caller is told: {outcome:?}");
+    assert!(matches!(outcome, Ok(Outcome::Failure(_))), "its caller gets an error: {outcome:?}");
     let list = door.local("instances").await;
     assert_eq!((&list[0]["id"], &list[0]["frozen"]), (&json!(id), &json!(true)));
     door.settles(|list| list[0]["frozen"] == false).await;
-    // Awake, it goes on where it stood, although nobody listens.
+    // After the thaw it continues, although its caller has left.
     gate.pass().await;
     door.settles(|list| list[0]["state"] == "idle").await;
     door.settles(|list| list == &json!([])).await;

@@ -1,4 +1,4 @@
-//! The front door, before a host with a fake function and a server that tells what it got.
+//! The front door, in front of a host with a fake function and a server that returns its requests.
 
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -20,7 +20,7 @@ impl Door {
         let lambda = FakeLambda::with(record).await;
         let upstream = listener().await;
         let front = Front::new(lambda.host.clone(), &url(&upstream));
-        spawn(upstream, Router::new().fallback(tell));
+        spawn(upstream, Router::new().fallback(echo));
         let door = listener().await;
         let url = url(&door);
         spawn(door, front.router());
@@ -42,19 +42,19 @@ impl Door {
     }
 }
 
-/// Answers 418 with what it was asked.
-async fn tell(request: Request) -> Response {
+/// Answers 418 with the request.
+async fn echo(request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let header = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap());
-    let told = json!({
+    let echoed = json!({
         "method": parts.method.as_str(),
         "uri": parts.uri.to_string(),
         "host": header("host"),
         "target": header("x-amz-target"),
         "body": String::from_utf8(body.to_vec()).unwrap(),
     });
-    (StatusCode::IM_A_TEAPOT, [("x-from", "upstream")], Json(told)).into_response()
+    (StatusCode::IM_A_TEAPOT, [("x-from", "upstream")], Json(echoed)).into_response()
 }
 
 fn header<'a>(answer: &'a reqwest::Response, name: &str) -> Option<&'a str> {
@@ -74,9 +74,9 @@ async fn what_is_not_ours_passes_unchanged() {
         .unwrap();
     assert_eq!(answer.status(), 418);
     assert_eq!(header(&answer, "x-from"), Some("upstream"));
-    let told: Value = answer.json().await.unwrap();
+    let echoed: Value = answer.json().await.unwrap();
     assert_eq!(
-        told,
+        echoed,
         json!({
             "method": "PUT", "uri": "/bucket/a%2Fb?x=1&y", "host": "bucket.example",
             "target": "DynamoDB_20120810.PutItem", "body": "payload"
@@ -120,7 +120,7 @@ async fn an_event_is_accepted_and_runs_a_dry_run_does_not() {
 }
 
 #[tokio::test]
-async fn a_throttled_call_is_told_as_the_sdks_read_it() {
+async fn a_throttled_call_has_the_error_that_the_sdks_expect() {
     let door = Door::with(Record { reserved: Some(0), ..Record::default() }).await;
     let answer = door.invoke(FUNCTION, "RequestResponse", "{}").await;
     assert_eq!(answer.status(), 429);
@@ -160,8 +160,8 @@ async fn the_api_is_served_once_it_is_deployed() {
         ("/api/employees?a=b", "/restapis/ab12/Prod/_user_request_/employees?a=b"),
         ("/apis", "/apis"),
     ] {
-        let told: Value = door.get(path).await.json().await.unwrap();
-        assert_eq!(told["uri"], behind, "{path}");
+        let echoed: Value = door.get(path).await.json().await.unwrap();
+        assert_eq!(echoed["uri"], behind, "{path}");
     }
 }
 

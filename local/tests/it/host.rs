@@ -100,7 +100,7 @@ async fn a_process_that_ends_between_invocations_fails_none() {
 }
 
 #[tokio::test]
-async fn a_failed_start_is_told_in_the_functions_own_words() {
+async fn a_failed_start_returns_the_functions_own_error() {
     let lambda = FakeLambda::with(Record { init: "fails", ..Record::default() }).await;
     assert_eq!(lambda.failure(json!({})).await["errorType"], "NoWay");
     let lambda = FakeLambda::with(Record { init: "exits", ..Record::default() }).await;
@@ -137,7 +137,7 @@ async fn no_concurrency_means_no_invocation() {
 }
 
 #[tokio::test]
-async fn a_change_that_was_told_of_is_in_force_at_once() {
+async fn an_invalidated_record_is_fetched_at_once() {
     let lambda = FakeLambda::new().await;
     let old = lambda.answer(json!({})).await;
     lambda.set(Record { revision: "2", ..Record::default() });
@@ -161,7 +161,7 @@ async fn a_new_revision_replaces_the_instances_of_the_old_one() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_turn_to_start_an_instance_takes_one_that_becomes_free() {
+async fn an_invocation_that_waits_to_start_an_instance_takes_an_idle_one() {
     let lambda = Arc::new(FakeLambda::new().await);
     let gate = lambda.gate("gate");
     let spawned = |event| {
@@ -172,7 +172,7 @@ async fn who_waits_for_a_turn_to_start_an_instance_takes_one_that_becomes_free()
     while !lambda.host.instances().iter().any(|one| one.state == InstanceState::Busy) {
         tokio::task::yield_now().await;
     }
-    // From now on, who may start an instance waits for it forever, and keeps others from their turn.
+    // From now on, an instance that starts never gets ready, and blocks other starts.
     lambda.set(Record { init: "hangs", ..Record::default() });
     lambda.host.invalidate(FUNCTION);
     let hanging = spawned(json!({}));
