@@ -42,7 +42,7 @@ function tiles(run, index) {
       run.refused > 0,
       shown(`${path}.refused`, format.count),
       shown(`${path}.refusedCallers`, format.count),
-      " callers were told so (1040)",
+      " reported by callers (1040)",
     ),
     tile(
       "peak connections",

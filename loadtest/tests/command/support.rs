@@ -41,8 +41,8 @@ impl Service {
         Self { address, task }
     }
 
-    /// A service that keeps to the contract at `/some/base/path`: a number of slots, each held for
-    /// for so long, and a 503 for everybody else.
+    /// A service that keeps to the contract at `/some/base/path`: `slots` slots, each held for
+    /// `hold`, and a 503 for all other requests.
     pub(crate) async fn with_slots(slots: usize, hold: Duration) -> Self {
         let slots = Arc::new(Semaphore::new(slots));
         let employees = move || {
@@ -63,7 +63,7 @@ impl Service {
         Self::with_problem_after(Duration::ZERO, status, kind).await
     }
 
-    /// The same, and it takes so long.
+    /// As [`with_problem`](Self::with_problem), after this time.
     pub(crate) async fn with_problem_after(
         time: Duration,
         status: u16,

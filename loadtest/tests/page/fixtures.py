@@ -168,7 +168,7 @@ def without() -> dict:
 
 
 def within() -> dict:
-    """The pool's slots are full, and what is more is told when to come back."""
+    """The pool is full, and excess requests are rejected with `Retry-After`."""
     draw = Draw(2, 32.117)
     admitted = [0, 0] + [draw.around(29, 0.12) for _ in range(29)] + [24, 4]
     rejected = [138] + [draw.around(71, 0.14) for _ in range(29)] + [0] * 3
@@ -399,7 +399,7 @@ def aws() -> dict:
 def hostile() -> dict:
     """What others can put into a report, and as little else as there can be."""
     idle = {"bucketSeconds": 1} | {rate: [] for rate in RATES}
-    told = [{"reason": HOSTILE, "count": 1}, {"reason": "{{script}} &amp; `${1}`", "count": 1}]
+    reasons = [{"reason": HOSTILE, "count": 1}, {"reason": "{{script}} &amp; `${1}`", "count": 1}]
     return report(
         {"pass": False, "reasons": [HOSTILE, "{{report}}"], "notes": ["x" * 400]},
         [
@@ -413,7 +413,7 @@ def hostile() -> dict:
                     "count": 0,
                     "perSecond": 0.0,
                     "latency": None,
-                    "reasons": told,
+                    "reasons": reasons,
                     "examples": [{"reason": HOSTILE, "detail": HOSTILE + "\u2028\0" + "y" * 300}],
                 },
                 serverFailure=HOSTILE,
