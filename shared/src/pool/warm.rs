@@ -1,18 +1,18 @@
-//! Warm slots: who may keep a slot and its connection between two pieces of work, and for how long.
+//! Warm slots: who may keep a slot and its connection between two requests, and for how long.
 //!
-//! A holder that is called again and again saves two decisions and a connection each time if it keeps what
-//! it has. The pool pays: a kept slot is nobody else's. So it is kept only while the pool has room, by what
-//! the write said that last granted or renewed it ([`FillLevel`]); only by a holder that is called often, the last
-//! time within the time for which it would keep it; and only for that time.
+//! A holder that is called again and again saves two decisions and a connection each time if it keeps its slot. The
+//! slot is then missing in the pool, so it is kept only
 //!
-//! **Its lease** covers the work that it was asked for, a grace, and a moment more ([`FILL_LEVEL_MAX_AGE`]): within that a
-//! holder goes on without asking anybody. Later too little is left for new work of the same length, so that it
-//! renews, by one write, which tells how full the pool is by now. So a holder hears within this moment of a pool
-//! that fills; and the slot of one that is frozen and never called again is out for no longer than that.
+//! - while the pool has room, by the write that last granted or renewed the lease ([`FillLevel`]);
+//! - by a holder that is called often: its last idle time was no longer than it would keep the slot;
+//! - for that time.
 //!
-//! **Slots that may be kept at once** are fewer than [`Warm::below`] of those of class `standard`. Take the
-//! one of them whose last write came last: at that write all the others were out already, and fewer than
-//! that were.
+//! **The lease** covers the request, the grace, and [`FILL_LEVEL_MAX_AGE`]. A request within that time reuses the slot
+//! without a decision. Later ones renew the lease with one write, which returns the current fill level. A holder thus
+//! learns within this time that the pool fills, and the slot of one that is frozen is lost for no longer.
+//!
+//! **Slots kept at once** are fewer than [`Warm::below`] of those of class `standard`. Proof: take the one whose last
+//! write came last. At that write all the others were in use, and fewer than that were.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -24,45 +24,44 @@ use thiserror::Error;
 use super::{GRACE, MAX_LEASE, lease_covering};
 use crate::time::Seconds;
 
-/// The longest time that a slot is kept without being used.
+/// Longest time that an unused slot is kept.
 pub const LONGEST: Seconds = Seconds(60);
 
-/// How long it holds what a holder was told of the pool's fill level: by so much a lease is longer than its work
-/// and the grace.
+/// How long a fill level counts as current: a lease is longer than its work and the grace by this.
 ///
-/// Shorter, and a steady flow asks more often; longer, and in a rush more slots stand idle with instances
-/// that have not heard of it (simulated: `warm-surge` in `docs/simulation.md`).
+/// With a shorter one a steady flow renews more often; with a longer one more slots idle in a rush (simulated:
+/// `warm-surge` in `docs/simulation.md`).
 pub const FILL_LEVEL_MAX_AGE: Seconds = Seconds(2);
 
-/// How full a pool was, or the shard of it that holds the lease, when a lease was granted or renewed.
+/// Fill level of a pool, or of the shard that holds the lease, when the lease was granted or renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FillLevel {
-    /// Leases out, that one included.
+    /// Leases in use, that one included.
     pub in_use: u32,
-    /// Slots that class `standard` may take.
+    /// Slots that class `standard` may use.
     pub standard_limit: NonZeroU32,
 }
 
-/// A part of a whole, more than none of it and no more than all.
+/// A share above 0 and at most 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Share(f64);
 
-/// A number that is no [`Share`].
+/// A number that is not above 0 and at most 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be a number above 0, and at most 1")]
 pub struct InvalidShare;
 
 impl Share {
-    /// This part.
+    /// Creates a share.
     ///
     /// # Errors
-    /// [`InvalidShare`] when it is none, or more than the whole.
+    /// [`InvalidShare`] when it is not above 0 and at most 1.
     pub fn new(share: f64) -> Result<Self, InvalidShare> {
         if share > 0.0 && share <= 1.0 { Ok(Self(share)) } else { Err(InvalidShare) }
     }
 
-    /// This part of `whole`.
+    /// Returns this share of `whole`.
     #[must_use]
     pub fn of(self, whole: u32) -> f64 {
         self.0 * f64::from(whole)
@@ -77,37 +76,37 @@ impl FromStr for Share {
     }
 }
 
-/// How slots are kept.
+/// The rule by which slots are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Warm {
     keep: Seconds,
     below: Share,
 }
 
-/// A time for which no slot is kept.
+/// A keep time out of range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be a number of seconds from 1 to {}", LONGEST.0)]
 pub struct InvalidKeep;
 
-/// What a holder does that wakes up with a slot in hand.
+/// What a holder does with a kept slot when the next request arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resume {
-    /// The lease covers the new work: it goes on, and asks nobody.
+    /// The lease covers the new work: uses it.
     Reuse,
-    /// Too little of it is left: it is renewed first.
+    /// Too little of the lease is left: renews it first.
     Renew,
-    /// It may be over: the connection must not be touched.
+    /// The lease may have expired: the connection must not be used.
     Discard,
 }
 
 impl Warm {
-    /// The part of a pool's standard slots below which they may be kept, unless something else is said.
+    /// Default share of the standard slots below which slots are kept.
     pub const BELOW: Share = Share(0.7);
 
-    /// Slots are kept for `keep` at the most, while fewer than `below` of those of class `standard` are out.
+    /// Keeps slots for at most `keep`, while fewer than `below` of the standard slots are in use.
     ///
     /// # Errors
-    /// [`InvalidKeep`] when `keep` is no time at all, or longer than [`LONGEST`].
+    /// [`InvalidKeep`] when `keep` is 0 or longer than [`LONGEST`].
     pub fn new(keep: Seconds, below: Share) -> Result<Self, InvalidKeep> {
         if (Seconds(1)..=LONGEST).contains(&keep) {
             Ok(Self { keep, below })
@@ -116,47 +115,45 @@ impl Warm {
         }
     }
 
-    /// The same, while fewer than `below` of the standard slots are out.
+    /// Sets the share of the standard slots below which slots are kept.
     #[must_use]
     pub fn while_below(self, below: Share) -> Self {
         Self { below, ..self }
     }
 
-    /// How long a slot is kept at the most.
+    /// Longest time that a slot is kept.
     #[must_use]
     pub fn keep(&self) -> Seconds {
         self.keep
     }
 
-    /// Below which part of the standard slots.
+    /// Share of the standard slots below which slots are kept.
     #[must_use]
     pub fn below(&self) -> Share {
         self.below
     }
 
-    /// Whether a slot may be kept whose lease was granted, or last renewed, at this fill level.
+    /// Returns whether a slot may be kept whose lease was granted or last renewed at this fill level.
     #[must_use]
     pub fn may_keep(&self, fill_level: FillLevel) -> bool {
         f64::from(fill_level.in_use) < self.below.of(fill_level.standard_limit.get())
     }
 
-    /// Whether a holder is called often enough to keep a slot that was idle for so long before its work.
+    /// Returns whether a holder that was idle for this long before its request may keep its slot.
     #[must_use]
     pub fn is_often_called(&self, idle: Duration) -> bool {
         idle <= Duration::from(self.keep)
     }
 
-    /// The length of a lease for work that may take as long as this: a grace and a moment on top.
+    /// Returns the lease for work of this length: with the grace and [`FILL_LEVEL_MAX_AGE`] on top.
     #[must_use]
     pub fn lease_for(&self, work_left: Duration) -> Seconds {
         Seconds(lease_covering(work_left).0.saturating_add(FILL_LEVEL_MAX_AGE.min(self.keep).0))
             .min(MAX_LEASE)
     }
 
-    /// For how long the server may let the connection idle from now on, under a lease with `lease_left` to
-    /// go: `None` when that is no time at all, and the slot is given back.
-    ///
-    /// A server counts whole seconds, and may end an idle session up to one late.
+    /// Returns the idle limit of a kept connection, in whole seconds, `None` when too little of the lease is left and
+    /// the slot must be released. A server may end an idle session up to a second late.
     #[must_use]
     pub fn kept_for(&self, lease_left: Duration) -> Option<Seconds> {
         let covered = lease_left.as_secs().saturating_sub(u64::from(GRACE.0) + 1);
@@ -164,8 +161,7 @@ impl Warm {
         (keep > Seconds(0)).then_some(keep)
     }
 
-    /// What a holder does that has kept a slot, with so much left of its lease, for work that may take as
-    /// long as this.
+    /// Returns what to do with a kept slot for new work.
     #[must_use]
     pub fn resume(&self, lease_left: Duration, work_left: Duration) -> Resume {
         if lease_left <= Duration::from(GRACE) {
@@ -251,7 +247,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is granted, renewed and given back in whatever order.
+        /// For any order of grants, renewals and releases.
         #[test]
         fn fewer_than_the_share_are_kept_at_once(
             standard in 1_u32..40,
@@ -259,7 +255,7 @@ mod tests {
             steps in prop::collection::vec((0_usize..40, 0_u8..3), 1..200),
         ) {
             let warm = Warm::new(Seconds(10), Share::new(below).expect("a share")).expect("a time");
-            // What each lease that is out was told last.
+            // The last fill level of each lease in use.
             let mut out: Vec<FillLevel> = Vec::new();
             for (which, step) in steps {
                 let at = which % out.len().max(1);
@@ -277,7 +273,7 @@ mod tests {
                     }
                     _ => {}
                 }
-                let kept = out.iter().filter(|told| warm.may_keep(**told)).count();
+                let kept = out.iter().filter(|level| warm.may_keep(**level)).count();
                 let kept = u32::try_from(kept).expect("few");
                 prop_assert!(kept == 0 || f64::from(kept) < warm.below().of(standard));
             }

@@ -1,4 +1,4 @@
-//! From which level on is logged.
+//! The log level.
 
 use std::str::FromStr;
 
@@ -6,12 +6,12 @@ use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// A level, and others for the modules that are named
+/// A level, and levels of single modules
 /// (<https://docs.rs/tracing-subscriber/0.3/tracing_subscriber/filter/struct.EnvFilter.html#directives>).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Level(String);
 
-/// A text that says no level.
+/// An invalid `LOG_LEVEL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
     "must be trace, debug, info, warn, error or off; others for some modules may follow, as in \
@@ -22,8 +22,8 @@ pub struct InvalidLevel;
 impl FromStr for Level {
     type Err = InvalidLevel;
 
-    /// A word alone must be a level. The filter itself would take any other one for the name of a module, of
-    /// which alone it then lets lines through: of `WARNING`, say, which is none.
+    /// Rejects a word that is no level, such as `WARNING`. The filter would take it for the name of a module and log
+    /// that module alone.
     fn from_str(text: &str) -> Result<Self, InvalidLevel> {
         let of_modules = |word: &&str| word.contains(['=', '[']);
         let mut words = text.split(',').filter(|word| !of_modules(word));
@@ -36,7 +36,7 @@ impl FromStr for Level {
 }
 
 impl Level {
-    /// What is logged at this level: of what no level is said for, from `info` up.
+    /// Returns the filter. Modules without a level log from `info` up.
     pub(super) fn filter(&self) -> EnvFilter {
         let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
         let of_all = if self.0.split(',').any(is_level) { "" } else { "info," };

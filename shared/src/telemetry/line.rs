@@ -1,4 +1,4 @@
-//! One log line: a JSON object, and the metrics in it.
+//! A log line: a JSON object with fields and metrics.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,8 +14,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::{Metrics, chain};
 
-/// Writes an event as one line of JSON: when, how bad, and its fields, all at the root, as the embedded
-/// metric format wants it. Spans are left out.
+/// Formats an event as one line of JSON: timestamp, level and fields at the root, as the embedded metric format
+/// requires. Spans are left out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct JsonLines;
 
@@ -40,7 +40,7 @@ where
     }
 }
 
-/// The members of the object, in their order: what people look for stands first.
+/// The members of the object, in order.
 #[derive(Debug)]
 pub(super) struct Line {
     members: Vec<(&'static str, Value)>,
@@ -48,14 +48,12 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// A line without fields.
     pub(super) fn new(timestamp: String, level: &'static str) -> Self {
         let members = vec![("timestamp", timestamp.into()), ("level", level.into())];
         Self { members, metrics: None }
     }
 
-    /// The line as text, without a break. `at`, in milliseconds since the epoch, is when its metrics
-    /// were measured.
+    /// Returns the line without a line break. `at`, in milliseconds since the epoch, is the metrics' timestamp.
     pub(super) fn finish(mut self, at: u64) -> String {
         for (name, value) in self.metrics.take().into_iter().flat_map(|metrics| metrics.at(at)) {
             self.put(name, value);
@@ -63,7 +61,7 @@ impl Line {
         serde_json::to_string(&self).unwrap_or_default()
     }
 
-    /// Adds a member; a later one of the same name takes the place of the earlier.
+    /// Adds a member, or replaces the one of the same name.
     fn put(&mut self, name: &'static str, value: impl Into<Value>) {
         let value = value.into();
         match self.members.iter_mut().find(|(known, _)| *known == name) {

@@ -1,4 +1,4 @@
-//! What is measured: the one list of the metrics.
+//! The list of metrics.
 
 use std::fmt;
 
@@ -6,31 +6,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::Reason;
 
-/// The unit of a metric, of those that `CloudWatch` knows
+/// The unit of a metric in `CloudWatch`
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// How many.
+    /// A number of events or things.
     Count,
-    /// How long.
+    /// A time.
     Milliseconds,
-    /// Of a hundred.
+    /// A percentage.
     Percent,
 }
 
-/// Which function measures.
+/// The function that writes a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The counter, which decides.
+    /// The counter.
     Counter,
-    /// Who holds the slot, or wanted one: the query.
+    /// The holder of a slot, such as the query.
     Holder,
 }
 
-/// Defines [`Metric`] and what is known of each, so that neither can be without the other.
+/// Defines [`Metric`] and the properties of each.
 macro_rules! metrics {
     ($($name:ident: $source:ident, $unit:ident, $meaning:literal;)+) => {
-        /// What is measured. The names are the metrics' own.
+        /// A metric. The variants have its name in `CloudWatch`.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
         )]
@@ -39,7 +39,7 @@ macro_rules! metrics {
         }
 
         impl Metric {
-            /// All of them.
+            /// All metrics.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
             /// Its name in `CloudWatch`.
@@ -54,13 +54,13 @@ macro_rules! metrics {
                 match self { $(Self::$name => Unit::$unit,)+ }
             }
 
-            /// Who measures it.
+            /// The function that writes it.
             #[must_use]
             pub fn source(self) -> Source {
                 match self { $(Self::$name => Source::$source,)+ }
             }
 
-            /// What it means, as a sentence.
+            /// Its meaning, as a sentence.
             #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning,)+ }
@@ -111,7 +111,7 @@ metrics! {
 }
 
 impl Metric {
-    /// What counts refusals for this reason.
+    /// Returns the metric of rejections for this reason.
     #[must_use]
     pub fn of_refusal(reason: Reason) -> Self {
         match reason {
@@ -129,7 +129,7 @@ impl fmt::Display for Metric {
 }
 
 impl Unit {
-    /// The unit as `CloudWatch` writes it.
+    /// Its name in `CloudWatch`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -141,7 +141,7 @@ impl Unit {
 }
 
 impl Source {
-    /// The function's name, without the stack's.
+    /// The function's name, without the stack's prefix.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,4 @@
-//! Logs and metrics: JSON, one line an invocation, which both are read from. And what becomes of a program
-//! that panics, or can't start.
+//! Logs and metrics, both in one JSON line per invocation; and the reports of panics and failed starts.
 
 mod level;
 mod line;
@@ -19,16 +18,15 @@ use line::JsonLines;
 
 use crate::env::{self, EnvError};
 
-/// Sends `tracing` events to standard output as JSON lines, from level `LOG_LEVEL` (default `info`)
-/// up; [`Metrics`] go with their lines. So does a panic that nobody catches. To be called once, at the start of
-/// the process; a second call changes nothing.
+/// Sends `tracing` events of level `LOG_LEVEL` (default `info`) and above to standard output as JSON lines, with their
+/// [`Metrics`]. An uncaught panic is logged too. To be called at the start of the process; a second call does nothing.
 ///
 /// # Errors
-/// [`EnvError::Invalid`] when `LOG_LEVEL` is no level; what is logged then is logged from `info` up.
+/// [`EnvError::Invalid`] when `LOG_LEVEL` is no level; `info` applies then.
 pub fn init() -> Result<(), EnvError> {
     let level = env::or("LOG_LEVEL", Level::default());
     let filter = level.as_ref().map_or_else(|_| Level::default().filter(), Level::filter);
-    // A second subscriber is refused; the first one serves as well.
+    // On an error another subscriber is installed already.
     let _ = tracing_subscriber::fmt().event_format(JsonLines).with_env_filter(filter).try_init();
     report_panics(|panicked| {
         tracing::error!(outcome = Panicked::OUTCOME, cause = %panicked, "panic");
@@ -36,8 +34,7 @@ pub fn init() -> Result<(), EnvError> {
     level.map(drop)
 }
 
-/// The exit code of a function that has come to its end, which it never does by itself: what went wrong is
-/// logged, in one line.
+/// Returns the exit code of a function, and logs its error. A function only ends by an error.
 pub fn ended(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,8 +45,7 @@ pub fn ended(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) -> Ex
     }
 }
 
-/// An error and what caused it, in one line, each of them said once: errors of libraries often repeat their source's
-/// words in their own.
+/// Formats an error and its sources in one line, each text once: errors of libraries often repeat their source.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = String::new();

@@ -1,8 +1,7 @@
-//! Panics, as errors that can be logged and answered.
+//! Panics as errors.
 //!
-//! A panic is a defect of a program, or of a library that it uses. Whoever waits for an answer gets one all
-//! the same, and the log has a line that says where it was. The panic's message is left out when it was
-//! put together while the program ran: it may hold anything, a password too.
+//! A request whose handling panics still gets an answer, and the log names the place. A message that was formatted at
+//! run time is left out: it may contain anything, even a password.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -14,7 +13,7 @@ use std::task::Poll;
 
 use thiserror::Error;
 
-/// A panic: where it was, and the part of its message that stands in the program's text.
+/// A panic: its place, and its message if that is a literal.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("panicked at {place}{}", .message.map(|message| format!(" ({message})")).unwrap_or_default())]
 pub struct Panicked {
@@ -23,7 +22,7 @@ pub struct Panicked {
 }
 
 impl Panicked {
-    /// The outcome of an invocation that panicked, in logs.
+    /// The `outcome` in the log line of an invocation that panicked.
     pub const OUTCOME: &str = "panicked";
 
     fn of(info: &PanicHookInfo<'_>) -> Self {
@@ -36,39 +35,35 @@ fn unknown() -> String {
     "an unknown place".to_owned()
 }
 
-/// The message, when it is a literal of the program.
 fn literal(payload: &(dyn Any + Send)) -> Option<&'static str> {
     payload.downcast_ref::<&'static str>().copied()
 }
 
-/// Whether a panic is caught.
 enum Catching {
-    /// It is not.
     No,
-    /// It is: the last one that was seen.
+    /// With the last panic so far.
     Yes(Option<Panicked>),
 }
 
 thread_local! {
-    /// Whether what runs on this thread now is caught.
+    /// Whether panics of the code that runs on this thread now are caught.
     static CATCHING: RefCell<Catching> = const { RefCell::new(Catching::No) };
 }
 
-/// What is done about a panic that nobody catches.
+/// The report of an uncaught panic.
 static REPORT: OnceLock<fn(&Panicked)> = OnceLock::new();
 
-/// Has `report` told of each panic that [`catch_panic`] does not catch, such as one of a task in the
-/// background. Without it the standard report is written. To be called once; a second call changes nothing.
+/// Sets the report of panics that [`catch_panic`] does not catch, such as those of background tasks, in place of the
+/// standard one. To be called once; a second call does nothing.
 pub fn report_panics(report: fn(&Panicked)) {
-    // The first one stays.
     let _ = REPORT.set(report);
     install();
 }
 
-/// Runs `work`, and returns a panic of it as an error. Nothing is written about a panic that is caught.
+/// Runs `work` and returns its panic as an error. A caught panic is not reported.
 ///
 /// # Errors
-/// [`Panicked`] when `work` does, as soon as its stack is unwound.
+/// [`Panicked`] when `work` panics, after its stack is unwound.
 pub async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
     install();
     let mut work = pin!(work);
@@ -89,14 +84,13 @@ pub async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, Panicked
     .await
 }
 
-/// Installs the hook, before the one that is there.
+/// Installs the panic hook, once.
 fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
-            // A panic in here would abort the process. On a thread that is ending there may be nothing left to ask,
-            // and nothing is caught there.
+            // A panic in here would abort the process. The thread local may be gone on a thread that is ending.
             let is_caught =
                 CATCHING.try_with(|catching| match catching.try_borrow_mut().as_deref_mut() {
                     Ok(Catching::Yes(seen)) => {
