@@ -128,7 +128,7 @@ impl World<'_> {
         this.until = match self.scenario.algorithm {
             // What is counted only is never over.
             Algorithm::BareCount => UnixSeconds(u64::MAX),
-            Algorithm::Plain | Algorithm::Frugal => second(now).plus(Seconds(1)).plus(ttl),
+            Algorithm::Plain | Algorithm::Cached => second(now).plus(Seconds(1)).plus(ttl),
         };
         (this.tried, this.probe, this.asked, this.throttled) = (0, None, now, 0);
         self.hop(Event::Reaches(caller));

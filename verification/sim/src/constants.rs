@@ -67,7 +67,7 @@ pub fn variations() -> Vec<Variation> {
 #[must_use]
 pub fn probes() -> Vec<Probe> {
     let price = |outcome: &Outcome| {
-        format!("{:.2}, {}", outcome.units_a_rejection(), percent(outcome.utilisation))
+        format!("{:.2}, {}", outcome.units_per_rejection(), percent(outcome.utilisation))
     };
     let any = Via::Containers(Routing::Any(1_000));
     let counters = Via::Counter(1_000, Routing::Any(300));
@@ -121,15 +121,15 @@ pub fn probes() -> Vec<Probe> {
                 ..Scenario::default()
             },
             shown: |outcome| {
-                format!("{:.2}, {} calls/s", outcome.units_a_rejection(), outcome.arrived / 120)
+                format!("{:.2}, {} calls/s", outcome.units_per_rejection(), outcome.arrived / 120)
             },
         },
         Probe {
-            name: "after a rush, any of 1,000 containers",
+            name: "after an overload, any of 1,000 containers",
             scenario: ebbing(any),
             shown: |outcome| {
-                let (rejected, looks) = (outcome.rejected_share(), outcome.looks_a_grant());
-                format!("{} rejected, {looks:.2} looks", percent(rejected))
+                let (rejected, peeks) = (outcome.rejected_share(), outcome.peeks_per_grant());
+                format!("{} rejected, {peeks:.2} peeks", percent(rejected))
             },
         },
     ]

@@ -21,7 +21,7 @@ impl World<'_> {
         }
         let step = match self.scenario.algorithm {
             Algorithm::BareCount | Algorithm::Plain => self.next_item(caller),
-            Algorithm::Frugal => {
+            Algorithm::Cached => {
                 let cache = &mut self.deciders.instances[instance].cache;
                 let this = &mut self.callers[caller];
                 let probe =
@@ -37,11 +37,11 @@ impl World<'_> {
             }
             Step::Peek(item) => {
                 self.callers[caller].item = item;
-                match &mut self.deciders.instances[instance].looking[item] {
+                match &mut self.deciders.instances[instance].peeks[item] {
                     Some(waiting) => waiting.push(caller),
                     nobody => {
                         *nobody = Some(vec![caller]);
-                        self.send(caller, Request::Look, Duration::ZERO);
+                        self.send(caller, Request::Peek, Duration::ZERO);
                     }
                 }
             }
@@ -61,7 +61,7 @@ impl World<'_> {
         let instance = self.callers[caller].instance.unwrap_or_default();
         let pause = match self.scenario.algorithm {
             Algorithm::BareCount | Algorithm::Plain => self.plain_retry_after(),
-            Algorithm::Frugal => {
+            Algorithm::Cached => {
                 self.deciders.instances[instance].cache.retry_after(&mut self.dice)
             }
         };
@@ -77,7 +77,7 @@ impl World<'_> {
     /// Half of a request's latency.
     fn way(&mut self, request: Request) -> Duration {
         let cloud = &self.scenario.cloud;
-        let latency = if request == Request::Look { cloud.read } else { cloud.write };
+        let latency = if request == Request::Peek { cloud.read } else { cloud.write };
         latency.draw(&mut self.dice) / 2
     }
 
@@ -87,7 +87,7 @@ impl World<'_> {
         let item = &mut self.items[this.item];
         let before = item.used;
         let reply = match request {
-            Request::Look => item.look(now, self.scenario.cloud.staleness, &mut self.dice),
+            Request::Peek => item.peek(now, self.scenario.cloud.staleness, &mut self.dice),
             Request::Acquire => item.acquire(now, this.lease, this.until),
             Request::Renew => item.renew(now, this.lease, this.until),
             Request::Release => item.release(now, this.lease),
@@ -113,7 +113,7 @@ impl World<'_> {
             return;
         }
         match (request, reply) {
-            (Request::Look, reply) => self.looked(caller, reply),
+            (Request::Peek, reply) => self.peeked(caller, reply),
             (Request::Acquire, reply) => self.asked(caller, reply),
             (Request::Renew, reply) => self.renewed(caller, reply),
             (Request::Release, Reply::Throttled) => self.gives_back_later(caller),
@@ -156,12 +156,12 @@ impl World<'_> {
     }
 
     /// A look is back, for all that wait for it.
-    fn looked(&mut self, caller: usize, reply: Reply) {
+    fn peeked(&mut self, caller: usize, reply: Reply) {
         let now = self.agenda.now();
         let Some(instance) = self.callers[caller].instance else { return };
         let item = self.callers[caller].item;
         let instance = &mut self.deciders.instances[instance];
-        let waiting = instance.looking[item].take().unwrap_or_default();
+        let waiting = instance.peeks[item].take().unwrap_or_default();
         let mut may_ask = 0;
         if let Reply::Seen(pool) = reply {
             let leases: Vec<_> = waiting.iter().map(|caller| self.callers[*caller].lease).collect();

@@ -16,7 +16,7 @@ pub(crate) struct Instance {
     /// Its cached state of the pool.
     pub(crate) cache: RejectionCache,
     /// The callers that wait for the look at each item that is under way.
-    pub(crate) looking: Vec<Option<Vec<usize>>>,
+    pub(crate) peeks: Vec<Option<Vec<usize>>>,
 }
 
 /// All of them.
@@ -76,7 +76,7 @@ impl Deciders {
         while self.instances.len() < count {
             self.instances.push(Instance {
                 cache: RejectionCache::new(self.items, self.tuning),
-                looking: vec![None; self.items.get() as usize],
+                peeks: vec![None; self.items.get() as usize],
             });
         }
     }

@@ -54,7 +54,7 @@ pub struct Outcome {
     /// Renewals of leases that were not out any more.
     pub lost_renewals: u64,
     /// Looks.
-    pub looks: u64,
+    pub peeks: u64,
     /// Acquires that were refused by their condition.
     pub failed_writes: u64,
     /// Acquires and looks that were throttled.
@@ -104,25 +104,25 @@ pub struct Times {
 impl Outcome {
     /// Read units for each caller that was rejected: what was spent in vain, for the admitted too.
     #[must_use]
-    pub fn units_a_rejection(&self) -> f64 {
+    pub fn units_per_rejection(&self) -> f64 {
         self.units / number(self.rejected.max(1))
     }
 
     /// The same for each refusal.
     #[must_use]
-    pub fn units_a_refusal(&self) -> f64 {
+    pub fn units_per_refusal(&self) -> f64 {
         self.units / number(self.refusals.max(1))
     }
 
     /// Looks for each admission.
     #[must_use]
-    pub fn looks_a_grant(&self) -> f64 {
-        number(self.looks) / number(self.admitted.max(1))
+    pub fn peeks_per_grant(&self) -> f64 {
+        number(self.peeks) / number(self.admitted.max(1))
     }
 
     /// Refused writes for each admission.
     #[must_use]
-    pub fn failed_a_grant(&self) -> f64 {
+    pub fn failed_per_grant(&self) -> f64 {
         number(self.failed_writes) / number(self.admitted.max(1))
     }
 

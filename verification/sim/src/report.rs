@@ -42,14 +42,14 @@ pub fn section(section: &Section) -> Result<Table> {
 pub fn seeds(count: u64) -> Table {
     let seeded: Vec<_> = (1..=count).map(|seed| Scenario { seed, ..Scenario::default() }).collect();
     let outcomes = run_all(&seeded);
-    let mut table = table(["of the reference", "least", "most"]);
+    let mut table = table(["reference", "least", "most"]);
     let mut row = |name: &str, value: fn(&Outcome) -> f64, shown: fn(f64) -> String| {
         let values = || outcomes.iter().map(value);
         let least = shown(values().fold(f64::INFINITY, f64::min));
         table.add_row([name.to_owned(), least, shown(values().fold(0.0, f64::max))]);
     };
     row(Column::Utilisation.head(), |outcome| outcome.utilisation, percent);
-    row(Column::Units.head(), Outcome::units_a_rejection, |units| format!("{units:.2}"));
+    row(Column::Units.head(), Outcome::units_per_rejection, |units| format!("{units:.2}"));
     row("admitted/s", |outcome| outcome.goodput, |goodput| format!("{goodput:.1}"));
     table
 }

@@ -90,7 +90,7 @@ pub enum Algorithm {
     /// Every acquire is a conditional write.
     Plain,
     /// [`rds_admission::pool::rejection`].
-    Frugal,
+    Cached,
 }
 
 impl fmt::Display for Algorithm {
@@ -98,7 +98,7 @@ impl fmt::Display for Algorithm {
         f.write_str(match self {
             Self::BareCount => "bare count",
             Self::Plain => "plain",
-            Self::Frugal => "frugal",
+            Self::Cached => "cached",
         })
     }
 }
@@ -118,7 +118,7 @@ impl Default for Scenario {
             lease: Duration::from_secs(35),
             via: Via::Counter(1_000, Routing::Recent),
             query: None,
-            algorithm: Algorithm::Frugal,
+            algorithm: Algorithm::Cached,
             tuning: Tuning::default(),
             wait: Duration::ZERO,
             containers: 10_000,

@@ -19,15 +19,15 @@ pub struct Section {
 }
 
 const LEAD: [Column; 4] = [Column::Name, Column::Goodput, Column::Utilisation, Column::Units];
-const ALGORITHMS: [Algorithm; 3] = [Algorithm::BareCount, Algorithm::Plain, Algorithm::Frugal];
+const ALGORITHMS: [Algorithm; 3] = [Algorithm::BareCount, Algorithm::Plain, Algorithm::Cached];
 
 /// Who may decide, from few that see much to many that see little.
 pub(crate) const DECIDERS: [(&str, Via); 6] = [
     ("one process", Via::Processes(1)),
     ("20 processes", Via::Processes(20)),
-    ("counters, the last used first", Via::Counter(1_000, Routing::Recent)),
+    ("counters, last used first", Via::Counter(1_000, Routing::Recent)),
     ("counters, any of 300", Via::Counter(1_000, Routing::Any(300))),
-    ("containers, the last used first", Via::Containers(Routing::Recent)),
+    ("containers, last used first", Via::Containers(Routing::Recent)),
     ("containers, any of 1,000", Via::Containers(Routing::Any(1_000))),
 ];
 
@@ -79,7 +79,7 @@ fn algorithms() -> Section {
         })
     });
     let more = [
-        Column::Looks,
+        Column::Peeks,
         Column::Failed,
         Column::Writes,
         Column::Reads,
@@ -92,7 +92,7 @@ fn algorithms() -> Section {
 }
 
 fn spike() -> Section {
-    let rows = [Algorithm::Plain, Algorithm::Frugal].map(|algorithm| {
+    let rows = [Algorithm::Plain, Algorithm::Cached].map(|algorithm| {
         let scenario =
             Scenario { algorithm, hold: Hold::Exactly(seconds(4)), ..Scenario::default() };
         let length = seconds(60);
@@ -112,7 +112,7 @@ fn deciders() -> Section {
             settled(scenario.at(10.0)).named(name)
         })
     });
-    section("deciders", &[Column::Looks, Column::Failed, Column::Throttled, Column::Release], rows)
+    section("deciders", &[Column::Peeks, Column::Failed, Column::Throttled, Column::Release], rows)
 }
 
 /// The same, measured only when the instances have been there for half a minute.
@@ -124,13 +124,13 @@ fn settled(scenario: Scenario) -> Scenario {
 
 fn overload() -> Section {
     let rows = [0.5, 0.8, 1.5, 3.0, 10.0, 100.0].into_iter().flat_map(|times| {
-        [Algorithm::Plain, Algorithm::Frugal].map(|algorithm| {
+        [Algorithm::Plain, Algorithm::Cached].map(|algorithm| {
             let name = format!("{times} times, {algorithm}");
             Scenario { algorithm, ..Scenario::default() }.at(times).named(name)
         })
     });
     let more =
-        [Column::Rejected, Column::BesideRoom, Column::Looks, Column::Failed, Column::PeakWrites];
+        [Column::Rejected, Column::BesideRoom, Column::Peeks, Column::Failed, Column::PeakWrites];
     section("overload", &more, rows)
 }
 
@@ -143,19 +143,19 @@ fn sizes() -> Section {
     };
     let rows = [
         sized(60, 60, Algorithm::Plain),
-        sized(60, 60, Algorithm::Frugal),
+        sized(60, 60, Algorithm::Cached),
         sized(600, 60, Algorithm::Plain),
-        sized(600, 60, Algorithm::Frugal),
+        sized(600, 60, Algorithm::Cached),
         sized(1_000, 1_000, Algorithm::BareCount),
         sized(1_000, 1_000, Algorithm::Plain),
-        sized(1_000, 1_000, Algorithm::Frugal),
+        sized(1_000, 1_000, Algorithm::Cached),
         sized(1_000, 60, Algorithm::Plain),
-        sized(1_000, 60, Algorithm::Frugal),
+        sized(1_000, 60, Algorithm::Cached),
         sized(5_000, 5_000, Algorithm::BareCount),
-        sized(5_000, 60, Algorithm::Frugal),
+        sized(5_000, 60, Algorithm::Cached),
     ];
     let more = [
-        Column::Looks,
+        Column::Peeks,
         Column::Failed,
         Column::Writes,
         Column::PeakWrites,
@@ -168,7 +168,7 @@ fn sizes() -> Section {
 
 fn clients() -> Section {
     let rows = [600, 10_000].into_iter().flat_map(|clients| {
-        [Algorithm::Plain, Algorithm::Frugal].map(|algorithm| {
+        [Algorithm::Plain, Algorithm::Cached].map(|algorithm| {
             let name = format!("{clients} clients, {algorithm}");
             let arrivals = Arrivals::Closed(clients, seconds(1));
             let (warm_up, length) = (seconds(120), seconds(720));
@@ -207,9 +207,9 @@ pub(crate) fn ebbing(via: Via) -> Scenario {
 fn ebb() -> Section {
     let counters = Via::Counter(1_000, Routing::Recent);
     let plain = Scenario { algorithm: Algorithm::Plain, ..ebbing(counters) };
-    let frugal = DECIDERS.map(|(who, via)| ebbing(via).named(format!("frugal, {who}")));
-    let rows = [plain.named("plain")].into_iter().chain(frugal);
-    section("ebb", &[Column::Rejected, Column::BesideRoom, Column::Looks], rows)
+    let cached = DECIDERS.map(|(who, via)| ebbing(via).named(format!("cached, {who}")));
+    let rows = [plain.named("plain")].into_iter().chain(cached);
+    section("ebb", &[Column::Rejected, Column::BesideRoom, Column::Peeks], rows)
 }
 
 fn crashes() -> Section {
@@ -222,13 +222,13 @@ fn crashes() -> Section {
 }
 
 fn retries() -> Section {
-    let rows = [Algorithm::Plain, Algorithm::Frugal].into_iter().flat_map(|algorithm| {
+    let rows = [Algorithm::Plain, Algorithm::Cached].into_iter().flat_map(|algorithm| {
         let own = Scenario { algorithm, ..held(Duration::from_millis(50)) };
         let cloud = Cloud::default().with_the_sdks_retries();
         let sdks = Scenario { cloud, ..own.clone() };
         [
-            sdks.named(format!("{algorithm}, the SDK's own")),
-            own.named(format!("{algorithm}, as proposed")),
+            sdks.named(format!("{algorithm}, SDK defaults")),
+            own.named(format!("{algorithm}, as configured")),
         ]
     });
     let more = [Column::Throttled, Column::ThrottledReleases, Column::Grant, Column::Release];
@@ -242,5 +242,5 @@ fn staleness() -> Section {
         let via = Via::Counter(1_000, Routing::Any(300));
         Scenario { via, cloud, ..Scenario::default() }.named(words(staleness))
     });
-    section("staleness", &[Column::Looks, Column::Failed], rows)
+    section("staleness", &[Column::Peeks, Column::Failed], rows)
 }

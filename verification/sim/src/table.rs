@@ -40,7 +40,7 @@ pub(crate) struct Item {
     /// What a write of it is billed.
     write_units: f64,
     /// What an eventually consistent read of it is billed.
-    look_units: f64,
+    peek_units: f64,
     writes: Bucket,
     reads: Bucket,
     /// What changed, as far back as a replica may be: each lease with its expiry when it came in, without
@@ -78,13 +78,13 @@ impl Item {
             .unwrap_or_else(|never| unreachable!("no slot is kept back: {never}"));
         let bytes = match scenario.algorithm {
             Algorithm::BareCount => 0,
-            Algorithm::Plain | Algorithm::Frugal => size.item_bytes(&name()),
+            Algorithm::Plain | Algorithm::Cached => size.item_bytes(&name()),
         };
         Self {
             pool: Pool::new(size),
             used: Used::default(),
             write_units: units(bytes, 1_024),
-            look_units: units(bytes, 4_096) / 2.0,
+            peek_units: units(bytes, 4_096) / 2.0,
             writes: Bucket::per_second(scenario.cloud.writes),
             reads: Bucket::per_second(scenario.cloud.reads),
             history: VecDeque::new(),
@@ -94,11 +94,11 @@ impl Item {
     }
 
     /// An eventually consistent read by one of three replicas, of which two are behind.
-    pub(crate) fn look(&mut self, now: Duration, staleness: Duration, dice: &mut Dice) -> Reply {
-        if !self.reads.take(self.look_units, now) {
+    pub(crate) fn peek(&mut self, now: Duration, staleness: Duration, dice: &mut Dice) -> Reply {
+        if !self.reads.take(self.peek_units, now) {
             return Reply::Throttled;
         }
-        self.used.reads += self.look_units;
+        self.used.reads += self.peek_units;
         let behind = if dice.random_range(0..3) == 0 {
             Duration::ZERO
         } else {

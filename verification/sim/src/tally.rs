@@ -185,8 +185,8 @@ impl Tally {
         match (request, reply) {
             (Request::Release, Reply::Throttled) => self.counts.throttled_releases += 1,
             (_, Reply::Throttled) => self.counts.throttled += 1,
-            (Request::Look, _) => {
-                self.counts.looks += 1;
+            (Request::Peek, _) => {
+                self.counts.peeks += 1;
                 self.counts.units += used.reads;
             }
             (Request::Acquire, Reply::Full(_)) => {

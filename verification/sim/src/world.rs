@@ -60,7 +60,7 @@ pub(crate) enum Event {
 /// What the table is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
-    Look,
+    Peek,
     Acquire,
     Renew,
     Release,
