@@ -1,167 +1,104 @@
-//! What a table shows of a run.
+//! The columns of the tables.
 
 use std::time::Duration;
 
 use crate::outcome::{Outcome, Times, number};
 use crate::scenario::Scenario;
 
-/// What a table shows of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
-    /// What the run is.
-    Name,
-    /// Admissions a second, and their share of what the pool can do.
-    Goodput,
-    /// Slots that were out, of all.
-    Utilisation,
-    /// Read units for each caller that was rejected.
-    Units,
-    /// Read units for each refusal.
-    UnitsARefusal,
-    /// Looks for each admission.
-    Peeks,
-    /// Refused writes for each admission.
-    Failed,
-    /// Callers that were rejected, of all.
-    Rejected,
-    /// Refusals while one slot of twenty, or more, was free.
-    BesideRoom,
-    /// Callers a second.
-    Arrived,
-    /// Write units a second of an item.
-    Writes,
-    /// The most write units of an item in one second.
-    PeakWrites,
-    /// Read units a second of an item.
-    Reads,
-    /// Throttled requests a second, without releases.
-    Throttled,
-    /// Throttled releases a second.
-    ThrottledReleases,
-    /// How long grants took.
-    Grant,
-    /// How long refusals took.
-    Refusal,
-    /// How long a slot stayed taken after the work.
-    Release,
-    /// How long the admitted had waited.
-    Waited,
-    /// From one slot of a client to its next.
-    Between,
-    /// The most refusals of a client in a row.
-    MostRefused,
-    /// Jain's index.
-    Fairness,
-    /// Slots that nobody can ever get again.
-    Lost,
-    /// Answers a second to callers that were admitted.
-    Answers,
-    /// Connections that were made, for 1,000 admissions.
-    Connects,
-    /// Requests to the table, for 1,000 admissions.
-    Requests,
-    /// Write units, for 1,000 admissions.
-    WriteUnits,
-    /// How long an answer took.
-    Answer,
-    /// How much of that was not the work.
-    BesideTheWork,
-    /// Slots out on average.
-    Out,
-    /// How many of them were kept.
-    Kept,
-    /// The largest share of an item's slots that was ever kept.
-    MostKept,
-    /// Connections that were open on average.
-    Connections,
-    /// Refusals while one slot of twenty, or more, was kept.
-    BesideKept,
+/// A column: its head, and the cell of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    pub(crate) head: &'static str,
+    pub(crate) cell: fn(&Scenario, &Outcome) -> String,
+}
+
+const fn column(head: &'static str, cell: fn(&Scenario, &Outcome) -> String) -> Column {
+    Column { head, cell }
+}
+
+/// A table of the document.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// The name of its place in the document.
+    pub name: &'static str,
+    /// What it shows of each run.
+    pub columns: Vec<Column>,
+    /// Its runs.
+    pub rows: Vec<Scenario>,
 }
 
 impl Column {
-    pub(crate) fn head(self) -> &'static str {
-        match self {
-            Self::Name => "run",
-            Self::Goodput => "admitted/s",
-            Self::Utilisation => "slots in use",
-            Self::Units => "read units per rejection",
-            Self::UnitsARefusal => "read units per rejected attempt",
-            Self::Peeks => "peeks per grant",
-            Self::Failed => "failed writes per grant",
-            Self::Rejected => "rejected",
-            Self::BesideRoom => "rejections with 5 % free",
-            Self::Arrived => "calls/s",
-            Self::Writes => "write units/s of an item",
-            Self::PeakWrites => "peak",
-            Self::Reads => "read units/s of an item",
-            Self::Throttled => "throttled/s",
-            Self::ThrottledReleases => "throttled releases/s",
-            Self::Grant => "grant p50, p99",
-            Self::Refusal => "rejection p50, p99",
-            Self::Release => "release p50, p99",
-            Self::Waited => "wait p50, p99, max",
-            Self::Between => "between slots p50, p99, max",
-            Self::MostRefused => "most rejections in a row",
-            Self::Fairness => "Jain's index",
-            Self::Lost => "slots lost",
-            Self::Answers => "answers/s",
-            Self::Connects => "connections per 1,000 answers",
-            Self::Requests => "requests per 1,000",
-            Self::WriteUnits => "write units per 1,000",
-            Self::Answer => "answer p50, p99",
-            Self::BesideTheWork => "overhead p50, p99",
-            Self::Out => "slots held",
-            Self::Kept => "of them kept",
-            Self::MostKept => "most kept of a shard",
-            Self::Connections => "connections",
-            Self::BesideKept => "rejections with 5 % kept",
-        }
-    }
+    pub(crate) const NAME: Self = column("run", |run, _| run.name.clone());
+    pub(crate) const GOODPUT: Self = column("admitted/s", goodput);
+    pub(crate) const UTILISATION: Self = column("slots in use", |_, o| percent(o.utilisation));
+    pub(crate) const UNITS: Self = column("read units per rejection", units);
+    pub(crate) const UNITS_A_REFUSAL: Self =
+        column("read units per rejected attempt", |_, o| hundredths(o.units_per_refusal()));
+    pub(crate) const PEEKS: Self =
+        column("peeks per grant", |_, o| hundredths(o.peeks_per_grant()));
+    pub(crate) const FAILED: Self =
+        column("failed writes per grant", |_, o| hundredths(o.failed_per_grant()));
+    pub(crate) const REJECTED: Self = column("rejected", |_, o| percent(o.rejected_share()));
+    pub(crate) const BESIDE_ROOM: Self =
+        column("rejections with 5 % free", |_, o| percent(o.beside_room_share()));
+    pub(crate) const ARRIVED: Self = column("calls/s", |run, o| rate(run, o.arrived));
+    pub(crate) const WRITES: Self = column("write units/s of an item", |_, o| whole(o.writes));
+    pub(crate) const PEAK_WRITES: Self = column("peak", |_, o| whole(o.peak_writes));
+    pub(crate) const READS: Self = column("read units/s of an item", |_, o| whole(o.reads));
+    pub(crate) const THROTTLED: Self = column("throttled/s", |run, o| rate(run, o.throttled));
+    pub(crate) const THROTTLED_RELEASES: Self =
+        column("throttled releases/s", |run, o| rate(run, o.throttled_releases));
+    pub(crate) const GRANT: Self = column("grant p50, p99", |_, o| halves(o.grant));
+    pub(crate) const REFUSAL: Self = column("rejection p50, p99", |_, o| halves(o.refusal));
+    pub(crate) const RELEASE: Self = column("release p50, p99", |_, o| halves(o.release));
+    pub(crate) const WAITED: Self = column("wait p50, p99, max", |_, o| all(o.waited));
+    pub(crate) const BETWEEN: Self = column("between slots p50, p99, max", |_, o| all(o.between));
+    pub(crate) const MOST_REFUSED: Self =
+        column("most rejections in a row", |_, o| o.most_refused.to_string());
+    pub(crate) const FAIRNESS: Self = column("Jain's index", |_, o| format!("{:.3}", o.fairness));
+    pub(crate) const LOST: Self = column("slots lost", |_, o| o.lost.to_string());
+    pub(crate) const ANSWERS: Self = column("answers/s", |_, o| whole(o.goodput));
+    pub(crate) const CONNECTS: Self =
+        column("connections per 1,000 answers", |_, o| thousandth(o, number(o.connects)));
+    pub(crate) const REQUESTS: Self =
+        column("requests per 1,000", |_, o| thousandth(o, number(o.requests)));
+    pub(crate) const WRITE_UNITS: Self =
+        column("write units per 1,000", |_, o| thousandth(o, o.write_units));
+    pub(crate) const ANSWER: Self = column("answer p50, p99", |_, o| halves(o.answer));
+    pub(crate) const BESIDE_THE_WORK: Self =
+        column("overhead p50, p99", |_, o| halves(o.beside_the_work));
+    pub(crate) const OUT: Self = column("slots held", |_, o| tenths(o.out));
+    pub(crate) const KEPT: Self = column("of them kept", |_, o| tenths(o.kept));
+    pub(crate) const MOST_KEPT: Self = column("most kept of a shard", |_, o| percent(o.most_kept));
+    pub(crate) const CONNECTIONS: Self = column("connections", |_, o| tenths(o.connections));
+    pub(crate) const BESIDE_KEPT: Self =
+        column("rejections with 5 % kept", |_, o| percent(o.beside_kept_share()));
+}
 
-    pub(crate) fn cell(self, scenario: &Scenario, outcome: &Outcome) -> String {
-        let measured = scenario.length.saturating_sub(scenario.warm_up).as_secs_f64();
-        let rate = |count: u64| format!("{:.0}", number(count) / measured);
-        match self {
-            Self::Name => scenario.name.clone(),
-            Self::Goodput => {
-                let share = outcome.goodput / scenario.capacity();
-                format!("{:.1} ({:.0} %)", outcome.goodput, share * 100.0)
-            }
-            Self::Utilisation => percent(outcome.utilisation),
-            Self::Units if outcome.rejected == 0 => "-".to_owned(),
-            Self::Units => format!("{:.2}", outcome.units_per_rejection()),
-            Self::UnitsARefusal => format!("{:.2}", outcome.units_per_refusal()),
-            Self::Peeks => format!("{:.2}", outcome.peeks_per_grant()),
-            Self::Failed => format!("{:.2}", outcome.failed_per_grant()),
-            Self::Rejected => percent(outcome.rejected_share()),
-            Self::BesideRoom => percent(outcome.beside_room_share()),
-            Self::Arrived => rate(outcome.arrived),
-            Self::Writes => format!("{:.0}", outcome.writes),
-            Self::PeakWrites => format!("{:.0}", outcome.peak_writes),
-            Self::Reads => format!("{:.0}", outcome.reads),
-            Self::Throttled => rate(outcome.throttled),
-            Self::ThrottledReleases => rate(outcome.throttled_releases),
-            Self::Grant => halves(outcome.grant),
-            Self::Refusal => halves(outcome.refusal),
-            Self::Release => halves(outcome.release),
-            Self::Waited => all(outcome.waited),
-            Self::Between => all(outcome.between),
-            Self::MostRefused => outcome.most_refused.to_string(),
-            Self::Fairness => format!("{:.3}", outcome.fairness),
-            Self::Lost => outcome.lost.to_string(),
-            Self::Answers => format!("{:.0}", outcome.goodput),
-            Self::Connects => thousandth(outcome, number(outcome.connects)),
-            Self::Requests => thousandth(outcome, number(outcome.requests)),
-            Self::WriteUnits => thousandth(outcome, outcome.write_units),
-            Self::Answer => halves(outcome.answer),
-            Self::BesideTheWork => halves(outcome.beside_the_work),
-            Self::Out => format!("{:.1}", outcome.out),
-            Self::Kept => format!("{:.1}", outcome.kept),
-            Self::MostKept => percent(outcome.most_kept),
-            Self::Connections => format!("{:.1}", outcome.connections),
-            Self::BesideKept => percent(outcome.beside_kept_share()),
-        }
-    }
+fn goodput(run: &Scenario, outcome: &Outcome) -> String {
+    let share = outcome.goodput / run.capacity();
+    format!("{:.1} ({:.0} %)", outcome.goodput, share * 100.0)
+}
+
+fn units(_: &Scenario, outcome: &Outcome) -> String {
+    if outcome.rejected == 0 { "-".to_owned() } else { hundredths(outcome.units_per_rejection()) }
+}
+
+/// A count as a number per second.
+fn rate(run: &Scenario, count: u64) -> String {
+    whole(number(count) / run.length.saturating_sub(run.warm_up).as_secs_f64())
+}
+
+fn whole(value: f64) -> String {
+    format!("{value:.0}")
+}
+
+fn tenths(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+fn hundredths(value: f64) -> String {
+    format!("{value:.2}")
 }
 
 pub(crate) fn percent(share: f64) -> String {

@@ -8,8 +8,8 @@ use rds_admission::pool::rejection::{PoolSnapshot, Step};
 use rds_admission::time::saturating_times;
 
 use crate::scenario::Algorithm;
-use crate::table::{Reply, second};
-use crate::world::{Event, Request, World};
+use crate::table::{Reply, Request, second};
+use crate::world::{Event, World};
 
 impl World<'_> {
     /// Goes through the items, from the one that the lease chose, until a request is to be made.

@@ -7,7 +7,8 @@ use rds_admission::time::Seconds;
 
 use crate::caller::{Caller, Client};
 use crate::chance::exponential;
-use crate::world::{Event, Request, World};
+use crate::table::Request;
+use crate::world::{Event, World};
 
 impl World<'_> {
     /// It has a slot, and works with it as soon as its connection is `ready`.

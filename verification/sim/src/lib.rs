@@ -16,9 +16,9 @@
 //! [`Cloud`](scenario::Cloud): latencies, the table's limits, how far replicas are behind. See
 //! `docs/simulation.md` for what is assumed, and on what grounds.
 
+mod acquire;
 mod agenda;
 mod arrivals;
-mod bucket;
 mod caller;
 mod chance;
 mod cloud;
@@ -27,10 +27,9 @@ pub mod constants;
 mod decide;
 mod deciders;
 mod fleet;
-mod gauge;
-mod histogram;
 mod holders;
 mod holding;
+mod measure;
 mod outcome;
 pub mod report;
 pub mod scenario;

@@ -9,11 +9,10 @@ use anyhow::{Result, ensure};
 use comfy_table::Table;
 use support::document::table;
 
-use crate::column::{Column, percent};
+use crate::column::{Column, Section, percent};
 use crate::constants::{probes, variations};
 use crate::outcome::Outcome;
 use crate::scenario::Scenario;
-use crate::sections::Section;
 use crate::world::run;
 
 /// Simulates the runs of a section.
@@ -22,7 +21,7 @@ use crate::world::run;
 /// When more slots were out than there are, or kept than may be, or a connection was open without one: then
 /// the simulation or the rules are wrong.
 pub fn section(section: &Section) -> Result<Table> {
-    let mut table = table(section.columns.iter().map(|column| column.head()));
+    let mut table = table(section.columns.iter().map(|column| column.head));
     for (scenario, outcome) in section.rows.iter().zip(run_all(&section.rows)) {
         let (out, slots) = (outcome.most_out, scenario.slots);
         ensure!(out <= slots, "{}: {out} of {slots} slots were out", scenario.name);
@@ -32,7 +31,7 @@ pub fn section(section: &Section) -> Result<Table> {
         let most = scenario.query.and_then(|query| query.warm).map(|warm| warm.below().of(1));
         let kept = outcome.most_kept;
         ensure!(most.is_none_or(|most| kept < most), "{}: {kept} kept", scenario.name);
-        table.add_row(section.columns.iter().map(|column| column.cell(scenario, &outcome)));
+        table.add_row(section.columns.iter().map(|column| (column.cell)(scenario, &outcome)));
     }
     Ok(table)
 }
@@ -48,8 +47,8 @@ pub fn seeds(count: u64) -> Table {
         let least = shown(values().fold(f64::INFINITY, f64::min));
         table.add_row([name.to_owned(), least, shown(values().fold(0.0, f64::max))]);
     };
-    row(Column::Utilisation.head(), |outcome| outcome.utilisation, percent);
-    row(Column::Units.head(), Outcome::units_per_rejection, |units| format!("{units:.2}"));
+    row(Column::UTILISATION.head, |outcome| outcome.utilisation, percent);
+    row(Column::UNITS.head, Outcome::units_per_rejection, |units| format!("{units:.2}"));
     row("admitted/s", |outcome| outcome.goodput, |goodput| format!("{goodput:.1}"));
     table
 }

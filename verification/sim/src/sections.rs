@@ -4,21 +4,10 @@ mod warm;
 
 use std::time::Duration;
 
-use crate::column::{Column, words};
+use crate::column::{Column, Section, words};
 use crate::scenario::{Algorithm, Arrivals, Cloud, Hold, Routing, Scenario, Via};
 
-/// A table of the document.
-#[derive(Debug, Clone)]
-pub struct Section {
-    /// The name of its place in the document.
-    pub name: &'static str,
-    /// What it shows of each run.
-    pub columns: Vec<Column>,
-    /// Its runs.
-    pub rows: Vec<Scenario>,
-}
-
-const LEAD: [Column; 4] = [Column::Name, Column::Goodput, Column::Utilisation, Column::Units];
+const LEAD: [Column; 4] = [Column::NAME, Column::GOODPUT, Column::UTILISATION, Column::UNITS];
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::BareCount, Algorithm::Plain, Algorithm::Cached];
 
 /// Who may decide, from few that see much to many that see little.
@@ -66,12 +55,8 @@ fn held(hold: Duration) -> Scenario {
     Scenario { hold: Hold::Around(hold), ..Scenario::default() }.at(10.0)
 }
 
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
 fn algorithms() -> Section {
-    let holds = [Duration::from_millis(50), seconds(1), seconds(5)];
+    let holds = [Duration::from_millis(50), Duration::from_secs(1), Duration::from_secs(5)];
     let rows = holds.into_iter().flat_map(|hold| {
         ALGORITHMS.map(|algorithm| {
             let name = format!("{}, {algorithm}", words(hold));
@@ -79,27 +64,31 @@ fn algorithms() -> Section {
         })
     });
     let more = [
-        Column::Peeks,
-        Column::Failed,
-        Column::Writes,
-        Column::Reads,
-        Column::Throttled,
-        Column::Grant,
-        Column::Refusal,
-        Column::Release,
+        Column::PEEKS,
+        Column::FAILED,
+        Column::WRITES,
+        Column::READS,
+        Column::THROTTLED,
+        Column::GRANT,
+        Column::REFUSAL,
+        Column::RELEASE,
     ];
     section("algorithms", &more, rows)
 }
 
 fn spike() -> Section {
     let rows = [Algorithm::Plain, Algorithm::Cached].map(|algorithm| {
-        let scenario =
-            Scenario { algorithm, hold: Hold::Exactly(seconds(4)), ..Scenario::default() };
-        let length = seconds(60);
+        let scenario = Scenario {
+            algorithm,
+            hold: Hold::Exactly(Duration::from_secs(4)),
+            ..Scenario::default()
+        };
+        let length = Duration::from_secs(60);
         let arrivals = Arrivals::Open(150.0);
-        Scenario { arrivals, warm_up: seconds(5), length, ..scenario }.named(algorithm.to_string())
+        Scenario { arrivals, warm_up: Duration::from_secs(5), length, ..scenario }
+            .named(algorithm.to_string())
     });
-    section("spike", &[Column::Failed, Column::Refusal, Column::Release], rows)
+    section("spike", &[Column::FAILED, Column::REFUSAL, Column::RELEASE], rows)
 }
 
 fn deciders() -> Section {
@@ -112,13 +101,13 @@ fn deciders() -> Section {
             settled(scenario.at(10.0)).named(name)
         })
     });
-    section("deciders", &[Column::Peeks, Column::Failed, Column::Throttled, Column::Release], rows)
+    section("deciders", &[Column::PEEKS, Column::FAILED, Column::THROTTLED, Column::RELEASE], rows)
 }
 
 /// The same, measured only when the instances have been there for half a minute.
 fn settled(scenario: Scenario) -> Scenario {
     let measured = scenario.length.saturating_sub(scenario.warm_up);
-    let warm_up = scenario.warm_up.max(seconds(30));
+    let warm_up = scenario.warm_up.max(Duration::from_secs(30));
     Scenario { warm_up, length: warm_up + measured, ..scenario }
 }
 
@@ -130,7 +119,7 @@ fn overload() -> Section {
         })
     });
     let more =
-        [Column::Rejected, Column::BesideRoom, Column::Peeks, Column::Failed, Column::PeakWrites];
+        [Column::REJECTED, Column::BESIDE_ROOM, Column::PEEKS, Column::FAILED, Column::PEAK_WRITES];
     section("overload", &more, rows)
 }
 
@@ -155,13 +144,13 @@ fn sizes() -> Section {
         sized(5_000, 60, Algorithm::Cached),
     ];
     let more = [
-        Column::Peeks,
-        Column::Failed,
-        Column::Writes,
-        Column::PeakWrites,
-        Column::Throttled,
-        Column::Grant,
-        Column::Release,
+        Column::PEEKS,
+        Column::FAILED,
+        Column::WRITES,
+        Column::PEAK_WRITES,
+        Column::THROTTLED,
+        Column::GRANT,
+        Column::RELEASE,
     ];
     section("sizes", &more, rows)
 }
@@ -170,12 +159,12 @@ fn clients() -> Section {
     let rows = [600, 10_000].into_iter().flat_map(|clients| {
         [Algorithm::Plain, Algorithm::Cached].map(|algorithm| {
             let name = format!("{clients} clients, {algorithm}");
-            let arrivals = Arrivals::Closed(clients, seconds(1));
-            let (warm_up, length) = (seconds(120), seconds(720));
+            let arrivals = Arrivals::Closed(clients, Duration::from_secs(1));
+            let (warm_up, length) = (Duration::from_secs(120), Duration::from_secs(720));
             Scenario { arrivals, algorithm, warm_up, length, ..Scenario::default() }.named(name)
         })
     });
-    let more = [Column::Arrived, Column::Between, Column::MostRefused, Column::Fairness];
+    let more = [Column::ARRIVED, Column::BETWEEN, Column::MOST_REFUSED, Column::FAIRNESS];
     section("clients", &more, rows)
 }
 
@@ -183,11 +172,13 @@ fn waiting() -> Section {
     let rows = [1.2, 3.0, 10.0].into_iter().flat_map(|times| {
         [0, 1, 5, 10].map(|wait| {
             let name = format!("{times} times, waits {wait} s");
-            Scenario { wait: seconds(wait), ..Scenario::default() }.at(times).named(name)
+            Scenario { wait: Duration::from_secs(wait), ..Scenario::default() }
+                .at(times)
+                .named(name)
         })
     });
     let more =
-        [Column::Rejected, Column::UnitsARefusal, Column::Waited, Column::Writes, Column::Reads];
+        [Column::REJECTED, Column::UNITS_A_REFUSAL, Column::WAITED, Column::WRITES, Column::READS];
     section("waiting", &more, rows)
 }
 
@@ -195,7 +186,7 @@ fn waiting() -> Section {
 pub(crate) fn ebbing(via: Via) -> Scenario {
     let scenario = Scenario { via, ..Scenario::default() };
     let capacity = scenario.capacity();
-    let ends = seconds(60);
+    let ends = Duration::from_secs(60);
     Scenario {
         arrivals: Arrivals::Ebb(capacity * 10.0, ends, capacity * 0.5),
         warm_up: ends,
@@ -209,16 +200,16 @@ fn ebb() -> Section {
     let plain = Scenario { algorithm: Algorithm::Plain, ..ebbing(counters) };
     let cached = DECIDERS.map(|(who, via)| ebbing(via).named(format!("cached, {who}")));
     let rows = [plain.named("plain")].into_iter().chain(cached);
-    section("ebb", &[Column::Rejected, Column::BesideRoom, Column::Peeks], rows)
+    section("ebb", &[Column::REJECTED, Column::BESIDE_ROOM, Column::PEEKS], rows)
 }
 
 fn crashes() -> Section {
     let rows = ALGORITHMS.map(|algorithm| {
         let scenario = Scenario { algorithm, crashes: 0.005, ..Scenario::default() };
-        let (warm_up, length) = (seconds(300), seconds(900));
+        let (warm_up, length) = (Duration::from_secs(300), Duration::from_secs(900));
         Scenario { warm_up, length, ..scenario }.named(algorithm.to_string())
     });
-    section("crashes", &[Column::Lost, Column::Failed], rows)
+    section("crashes", &[Column::LOST, Column::FAILED], rows)
 }
 
 fn retries() -> Section {
@@ -231,7 +222,7 @@ fn retries() -> Section {
             own.named(format!("{algorithm}, as configured")),
         ]
     });
-    let more = [Column::Throttled, Column::ThrottledReleases, Column::Grant, Column::Release];
+    let more = [Column::THROTTLED, Column::THROTTLED_RELEASES, Column::GRANT, Column::RELEASE];
     section("retries", &more, rows)
 }
 
@@ -242,5 +233,5 @@ fn staleness() -> Section {
         let via = Via::Counter(1_000, Routing::Any(300));
         Scenario { via, cloud, ..Scenario::default() }.named(words(staleness))
     });
-    section("staleness", &[Column::Peeks, Column::Failed], rows)
+    section("staleness", &[Column::PEEKS, Column::FAILED], rows)
 }

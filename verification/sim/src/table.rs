@@ -9,9 +9,17 @@ use rand::RngExt;
 use rds_admission::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize};
 use rds_admission::time::UnixSeconds;
 
-use crate::bucket::Bucket;
 use crate::chance::{Dice, exponential};
 use crate::scenario::{Algorithm, Scenario};
+
+/// A request to the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    Peek,
+    Acquire,
+    Renew,
+    Release,
+}
 
 /// What a request came to.
 #[derive(Debug)]
@@ -248,4 +256,30 @@ fn name() -> PoolName {
 /// The second of the simulated day at which it is `now`.
 pub(crate) fn second(now: Duration) -> UnixSeconds {
     UnixSeconds(now.as_secs())
+}
+
+/// A token bucket that holds what one second brings.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    per_second: f64,
+    units: f64,
+    at: Duration,
+}
+
+impl Bucket {
+    pub(crate) fn per_second(per_second: f64) -> Self {
+        Self { per_second, units: per_second, at: Duration::ZERO }
+    }
+
+    /// Takes `units` at `now`, if they are there.
+    pub(crate) fn take(&mut self, units: f64, now: Duration) -> bool {
+        let brought = now.saturating_sub(self.at).as_secs_f64() * self.per_second;
+        self.units = (self.units + brought).min(self.per_second);
+        self.at = now;
+        let there = self.units >= units;
+        if there {
+            self.units -= units;
+        }
+        there
+    }
 }

@@ -6,12 +6,10 @@ use hdrhistogram::Histogram;
 use rds_admission::time::UnixSeconds;
 
 use crate::caller::Client;
-use crate::gauge::Gauge;
-use crate::histogram::{histogram, record, times};
+use crate::measure::{Gauge, histogram, record, times};
 use crate::outcome::{Outcome, number};
 use crate::scenario::Scenario;
-use crate::table::{Item, Reply, Used};
-use crate::world::Request;
+use crate::table::{Item, Reply, Request, Used};
 
 /// The price of a write unit in read units (<https://aws.amazon.com/dynamodb/pricing/on-demand/>).
 const WRITE: f64 = 5.0;

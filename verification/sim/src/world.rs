@@ -12,7 +12,7 @@ use crate::deciders::Deciders;
 use crate::holders::Holders;
 use crate::outcome::Outcome;
 use crate::scenario::{Arrivals, Scenario};
-use crate::table::{Item, Reply};
+use crate::table::{Item, Reply, Request};
 use crate::tally::Tally;
 
 /// How often what is over is taken away: the template's schedule.
@@ -55,15 +55,6 @@ pub(crate) enum Event {
     ServerEnds(usize, u64),
     /// What is over is taken away.
     Sweeps,
-}
-
-/// What the table is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Request {
-    Peek,
-    Acquire,
-    Renew,
-    Release,
 }
 
 /// All that there is.

@@ -6,9 +6,8 @@ use rds_admission::pool::GRACE;
 use rds_admission::pool::warm::{Share, Warm};
 use rds_admission::time::Seconds;
 
-use super::{Section, seconds};
 use crate::chance::Latency;
-use crate::column::{Column, words};
+use crate::column::{Column, Section, words};
 use crate::scenario::{Arrivals, Cloud, Hold, Query, Routing, Scenario, Via};
 
 /// Seconds for which slots are kept; with 0 of them none are.
@@ -51,7 +50,7 @@ fn mode(warm: Option<Warm>) -> String {
 /// So many callers that come back.
 fn light(callers: u32, slots: u32, warm: Option<Warm>) -> Scenario {
     let arrivals = Arrivals::Closed(callers, THINK);
-    let (warm_up, length) = (seconds(120), seconds(420));
+    let (warm_up, length) = (Duration::from_secs(120), Duration::from_secs(420));
     Scenario { arrivals, warm_up, length, ..pool(slots, SHORT, warm, Routing::Recent) }
 }
 
@@ -68,23 +67,23 @@ pub(super) fn steady() -> Section {
         })
     });
     let columns = vec![
-        Column::Name,
-        Column::Answers,
-        Column::Connects,
-        Column::Requests,
-        Column::WriteUnits,
-        Column::Answer,
-        Column::BesideTheWork,
-        Column::Out,
-        Column::Kept,
-        Column::MostKept,
+        Column::NAME,
+        Column::ANSWERS,
+        Column::CONNECTS,
+        Column::REQUESTS,
+        Column::WRITE_UNITS,
+        Column::ANSWER,
+        Column::BESIDE_THE_WORK,
+        Column::OUT,
+        Column::KEPT,
+        Column::MOST_KEPT,
     ];
     Section { name: "warm-steady", columns, rows: rows.collect() }
 }
 
 /// A surge: so many callers, and within a second so many more.
 fn surging(slots: u32, callers: (u32, u32), warm: Option<Warm>, window: (u32, u32)) -> Scenario {
-    let at = |second: u32| seconds((SURGE + second).into());
+    let at = |second: u32| Duration::from_secs((SURGE + second).into());
     let (before, after) = callers;
     let arrivals = Arrivals::Surge { before, at: at(0), after, think: THINK };
     let (warm_up, length) = (at(window.0), at(window.1));
@@ -103,14 +102,14 @@ pub(super) fn surge() -> Section {
         })
     });
     let columns = vec![
-        Column::Name,
-        Column::Arrived,
-        Column::Answers,
-        Column::Utilisation,
-        Column::Kept,
-        Column::MostKept,
-        Column::Rejected,
-        Column::BesideKept,
+        Column::NAME,
+        Column::ARRIVED,
+        Column::ANSWERS,
+        Column::UTILISATION,
+        Column::KEPT,
+        Column::MOST_KEPT,
+        Column::REJECTED,
+        Column::BESIDE_KEPT,
     ];
     Section { name: "warm-surge", columns, rows: rows.collect() }
 }
@@ -118,7 +117,7 @@ pub(super) fn surge() -> Section {
 /// So many instances, each of which has a request a minute.
 fn rare(instances: u32, hold: Duration, warm: Option<Warm>) -> Scenario {
     let arrivals = Arrivals::Open(f64::from(instances) / 60.0);
-    let (warm_up, length) = (seconds(120), seconds(1_320));
+    let (warm_up, length) = (Duration::from_secs(120), Duration::from_secs(1_320));
     let routing = Routing::Any(instances as usize);
     Scenario { arrivals, warm_up, length, ..pool(60, hold, warm, routing) }
 }
@@ -133,16 +132,16 @@ pub(super) fn sparse() -> Section {
         })
     });
     let columns = vec![
-        Column::Name,
-        Column::Answers,
-        Column::Connects,
-        Column::Requests,
-        Column::Out,
-        Column::Kept,
-        Column::MostKept,
-        Column::Connections,
-        Column::Rejected,
-        Column::BesideKept,
+        Column::NAME,
+        Column::ANSWERS,
+        Column::CONNECTS,
+        Column::REQUESTS,
+        Column::OUT,
+        Column::KEPT,
+        Column::MOST_KEPT,
+        Column::CONNECTIONS,
+        Column::REJECTED,
+        Column::BESIDE_KEPT,
     ];
     Section { name: "warm-sparse", columns, rows: rows.collect() }
 }
@@ -159,18 +158,18 @@ pub(super) fn shares() -> Section {
             surging(1_000, (300, 10_000), warm, (2, 20)).named(at("surge, 2 to 20 s", share))
         }),
         SHARES.map(|share| {
-            rare(2_000, seconds(1), kept_below(share)).named(at("rare requests", share))
+            rare(2_000, Duration::from_secs(1), kept_below(share)).named(at("rare requests", share))
         }),
     ];
     let columns = vec![
-        Column::Name,
-        Column::Answers,
-        Column::Connects,
-        Column::Requests,
-        Column::Out,
-        Column::Kept,
-        Column::MostKept,
-        Column::Rejected,
+        Column::NAME,
+        Column::ANSWERS,
+        Column::CONNECTS,
+        Column::REQUESTS,
+        Column::OUT,
+        Column::KEPT,
+        Column::MOST_KEPT,
+        Column::REJECTED,
     ];
     Section { name: "warm-shares", columns, rows: rows.concat() }
 }
