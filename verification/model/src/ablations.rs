@@ -134,7 +134,8 @@ GUARDS {
     RenewOnResume "warm-renews" in "warm": "a resumed holder renews a lease that is too short for the work"
         harmless "costs time, not safety: the lease cuts the work short";
     RenewalAwaited "warm-renew-unheard" in "warm": "a resumed holder waits for the response to its renewal";
-    ReplacedAfterEnd "warm-replaces-unproven" in "warm": "a dead session is replaced only after the server has ended it";
+    ReplacedAfterEnd "warm-replaces-unproven" in "warm":
+        "a dead session is replaced only after the server has ended it";
     ReplacedBeforeWork "warm-resends" in "warm": "a session is replaced only if its first message found it dead";
 }
 

@@ -36,13 +36,13 @@ pub(super) async fn table(options: &Options) -> Result<Printed> {
     };
     for (slots, standing) in POOLS {
         let used = admitted(options, slots, standing).await?;
-        row(&format!("admitted, and given back: {standing} of {slots} slots out"), TIMES, used);
+        row(&format!("acquire and release: {standing} of {slots} slots in use"), TIMES, used);
     }
-    row("admitted with the slot of an expired lease, and given back", 1, takeover(options).await?);
-    row("refused by the table", TIMES, refused(options).await?);
+    row("acquire that takes over an expired lease, and release", 1, takeover(options).await?);
+    row("rejection by the table", TIMES, refused(options).await?);
     let [pair, refusal] = bare_count(options).await?;
-    row("bare count: admitted, and given back", TIMES, pair);
-    row("bare count: refused", TIMES, refusal);
+    row("bare count: acquire and release", TIMES, pair);
+    row("bare count: rejection", TIMES, refusal);
     Ok(printed)
 }
 
