@@ -129,7 +129,7 @@ async fn a_pool_grows_at_once_and_shrinks_as_its_leases_end() {
         let refused = acquire(&store, lease(), Class::Priority).await;
         let in_use = u32::try_from(out.len()).expect("a few");
         assert_eq!(refused, Acquired::Full { in_use, max_connections: 10 });
-        let lease = out.pop().expect("one is out");
+        let lease = out.pop().expect("a held lease");
         store.release(&pool(), lease, None).await.expect("an answer");
     }
     let granted = acquire(&store, lease(), Class::Priority).await;

@@ -134,7 +134,7 @@ async fn every_call_may_be_repeated() {
     assert_eq!(store.renew(&pool(), one, TTL, None).await.expect("an answer"), renewed);
     let standard_limit = NonZeroU32::new(60).expect("not 0");
     let fill_level = Some(FillLevel { in_use: 1, standard_limit });
-    assert!(matches!(renewed, Renewed::Until { fill_level: told, .. } if told == fill_level));
+    assert!(matches!(renewed, Renewed::Until { fill_level: seen, .. } if seen == fill_level));
 
     for expected in [true, false, false] {
         let release = store.release(&pool(), one, None).await.expect("an answer");
@@ -283,20 +283,20 @@ async fn every_decision_is_one_write_unit_at_any_fill_level() {
 async fn an_unknown_pool_is_an_error_and_stays_unknown() {
     let dynamo = Dynamo::start().await;
     let (store, _) = dynamo.store().await;
-    let nobody = "nobody".parse().expect("a name");
-    let unknown = |error| matches!(error, StoreError::UnknownPool(name) if name == nobody);
+    let missing = "missing".parse().expect("a name");
+    let unknown = |error| matches!(error, StoreError::UnknownPool(name) if name == missing);
     assert!(
-        support::acquire(&store, &nobody, lease(), TTL, Class::Standard).await.is_err_and(unknown)
+        support::acquire(&store, &missing, lease(), TTL, Class::Standard).await.is_err_and(unknown)
     );
-    assert!(store.release(&nobody, lease(), None).await.is_err_and(unknown));
-    assert!(store.release_oldest_anonymous(&nobody).await.is_err_and(unknown));
-    assert!(store.renew(&nobody, lease(), TTL, None).await.is_err_and(unknown));
-    assert!(store.sweep(&nobody).await.is_err_and(unknown));
-    assert!(store.drain(&nobody).await.is_err_and(unknown));
-    assert!(store.resume(&nobody).await.is_err_and(unknown));
-    assert!(store.resize(&nobody, t2_micro(), None).await.is_err_and(unknown));
-    assert!(store.evict(&nobody, lease()).await.is_err_and(unknown));
-    assert!(store.read(&nobody).await.is_err_and(unknown));
+    assert!(store.release(&missing, lease(), None).await.is_err_and(unknown));
+    assert!(store.release_oldest_anonymous(&missing).await.is_err_and(unknown));
+    assert!(store.renew(&missing, lease(), TTL, None).await.is_err_and(unknown));
+    assert!(store.sweep(&missing).await.is_err_and(unknown));
+    assert!(store.drain(&missing).await.is_err_and(unknown));
+    assert!(store.resume(&missing).await.is_err_and(unknown));
+    assert!(store.resize(&missing, t2_micro(), None).await.is_err_and(unknown));
+    assert!(store.evict(&missing, lease()).await.is_err_and(unknown));
+    assert!(store.read(&missing).await.is_err_and(unknown));
 }
 
 #[tokio::test]
@@ -311,7 +311,7 @@ async fn a_pool_changes_its_size_and_keeps_its_leases() {
     assert!(!store.remove_unused(&pool()).await.expect("an answer"));
     for (back, lease) in out.into_iter().enumerate() {
         let full = !is_granted(&acquire(&store, support::lease(), Class::Priority).await);
-        assert!(full, "none is granted while {} of 10 are out", 62 - back);
+        assert!(full, "none is granted while {} leases are held on 10 slots", 62 - back);
         store.release(&pool(), lease, None).await.expect("an answer");
         if 62 - back - 1 < 10 {
             break;

@@ -6,7 +6,7 @@ use aws_sdk_secretsmanager::config::{
     BehaviorVersion, Config, ConfigBag, Credentials, Intercept, Region,
 };
 
-/// What the panic says, and nobody shall repeat.
+/// Text of the panic, which must not appear in logs or answers.
 pub(crate) const SECRET: &str = "hunter2";
 
 #[derive(Debug)]

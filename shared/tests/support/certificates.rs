@@ -1,4 +1,4 @@
-//! Certificates by an authority that nobody knows but the test.
+//! Certificates of an authority that only the test trusts.
 
 use std::path::{Path, PathBuf};
 

@@ -20,11 +20,11 @@ use serde_json::Value;
 #[derive(Clone)]
 pub(crate) struct InMemory {
     controller: Controller<MemoryStore<SystemClock>, SystemClock>,
-    /// So many of the next releases fail.
+    /// The number of next releases that fail.
     pub(crate) failing_releases: Arc<AtomicU32>,
-    /// So many of the next answers to an acquire are lost, although it was decided.
+    /// The number of next answers to an acquire that are lost after the decision.
     pub(crate) lost_grants: Arc<AtomicU32>,
-    /// So many of the next answers to a renewal are lost, although it was decided.
+    /// The number of next answers to a renewal that are lost after the decision.
     pub(crate) lost_renewals: Arc<AtomicU32>,
     /// How often it was asked.
     pub(crate) calls: Arc<AtomicU32>,
@@ -57,7 +57,7 @@ impl InMemory {
         self.store().read(&super::pool()).await.expect("a pool").in_use()
     }
 
-    /// Waits until so many slots are out.
+    /// Waits until this number of slots is in use.
     pub(crate) async fn settles_at(&self, in_use: u32) {
         let settled = async {
             while self.in_use().await != in_use {

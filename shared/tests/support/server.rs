@@ -59,7 +59,7 @@ impl Server {
         self.settles_at(0).await;
     }
 
-    /// Waits until the server has so many of them, and no more.
+    /// Waits until the server has exactly this number of them.
     pub(crate) async fn settles_at(&self, connections: u64) {
         let mut observer = self.observer().await;
         let settled = async {

@@ -1,4 +1,4 @@
-//! A relay before a server, that passes nothing on while it is told to wait, as a server does that stalls.
+//! A relay before a server that passes nothing on while it stalls, like a server that stalls.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::net::Ipv4Addr;
@@ -30,13 +30,13 @@ impl Stalling {
         Self { port, stalls, callers }
     }
 
-    /// Waits until so many have connected.
+    /// Waits until this number of clients has connected.
     pub(crate) async fn has_called(&self, callers: u32) {
         let mut called = self.callers.subscribe();
         called.wait_for(|now| *now >= callers).await.expect("the relay is there");
     }
 
-    /// How many have connected.
+    /// The number of clients that have connected.
     pub(crate) fn callers(&self) -> u32 {
         *self.callers.borrow()
     }

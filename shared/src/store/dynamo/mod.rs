@@ -28,7 +28,7 @@ use crate::pool::{Pool, PoolName, Shard};
 const KEY: &str = "RDBMSName";
 
 /// How often a request that frees or keeps a slot is sent when the table throttles or does not answer. The
-/// SDK's own backoff begins with up to a second, in which nobody can use the slot.
+/// SDK's own backoff begins with up to a second, in which the slot stays unusable.
 const PATIENT_TRIES: u32 = 6;
 const PATIENT_BACKOFF: Duration = Duration::from_millis(50);
 
