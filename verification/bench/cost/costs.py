@@ -8,7 +8,7 @@ import prices
 MILLION = 1_000_000
 ROWS = ("DynamoDB", "Lambda: requests", "Lambda: time", "CloudWatch: logs", "CloudWatch: calls", "Secrets Manager")
 
-PLAIN = "the same, every refusal a write"
+PLAIN = "the same, every rejection a write"
 """Differs from the counter only in the cost of a rejection."""
 
 Costs = dict[str, float]

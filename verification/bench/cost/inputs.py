@@ -15,10 +15,10 @@ HOURS = 730
 
 WRITES_ADMITTED = 2.0
 """Write units of an acquire and a release, for an item below 1 KB; measured by shared/tests/store."""
-READS_REJECTED = 0.32
+READS_REJECTED = 0.35
 """Read units per rejection in the counter, simulated at ten times the capacity (docs/simulation.md, the reference).
 A write counts as five reads, as it is priced."""
-READS_REJECTED_DIRECT = 0.47
+READS_REJECTED_DIRECT = 0.50
 """The same in direct mode (60 slots, 1 s, any of 1,000 containers), where each container has a cache of its own."""
 WRITES_REJECTED_PLAIN = 1.0
 """Write units without cached rejections: every rejection is a failed conditional write."""
