@@ -1,5 +1,4 @@
-//! A login that nobody waits for any more does not break off: a server counts those that do, and lets nobody in from
-//! a host with too many of them.
+//! An abandoned login is completed: a server counts broken logins, and blocks a host with too many of them.
 
 #[path = "support/server.rs"]
 mod server;

@@ -226,7 +226,7 @@ async fn no_connection_is_opened_when_the_lease_is_nearly_over() {
 
 #[tokio::test]
 async fn a_full_server_and_a_wrong_password_are_told_apart() {
-    // The least that MariaDB can be told.
+    // MariaDB's shortest.
     let ten = NonZeroU32::new(10).expect("not 0");
     let server = Server::start(|options, _| options.max_connections(ten)).await;
     let right = server.credentials();
@@ -259,7 +259,7 @@ async fn nobody_at_the_address_is_a_failure_and_not_a_refusal() {
     let server = Server::plain().await;
     let gone = server.credentials();
     server.mariadb.stop().await.expect("stopped");
-    let failed = Session::open(&slot(30), &plain(), &gone).await.expect_err("nobody is there");
+    let failed = Session::open(&slot(30), &plain(), &gone).await.expect_err("no server");
     assert!(matches!(failed, SessionError::Connect { .. }) && !failed.is_refused(), "{failed:?}");
     drop(server.folder);
 }

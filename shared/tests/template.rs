@@ -118,7 +118,7 @@ fn complaint(metric: &Watched) -> Option<String> {
         }
         _ => false,
     };
-    (!known).then(|| format!("nobody measures {metric:?}"))
+    (!known).then(|| format!("no function measures {metric:?}"))
 }
 
 #[test]
@@ -149,9 +149,9 @@ fn every_alarm_says_what_it_means_and_can_tell_somebody() {
         let description = text(&alarm["AlarmDescription"]);
         // CloudWatch takes no more.
         assert!((60..=1024).contains(&description.len()), "{name}: {description}");
-        for told in ["AlarmActions", "OKActions"] {
-            let choice = alarm[told].get_tagged_node().and_then(Yaml::as_vec);
-            let choice = choice.unwrap_or_else(|| panic!("{name} has no {told}"));
+        for actions in ["AlarmActions", "OKActions"] {
+            let choice = alarm[actions].get_tagged_node().and_then(Yaml::as_vec);
+            let choice = choice.unwrap_or_else(|| panic!("{name} has no {actions}"));
             assert_eq!(choice[0].as_str(), Some("Notify"), "{name}");
         }
     }

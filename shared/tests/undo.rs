@@ -23,7 +23,7 @@ use support::counter::InMemory;
 use tokio::sync::Notify;
 use watching::Watching;
 
-/// So many changed rows take the server a tenth of a second to roll back, and more. A release takes less than a
+/// This number of changed rows takes the server a tenth of a second to roll back, and more. A release takes less than a
 /// hundredth.
 const ROWS: u32 = 100_000;
 

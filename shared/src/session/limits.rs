@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::client::Slot;
 use crate::time::Seconds;
 
-/// Server-side limits that end a session before its lease, even if its holder is never heard of again.
+/// Server-side limits that end a session before its lease, even if its holder never acts again.
 ///
 /// In the worst case a holder is frozen for just less than the idle limit before it sends a statement, and for good
 /// after that: the server runs the statement to its limit, and then waits for the idle limit once more. A statement

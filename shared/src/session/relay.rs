@@ -267,7 +267,7 @@ mod tests {
         (relay, far_end, driver.expect("a connection"))
     }
 
-    async fn heard(far_end: &mut TcpStream) -> Vec<u8> {
+    async fn received(far_end: &mut TcpStream) -> Vec<u8> {
         let mut all = Vec::new();
         timeout(PATIENCE, far_end.read_to_end(&mut all)).await.expect("an end").expect("a read");
         all
@@ -292,7 +292,7 @@ mod tests {
 
         driver.write_all(b"bye").await.expect("a write");
         drop(driver);
-        assert_eq!(heard(&mut far_end).await, b"bye");
+        assert_eq!(received(&mut far_end).await, b"bye");
         assert!(!slot.connection_gone(Duration::from_millis(50)).await);
         drop(far_end);
         relay.ended().await;
@@ -304,7 +304,7 @@ mod tests {
         let slot = slot(LONG);
         let (relay, mut far_end, _driver) = relay(&slot).await;
         drop(relay);
-        assert_eq!(heard(&mut far_end).await, b"");
+        assert_eq!(received(&mut far_end).await, b"");
         far_end.write_all(b"a late result").await.expect("a write");
         drop(far_end);
         assert!(slot.connection_gone(PATIENCE).await);
@@ -331,7 +331,7 @@ mod tests {
                 .expect("a relay"),
         );
         let (mut far_end, _) = server.accept().await.expect("a connection");
-        assert_eq!(heard(&mut far_end).await, b"");
+        assert_eq!(received(&mut far_end).await, b"");
         drop(far_end);
         assert!(slot.connection_gone(PATIENCE).await);
     }
@@ -348,7 +348,7 @@ mod tests {
             assert!(futures::poll!(connecting.as_mut()).is_pending());
         }
         let (mut far_end, _) = server.accept().await.expect("a connection");
-        assert_eq!(heard(&mut far_end).await, b"");
+        assert_eq!(received(&mut far_end).await, b"");
         drop(far_end);
         assert!(slot.connection_gone(PATIENCE).await);
     }
@@ -365,7 +365,7 @@ mod tests {
         }
         // By now the relay may have been cut, and then this fails.
         let _ = driver.write_all(b"late").await;
-        assert_eq!(heard(&mut far_end).await, b"");
+        assert_eq!(received(&mut far_end).await, b"");
         // The server never hung up: the slot does not take it for gone.
         assert!(!slot.connection_gone(PATIENCE).await);
     }

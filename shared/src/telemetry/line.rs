@@ -129,7 +129,7 @@ mod tests {
 
     impl Write for Written {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().expect("nobody panicked").write(bytes)
+            self.0.lock().expect("not poisoned").write(bytes)
         }
 
         fn flush(&mut self) -> std::io::Result<()> {
@@ -146,7 +146,7 @@ mod tests {
             .with_writer(move || writer.clone())
             .finish();
         tracing::subscriber::with_default(subscriber, events);
-        let bytes = written.0.lock().expect("nobody panicked").clone();
+        let bytes = written.0.lock().expect("not poisoned").clone();
         String::from_utf8(bytes).expect("UTF-8")
     }
 

@@ -176,13 +176,13 @@ mod tests {
 
     #[test]
     fn a_panic_on_a_thread_that_is_ending_does_not_abort_the_process() {
-        let (tell, told) = channel();
+        let (sender, receiver) = channel();
         let thread = thread::spawn(|| {
-            LAST.set(Some(Last(tell)));
+            LAST.set(Some(Last(sender)));
             // What was used last is destroyed first.
             catch_panic(async {}).now_or_never()
         });
         assert_eq!(thread.join().expect("it ends"), Some(Ok(())));
-        assert_eq!(told.recv(), Ok(true));
+        assert_eq!(receiver.recv(), Ok(true));
     }
 }

@@ -1,4 +1,4 @@
-//! What a server says to somebody who logs in: every way to be let in, and every word for no.
+//! Every answer of a server to a login: each way to accept it, and each rejection.
 
 mod mock;
 #[path = "../support/server.rs"]
@@ -96,7 +96,7 @@ async fn accounts_of_other_methods_are_an_error_that_says_why() {
     }
 }
 
-/// What was reported as a panic that nobody catches.
+/// The reported, uncaught panics.
 static REPORTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn words_that_the_driver_does_not_understand_are_an_error() {
             "another client's method",
             vec![switch_to("parsec", &[7; 32]), b"P\x00saltsaltsaltsalts!".to_vec()],
         ),
-        ("a method of nobody", vec![switch_to("auth_gssapi_client", b"principal\0")]),
+        ("an unknown method", vec![switch_to("auth_gssapi_client", b"principal\0")]),
         ("nothing", vec![Vec::new()]),
         ("a key that is none", vec![vec![1, 4], b"\x01no key".to_vec()]),
         ("no key", vec![vec![1, 4], Vec::new()]),

@@ -50,13 +50,13 @@ async fn answer(mut client: TcpStream, word: Word) -> std::io::Result<()> {
         Word::Login(method, packets) => {
             say(&mut client, 0, &greeting(method)).await?;
             for packet in packets {
-                let number = heard(&mut client).await?;
+                let number = read_packet(&mut client).await?;
                 say(&mut client, number.wrapping_add(1), &packet).await?;
             }
         }
     }
     // Whatever the client says now is the last of it.
-    let _ = heard(&mut client).await;
+    let _ = read_packet(&mut client).await;
     Ok(())
 }
 
@@ -85,7 +85,7 @@ async fn say(client: &mut TcpStream, number: u8, packet: &[u8]) -> std::io::Resu
 }
 
 /// Reads a packet, and returns its number.
-async fn heard(client: &mut TcpStream) -> std::io::Result<u8> {
+async fn read_packet(client: &mut TcpStream) -> std::io::Result<u8> {
     let mut header = [0; 4];
     client.read_exact(&mut header).await?;
     let length = u32::from_le_bytes([header[0], header[1], header[2], 0]) as usize;

@@ -23,7 +23,7 @@ async fn polled<T>(future: impl Future<Output = T>, mut polls: u32) -> bool {
     .await
 }
 
-/// Drops work that may take so long at each point at which it waits, after some that took three seconds.
+/// Drops work that may take this long at each point at which it waits, after some that took three seconds.
 async fn drop_everywhere(time: Duration) {
     let scene = Scene::keeping(Seconds(2)).await;
     for polls in 0.. {

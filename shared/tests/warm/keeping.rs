@@ -23,7 +23,7 @@ const UNTOUCHED: Option<Woken> = Some(Woken { renewed: false, replaced: false })
 #[tokio::test]
 async fn the_next_work_goes_on_with_the_slot_and_the_connection_and_asks_nobody() {
     let scene = Scene::new().await;
-    // So long a lease needs no renewal for what follows.
+    // A lease of this length needs no renewal for what follows.
     let first = scene.works_within(Duration::from_secs(60), connection_id).await;
     assert!(is_kept(&first) && first.held.woken.is_none());
     assert_eq!(scene.counter.in_use().await, 1);

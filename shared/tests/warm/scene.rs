@@ -71,7 +71,7 @@ impl Scene {
         self.works(connection_id).await
     }
 
-    /// Takes slots until so many are out.
+    /// Takes slots until this number is in use.
     pub(crate) async fn fill(&self, in_use: u32) -> Vec<LeaseId> {
         let mut taken = Vec::new();
         while self.counter.in_use().await < in_use {

@@ -14,7 +14,7 @@ use rds_admission::time::Seconds;
 use crate::scene::{Scene, connection_id, is_kept};
 use crate::support::pool;
 
-/// Work that may take so long has a lease of 3 + 5 + 2 seconds.
+/// Work of this length has a lease of 3 + 5 + 2 seconds.
 const SHORT: Duration = Duration::from_secs(3);
 const LONG: Duration = Duration::from_secs(20);
 
@@ -47,10 +47,10 @@ async fn a_lease_that_was_lost_is_followed_by_another_one_and_another_connection
     let scene = Scene::keeping(Seconds(2)).await;
     let first = scene.works_within(SHORT, connection_id).await;
     scene.counter.store().release(&pool(), first.held.lease, None).await.expect("an answer");
-    let afresh = scene.works_within(LONG, connection_id).await;
-    assert!(afresh.held.woken.is_none() && afresh.held.lost);
-    assert_ne!(afresh.held.lease, first.held.lease);
-    assert_ne!(afresh.value, first.value);
+    let replaced = scene.works_within(LONG, connection_id).await;
+    assert!(replaced.held.woken.is_none() && replaced.held.lost);
+    assert_ne!(replaced.held.lease, first.held.lease);
+    assert_ne!(replaced.value, first.value);
     assert_eq!(scene.counter.in_use().await, 1);
     scene.server.settles_at(1).await;
 }
@@ -60,11 +60,11 @@ async fn a_renewal_whose_answer_is_lost_is_not_relied_on_and_its_slot_comes_back
     let scene = Scene::keeping(Seconds(2)).await;
     let first = scene.works_within(SHORT, connection_id).await;
     scene.counter.lost_renewals.store(1, Ordering::SeqCst);
-    let afresh = scene.works_within(LONG, connection_id).await;
-    assert!(afresh.held.woken.is_none() && is_kept(&afresh));
+    let replaced = scene.works_within(LONG, connection_id).await;
+    assert!(replaced.held.woken.is_none() && is_kept(&replaced));
     // For all that is known, it was renewed.
-    assert!(!afresh.held.lost);
-    assert_ne!(afresh.held.lease, first.held.lease);
+    assert!(!replaced.held.lost);
+    assert_ne!(replaced.held.lease, first.held.lease);
     scene.counter.settles_at(1).await;
 }
 
@@ -152,15 +152,15 @@ async fn the_server_ends_the_connection_of_a_frozen_instance_which_opens_another
 }
 
 #[tokio::test]
-async fn an_instance_that_was_frozen_past_its_lease_starts_afresh() {
+async fn an_instance_that_was_frozen_past_its_lease_starts_replaced() {
     let scene = Scene::keeping(Seconds(1)).await;
-    // A lease of 2 + 5 + 1 seconds, whose last five are nobody's.
+    // A lease of 2 + 5 + 1 seconds, whose last five are the grace.
     let first = scene.works_within(Duration::from_secs(2), connection_id).await;
     until_the_server_has_ended_it(&scene);
     thread::sleep(Duration::from_secs(3));
-    let afresh = scene.works_within(LONG, connection_id).await;
-    assert!(afresh.held.woken.is_none());
-    assert_ne!(afresh.held.lease, first.held.lease);
+    let replaced = scene.works_within(LONG, connection_id).await;
+    assert!(replaced.held.woken.is_none());
+    assert_ne!(replaced.held.lease, first.held.lease);
     // It is not called often enough to keep that one.
     scene.counter.settles_at(0).await;
 }
