@@ -32,7 +32,7 @@ impl World<'_> {
         }
     }
 
-    /// Somebody is there, who has nothing yet.
+    /// Adds a caller without a slot.
     pub(crate) fn enters(&mut self, client: Option<usize>) -> usize {
         let now = self.agenda.now();
         let caller = Caller {
@@ -106,7 +106,7 @@ impl World<'_> {
             self.hop(Event::LetsGo(caller, true));
         } else {
             let pause = self.plain_retry_after();
-            self.hop(Event::Hears(caller, Err(pause)));
+            self.hop(Event::Answered(caller, Err(pause)));
         }
     }
 
@@ -123,7 +123,7 @@ impl World<'_> {
             self.tally.refused(self.agenda.now(), free, kept);
         }
         self.leave_counter(caller);
-        self.hop(Event::Hears(caller, decided));
+        self.hop(Event::Answered(caller, decided));
     }
 
     /// A counter is free for the next call. A container stays with its caller.
@@ -142,12 +142,12 @@ impl World<'_> {
         }
     }
 
-    pub(crate) fn hears(&mut self, caller: usize, heard: Result<(), Duration>) {
+    pub(crate) fn answered(&mut self, caller: usize, answer: Result<(), Duration>) {
         let now = self.agenda.now();
         let this = &self.callers[caller];
         let (client, waited) = (this.client, now.saturating_sub(this.arrived));
-        self.tally.decided(now, now.saturating_sub(this.asked), heard.is_ok());
-        let Err(retry_after) = heard else {
+        self.tally.decided(now, now.saturating_sub(this.asked), answer.is_ok());
+        let Err(retry_after) = answer else {
             let ready = self.connects(caller);
             return self.works(caller, ready);
         };

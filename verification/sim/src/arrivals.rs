@@ -7,14 +7,14 @@ use crate::chance::{Dice, exponential};
 /// Who comes.
 #[derive(Debug, Clone, Copy)]
 pub enum Arrivals {
-    /// Independent callers, so many a second, that do not come back.
+    /// Independent callers per second, which do not return.
     Open(f64),
     /// So many clients, each of which comes back: when refused after its `Retry-After`, when served after
     /// a pause of this mean.
     Closed(u32, Duration),
-    /// A rush that ends: so many a second, and from this time on only so many.
+    /// An overload that ends: callers per second, when it ends, and callers per second after that.
     Ebb(f64, Duration, f64),
-    /// Clients that come back, as in [`Closed`](Self::Closed): so many, and from this time on so many, the
+    /// Clients that come back, as in [`Closed`](Self::Closed): `before` of them, and `after` from a time on, the
     /// new ones within a second.
     Surge {
         /// Clients at first.

@@ -14,7 +14,7 @@ pub(crate) struct Caller {
     pub(crate) client: Option<usize>,
     /// The container that it is in, where that decides; else the counter that it is at.
     pub(crate) instance: Option<usize>,
-    /// The query's instance that serves it, where they are told apart.
+    /// The query's instance that serves it, if the scenario has instances.
     pub(crate) holder: Option<usize>,
     /// Its lease: another one each time that it asks.
     pub(crate) lease: LeaseId,
@@ -22,7 +22,7 @@ pub(crate) struct Caller {
     pub(crate) until: UnixSeconds,
     /// When it ends, as the holder reckons.
     pub(crate) lease_ends: Duration,
-    /// What the last write of the lease told of its item.
+    /// The fill level of its item from the last write of the lease.
     pub(crate) fill_level: Option<FillLevel>,
     /// Whether it asks for more time under the lease that it has.
     pub(crate) renews: bool,

@@ -27,7 +27,7 @@ pub struct Cloud {
     pub reads: f64,
     /// Tries of an acquire when the table throttles.
     pub acquire_tries: u32,
-    /// Tries of a release, after which the holder begins anew.
+    /// Tries of a release, after which the holder starts over.
     pub release_tries: u32,
     /// The bound of the pause after the first throttled try; it doubles.
     pub backoff: Duration,
@@ -53,7 +53,7 @@ impl Default for Cloud {
 }
 
 impl Cloud {
-    /// With the retries that the SDK makes unless told otherwise: of an acquire as of a release, and after
+    /// With the SDK's default retries: the same for acquires and releases, and after
     /// up to a second (<https://docs.rs/aws-smithy-types/latest/aws_smithy_types/retry/struct.RetryConfig.html>).
     #[must_use]
     pub fn with_the_sdks_retries(self) -> Self {

@@ -1,4 +1,4 @@
-//! What is decided, by whom and by asking the table what.
+//! Decisions, and the requests to the table for them.
 
 use std::time::Duration;
 
@@ -39,8 +39,8 @@ impl World<'_> {
                 self.callers[caller].item = item;
                 match &mut self.deciders.instances[instance].peeks[item] {
                     Some(waiting) => waiting.push(caller),
-                    nobody => {
-                        *nobody = Some(vec![caller]);
+                    idle => {
+                        *idle = Some(vec![caller]);
                         self.send(caller, Request::Peek, Duration::ZERO);
                     }
                 }
@@ -155,7 +155,7 @@ impl World<'_> {
         again
     }
 
-    /// A look is back, for all that wait for it.
+    /// A peek returns, for all callers that wait for it.
     fn peeked(&mut self, caller: usize, reply: Reply) {
         let now = self.agenda.now();
         let Some(instance) = self.callers[caller].instance else { return };

@@ -15,7 +15,7 @@ use crate::scenario::{Cloud, Routing, Scenario, Via};
 pub(crate) struct Instance {
     /// Its cached state of the pool.
     pub(crate) cache: RejectionCache,
-    /// The callers that wait for the look at each item that is under way.
+    /// For each item, the callers that wait for the peek in flight.
     pub(crate) peeks: Vec<Option<Vec<usize>>>,
 }
 
@@ -71,7 +71,7 @@ impl Deciders {
         }
     }
 
-    /// Lets there be so many, at the least.
+    /// Starts instances until there are `count`.
     fn start(&mut self, count: usize) {
         while self.instances.len() < count {
             self.instances.push(Instance {

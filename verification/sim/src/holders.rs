@@ -13,7 +13,7 @@ use crate::scenario::{Routing, Scenario};
 /// One instance.
 #[derive(Debug, Default)]
 pub(crate) struct Holder {
-    /// The lease that it kept, while it serves nobody.
+    /// The lease that it keeps while idle.
     kept: Option<Kept>,
     /// The lease under which it has a connection, as the server sees it.
     connected: Option<LeaseId>,
@@ -35,7 +35,7 @@ pub(crate) struct Kept {
     pub(crate) item: usize,
     /// When it ends, as the holder reckons.
     pub(crate) lease_ends: Duration,
-    /// What the last write of the lease told.
+    /// The fill level from the last write of the lease.
     pub(crate) fill_level: FillLevel,
 }
 
@@ -129,7 +129,7 @@ impl Holders {
         }
     }
 
-    /// The server has waited for as long as it was told: whether it still has to end the connection.
+    /// Whether the server ends the connection now, when this idle limit has passed.
     pub(crate) fn is_over(&self, holder: usize, limit: u64) -> bool {
         let this = &self.all[holder];
         this.limits == limit && this.connected.is_some()

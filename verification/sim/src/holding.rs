@@ -77,7 +77,7 @@ impl World<'_> {
     }
 
     /// A caller is gone. Its client comes again: at once after its pause, or when it was refused after
-    /// the time that it was told.
+    /// its `Retry-After`.
     pub(crate) fn leaves(&mut self, caller: usize, retry_after: Option<Duration>) {
         self.leave_instance(caller);
         self.leave_holder(caller);

@@ -17,21 +17,21 @@ pub struct Outcome {
     pub refusals: u64,
     /// Refusals while one slot of twenty, or more, was free.
     pub refused_beside_room: u64,
-    /// Refusals while one slot of twenty, or more, was kept by somebody who had nothing to do.
+    /// Refusals while one slot of twenty, or more, was kept by an idle instance.
     pub refused_beside_kept: u64,
     /// Calls that Lambda throttled, as no counter was free for them.
     pub counter_throttled: u64,
     /// Admissions a second.
     pub goodput: f64,
-    /// Slots that were out, of all, on average.
+    /// The mean share of slots in use.
     pub utilisation: f64,
-    /// Slots that were out, on average.
+    /// Slots in use, on average.
     pub out: f64,
     /// The most slots that were ever out at once.
     pub most_out: u32,
-    /// Slots that are out in the end and that nobody can ever get.
+    /// Slots in use at the end that can never be acquired again.
     pub lost: u32,
-    /// Slots out, on average, that somebody kept who had nothing to do.
+    /// Slots kept by idle instances, on average.
     pub kept: f64,
     /// The largest share of an item's standard slots that was ever kept at once.
     pub most_kept: f64,
@@ -57,11 +57,11 @@ pub struct Outcome {
     pub peeks: u64,
     /// Acquires that were refused by their condition.
     pub failed_writes: u64,
-    /// Acquires and looks that were throttled.
+    /// Acquires and peeks that were throttled.
     pub throttled: u64,
     /// Releases that were throttled.
     pub throttled_releases: u64,
-    /// Read units of all looks and of all acquires that were refused, a write counted as 5.
+    /// Read units of all peeks and failed writes, a write counted as 5.
     pub units: f64,
     /// Write units a second of the item that took the most.
     pub writes: f64,
@@ -102,7 +102,7 @@ pub struct Times {
 }
 
 impl Outcome {
-    /// Read units for each caller that was rejected: what was spent in vain, for the admitted too.
+    /// Read units for each caller that was rejected: including those spent for admitted callers.
     #[must_use]
     pub fn units_per_rejection(&self) -> f64 {
         self.units / number(self.rejected.max(1))
@@ -126,7 +126,7 @@ impl Outcome {
         number(self.failed_writes) / number(self.admitted.max(1))
     }
 
-    /// What of so many falls on 1,000 admissions.
+    /// `count` per 1,000 admissions.
     #[must_use]
     pub fn of_a_thousand(&self, count: f64) -> f64 {
         1_000.0 * count / number(self.admitted.max(1))

@@ -18,13 +18,13 @@ use crate::world::run;
 /// Simulates the runs of a section.
 ///
 /// # Errors
-/// When more slots were out than there are, or kept than may be, or a connection was open without one: then
+/// When more slots were in use than there are, or more kept than allowed, or a connection was open without one: then
 /// the simulation or the rules are wrong.
 pub fn section(section: &Section) -> Result<Table> {
     let mut table = table(section.columns.iter().map(|column| column.head));
     for (scenario, outcome) in section.rows.iter().zip(run_all(&section.rows)) {
         let (out, slots) = (outcome.most_out, scenario.slots);
-        ensure!(out <= slots, "{}: {out} of {slots} slots were out", scenario.name);
+        ensure!(out <= slots, "{}: {out} of {slots} slots were in use", scenario.name);
         let (open, bereft) = (outcome.most_connections, outcome.bereft);
         ensure!(open <= slots, "{}: {open} connections for {slots} slots", scenario.name);
         ensure!(bereft == 0, "{}: {bereft} connections without a lease", scenario.name);
@@ -36,7 +36,7 @@ pub fn section(section: &Section) -> Result<Table> {
     Ok(table)
 }
 
-/// Simulates the reference with so many seeds, and shows how far its results lie apart.
+/// Simulates the reference with `count` seeds, and shows the range of the results.
 #[must_use]
 pub fn seeds(count: u64) -> Table {
     let seeded: Vec<_> = (1..=count).map(|seed| Scenario { seed, ..Scenario::default() }).collect();

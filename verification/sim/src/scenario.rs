@@ -38,7 +38,7 @@ pub struct Scenario {
     pub query: Option<Query>,
     /// How it is decided.
     pub algorithm: Algorithm,
-    /// The numbers that the frugal rule depends on.
+    /// The constants of the rejection cache.
     pub tuning: Tuning,
     /// How long a caller waits for a slot before it is refused: `SLOT_WAIT_MS`.
     pub wait: Duration,
@@ -58,18 +58,18 @@ pub struct Scenario {
 pub enum Routing {
     /// The one that was used last: few instances, which see much.
     Recent,
-    /// Any, of so many that are all warm: each sees little.
+    /// A random one of this many warm ones: each sees little.
     Any(usize),
 }
 
 /// Who decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
-    /// Counter Lambdas, one call at a time, at most so many.
+    /// At most this many counter Lambdas, one call at a time each.
     Counter(usize, Routing),
     /// The query containers themselves, each with a memory of its own.
     Containers(Routing),
-    /// So many processes that decide for any number of callers at once, and share a look.
+    /// This many processes, each for any number of callers at once, which share peeks.
     Processes(usize),
 }
 
@@ -150,7 +150,7 @@ impl Scenario {
         self.slots / self.items() + u32::from(n < self.slots % self.items())
     }
 
-    /// The time for which a slot is out for each holder.
+    /// The time for which each holder occupies a slot.
     #[must_use]
     pub fn cycle(&self) -> Duration {
         let Cloud { write, invoke, connect, .. } = self.cloud;

@@ -26,9 +26,9 @@ pub(crate) enum Request {
 pub(crate) enum Reply {
     /// The item takes no more units in this second.
     Throttled,
-    /// A look: the item, as far as the replica knew.
+    /// A peek: the item as the replica had it.
     Seen(Pool),
-    /// The lease is out; the item after that.
+    /// The lease is held; the item after that.
     Granted(Pool),
     /// None is free; the item before that.
     Full(Pool),
@@ -56,7 +56,7 @@ pub(crate) struct Item {
     history: VecDeque<(Duration, LeaseId, UnixSeconds, bool)>,
     /// The leases of those out that were put aside.
     kept: BTreeSet<LeaseId>,
-    /// Leases that were over and were taken from their holders, until somebody asks.
+    /// Expired leases that were taken over, until read.
     taken_over: Vec<LeaseId>,
 }
 
@@ -243,7 +243,7 @@ impl Item {
     }
 }
 
-/// Started blocks of so many bytes, at least one: of the item with every slot out, which is what it is in
+/// Started blocks of this size, at least one: of the item with every slot in use, which is its state in
 /// a rush.
 fn units(bytes: usize, block: usize) -> f64 {
     f64::from(u32::try_from(bytes.div_ceil(block).max(1)).unwrap_or(u32::MAX))

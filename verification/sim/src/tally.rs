@@ -77,7 +77,7 @@ impl Tally {
         self.counts.counter_throttled += u64::from(self.measures(now));
     }
 
-    /// A refusal, while so many slots were free and so many kept.
+    /// A rejection, and the slots free and kept at that time.
     pub(crate) fn refused(&mut self, now: Duration, free: u32, kept: u32) {
         if self.measures(now) {
             let much = |slots: u32| u64::from(slots.saturating_mul(20) >= self.slots);
@@ -104,7 +104,7 @@ impl Tally {
         self.counts.rejected += u64::from(self.measures(now));
     }
 
-    /// A client got a slot, so long and so many refusals after the last one.
+    /// A client got a slot: the time and the rejections since its last one.
     pub(crate) fn served(&mut self, between: Duration, refused: u32) {
         record(&mut self.between, between);
         self.counts.most_refused = self.counts.most_refused.max(refused);
@@ -116,7 +116,7 @@ impl Tally {
         }
     }
 
-    /// The slots that are out have changed.
+    /// The slots in use have changed.
     pub(crate) fn slots(&mut self, now: Duration, items: &[Item]) {
         self.out.set(now, items.iter().map(|item| item.pool.in_use()).sum());
         self.kept.set(now, items.iter().map(Item::kept).sum());
@@ -136,13 +136,13 @@ impl Tally {
         self.counts.connects += u64::from(self.measures(now));
     }
 
-    /// So many leases were taken over, and so many connections under them were still open.
+    /// Counts leases taken over, and connections still open under them.
     pub(crate) fn taken_over(&mut self, leases: usize, connections: u64) {
         self.counts.taken_over += leases as u64;
         self.counts.bereft += connections;
     }
 
-    /// A request is answered after so long, of which it had worked so long.
+    /// A request is answered: the whole time, and the work in it.
     pub(crate) fn answered(&mut self, now: Duration, took: Duration, worked: Duration) {
         if self.measures(now) {
             record(&mut self.answer, took);

@@ -17,7 +17,7 @@ use crate::world::{Event, SWEEP, World};
 /// Words that make a used session as good as a new one: that it is reset, and in which database it is then.
 const CLEARING: u32 = 2;
 
-/// How much later than it was told a server may end an idle session.
+/// How much later than its limit a server may end an idle session.
 const LATE: Duration = Duration::from_secs(1);
 
 impl World<'_> {
@@ -40,7 +40,7 @@ impl World<'_> {
         }
     }
 
-    /// An instance for a request, where they are told apart and there is one.
+    /// An instance for a request, if the scenario has instances and one is available.
     pub(crate) fn holder_for_a_request(&mut self) -> Option<Taken> {
         self.scenario.query.and_then(|_| self.holders.take(&mut self.dice))
     }
@@ -98,7 +98,7 @@ impl World<'_> {
                 self.callers[caller].fill_level = pool.fill_level();
                 self.hop(Event::GoesOn(caller));
             }
-            // A lease that is lost is nobody's to give back.
+            // A lost lease is not released.
             Reply::Lost => self.hop(Event::LetsGo(caller, false)),
             _ => self.hop(Event::LetsGo(caller, true)),
         }
@@ -122,7 +122,7 @@ impl World<'_> {
         self.callers[caller].renews = false;
         self.disconnects(caller);
         if gives_back {
-            // In the background: as somebody who has nothing to do but this.
+            // In the background: a caller that only releases.
             let behind = self.enters(None);
             let (lease, item) = (self.callers[caller].lease, self.callers[caller].item);
             let decider = self.decides_for_itself().then(|| self.decider_for(caller)).flatten();
@@ -170,7 +170,7 @@ impl World<'_> {
         self.agenda.after(word, Event::Leaves(caller));
     }
 
-    /// The server ends a session in which nothing was said for as long as it was told.
+    /// The server ends a session that was idle up to its limit.
     pub(crate) fn server_ends(&mut self, holder: usize, limit: u64) {
         if self.holders.is_over(holder, limit) {
             self.holders.disconnect(holder);
@@ -178,7 +178,7 @@ impl World<'_> {
         }
     }
 
-    /// Opens a connection under the caller's lease, and takes so long for that. The one that it had is gone.
+    /// Replaces the caller's connection by one under its lease. Returns the time that takes.
     pub(crate) fn connects(&mut self, caller: usize) -> Duration {
         let now = self.agenda.now();
         if let Some(holder) = self.callers[caller].holder {
@@ -232,7 +232,7 @@ impl World<'_> {
         self.sweeps_later();
     }
 
-    /// Lets what is over be taken away in a minute, as long as somebody comes.
+    /// Schedules the next sweep, until the last caller.
     pub(crate) fn sweeps_later(&mut self) {
         if self.scenario.query.is_some() && self.agenda.now() < self.scenario.length {
             self.agenda.after(SWEEP, Event::Sweeps);

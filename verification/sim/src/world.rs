@@ -33,8 +33,8 @@ pub(crate) enum Event {
     AtTable(usize, Request),
     /// Its answer is back.
     Back(usize, Request, Reply),
-    /// A caller hears what came of it: whether it has a slot, and else when it may come back.
-    Hears(usize, Result<(), Duration>),
+    /// A caller gets its answer: a slot, or a time to retry.
+    Answered(usize, Result<(), Duration>),
     /// A holder's work ends.
     Ends(usize),
     /// Its give-back reaches those that decide.
@@ -51,7 +51,7 @@ pub(crate) enum Event {
     LetsGo(usize, bool),
     /// Its session is as a new one: it is judged whether it is kept.
     Keeps(usize),
-    /// The server has waited for a word of this instance for as long as it was told that time.
+    /// The idle limit of this instance's session has passed, as set that time.
     ServerEnds(usize, u64),
     /// What is over is taken away.
     Sweeps,
@@ -108,7 +108,7 @@ impl World<'_> {
         }
     }
 
-    /// Lets so many more clients come, within a second from then on.
+    /// Adds `count` clients, within a second from then on.
     fn clients_come(&mut self, count: u32, from: Duration) {
         for _ in 0..count {
             let at = from + saturating_seconds(self.dice.random_range(0.0..1.0));
@@ -137,7 +137,7 @@ impl World<'_> {
             Event::Begins(caller) => self.decide(caller),
             Event::AtTable(caller, request) => self.at_table(caller, request),
             Event::Back(caller, request, reply) => self.back(caller, request, reply),
-            Event::Hears(caller, heard) => self.hears(caller, heard),
+            Event::Answered(caller, answer) => self.answered(caller, answer),
             Event::Ends(caller) => self.ends(caller),
             Event::GivesBack(caller) => self.gives_back(caller),
             Event::Leaves(caller) => self.is_done(caller),

@@ -8,7 +8,7 @@ use sim::scenario::{Algorithm, Arrivals, Routing, Scenario, Via};
 use sim::{Outcome, run, sections};
 use support::document;
 
-/// Ten seconds of a pool of so many slots at ten times its load.
+/// Ten seconds of a pool at ten times its load.
 fn short(slots: u32, via: Via, algorithm: Algorithm) -> Scenario {
     let scenario = Scenario { slots, via, algorithm, ..Scenario::default() }.at(10.0);
     Scenario { warm_up: Duration::from_secs(1), length: Duration::from_secs(11), ..scenario }
@@ -80,7 +80,7 @@ fn a_crashed_holder_costs_a_count_its_slot_and_a_lease_only_time() {
 }
 
 #[test]
-fn nobody_waits_longer_than_is_allowed_and_a_decision() {
+fn no_wait_exceeds_the_allowed_time_and_a_decision() {
     let wait = Duration::from_secs(2);
     let outcome = run(&Scenario { wait, ..Scenario::default() });
     let (decision, max) = (outcome.grant.max, outcome.waited.max);

@@ -19,8 +19,8 @@ fn row(section: &str, name: &str) -> Scenario {
     scenario.expect("there is one of that name")
 }
 
-/// Three minutes of half a hundred callers, of whom some crash and all wait a little, where slots are kept for
-/// so many seconds: the load is between what a pool of 10 slots can do and what one of 130 can.
+/// Three minutes of 50 callers, some of which crash and all of which wait a little, with slots kept for `keep`
+/// seconds: the load is between the capacities of 10 and 130 slots.
 fn busy(slots: u32, via: Via, keep: u32, routing: Routing) -> Scenario {
     let warm = Warm::new(Seconds(keep), Warm::BELOW).ok();
     Scenario {
@@ -108,7 +108,7 @@ fn a_steady_light_flow_needs_a_twentieth_of_connections_and_requests() {
     }
 }
 
-/// What a surge comes to in the small pool, with so many seeds.
+/// The outcomes of a surge in the small pool, one per seed.
 fn surges(name: &str, seeds: u64) -> Vec<Outcome> {
     let scenario = row("warm-surge", name);
     (1..=seeds).map(|seed| run(&Scenario { seed, ..scenario.clone() })).collect()

@@ -23,7 +23,7 @@ const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_millis(200);
 /// When the surge comes: after slots have been kept for some minutes.
 const SURGE: u32 = 180;
-/// What is shown of a surge: from and to so many seconds after it began.
+/// The windows of a surge that are shown: from and to, in seconds after its begin.
 const WINDOWS: [(u32, u32); 6] = [(0, 2), (2, 5), (5, 10), (10, 20), (20, 30), (30, 60)];
 
 /// A pool with counters, whose query runs in instances that keep their slots like that.
@@ -81,7 +81,7 @@ pub(super) fn steady() -> Section {
     Section { name: "warm-steady", columns, rows: rows.collect() }
 }
 
-/// A surge: so many callers, and within a second so many more.
+/// A surge: callers before it, and within a second those after it.
 fn surging(slots: u32, callers: (u32, u32), warm: Option<Warm>, window: (u32, u32)) -> Scenario {
     let at = |second: u32| Duration::from_secs((SURGE + second).into());
     let (before, after) = callers;
