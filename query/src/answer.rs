@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use lambda_http::http::{HeaderMap, header};
 use lambda_http::{Body, Response};
-use rds_admission::client::{AdmissionError, Admitted};
 
 use crate::Failure;
 pub use crate::problem::Problem;
@@ -19,16 +18,13 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The answer to a count.
+    /// Returns the answer to a count.
     #[must_use]
-    pub fn of(count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>) -> Self {
-        Self::Problem(match count {
-            Ok(Admitted { value: Ok(employees), .. }) => return Self::Counted(*employees),
-            Ok(Admitted { value: Err(failure), .. }) => Problem::of_failure(failure),
-            Err(AdmissionError::Rejected(refused)) => Problem::Rejected(refused.clone()),
-            Err(AdmissionError::Unavailable { .. }) => Problem::AdmissionUnavailable,
-            Err(AdmissionError::OutOfTime { .. }) => Problem::OutOfTime,
-        })
+    pub fn of(count: &Result<u64, Failure>) -> Self {
+        match count {
+            Ok(employees) => Self::Counted(*employees),
+            Err(failure) => Self::Problem(Problem::of_failure(failure)),
+        }
     }
 
     /// The outcome's name in logs.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rds_admission::client::{Admission, AdmissionError, Admitted};
+use rds_admission::client::{Admission, AdmissionError, Reported};
 use rds_admission::secret::SecretError;
 use rds_admission::session::{LoginError, Session, SessionError};
 use rds_admission::sessions::Sessions;
@@ -19,16 +19,19 @@ pub struct Employees {
     hold: Duration,
 }
 
-/// Why they could not be counted although there was a slot.
+/// Why there is no count.
 #[derive(Debug, Error)]
 pub enum Failure {
-    /// There are no credentials.
+    /// There was no slot, or no time.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
+    /// The credentials could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// There is no connection, or no result.
+    /// There was no connection, or no result.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// The table is empty of answers: a `COUNT(*)` without a row.
+    /// The `COUNT(*)` returned no row.
     #[error("the count came without a row")]
     NoRow,
 }
@@ -61,17 +64,10 @@ impl Employees {
         self.sessions.admission()
     }
 
-    /// Counts the employees under a slot, which is back before this returns, or kept.
-    ///
-    /// # Errors
-    /// [`AdmissionError`] when there was no slot, or no time.
-    pub async fn count(
-        &self,
-        deadline: Deadline,
-    ) -> Result<Admitted<Result<u64, Failure>>, AdmissionError> {
+    /// Counts the employees under a slot, which is released, or kept, before this returns.
+    pub async fn count(&self, deadline: Deadline) -> Reported<u64, Failure> {
         let count = async |session: &mut Session| self.count_in(session).await;
-        let Admitted { value, held } = self.sessions.with_session(deadline, count).await?;
-        Ok(Admitted { value: value.map_err(Failure::from).flatten(), held })
+        self.sessions.with_session_reported(deadline, count).await
     }
 
     async fn count_in(&self, session: &mut Session) -> Result<u64, Failure> {

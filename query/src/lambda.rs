@@ -8,7 +8,7 @@ use lambda_http::lambda_runtime;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Error, LambdaEvent, service_fn};
 use rds_admission::backend::BackendKind;
-use rds_admission::client::{Admission, AdmissionError, Admitted, Held, ReleaseOutcome};
+use rds_admission::client::{Admission, AdmissionError, ReleaseOutcome, Reported, SlotReport};
 use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::{Deadline, Seconds};
 use thiserror::Error as ThisError;
@@ -79,7 +79,7 @@ pub async fn invocation(
             let deadline = Deadline::at_epoch_ms(context.deadline);
             match catch_panic(employees.count(deadline)).await {
                 Ok(count) => {
-                    let answer = Answer::of(&count);
+                    let answer = Answer::of(&count.result);
                     log(request_id, answer.outcome(), &count, employees.admission());
                     answer
                 }
@@ -123,40 +123,25 @@ macro_rules! log_request {
 fn log(
     request_id: &str,
     outcome: &'static str,
-    count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
+    count: &Reported<u64, Failure>,
     admission: &Admission,
 ) {
     let bypassed = admission.backend() == BackendKind::Bypass;
     let metrics = metrics(admission.pool(), count, admission.backend());
-    let (held, cause) = match count {
-        Ok(Admitted { value: Ok(_), held }) => (Some(held), None),
-        Ok(Admitted { value: Err(failure), held }) => (Some(held), Some(chain(failure))),
-        Err(AdmissionError::OutOfTime { phase, held }) => {
-            (held.as_ref(), Some(format!("out of time in phase {phase:?}")))
+    let cause = match &count.result {
+        Ok(_) | Err(Failure::Admission(AdmissionError::Rejected(_))) => None,
+        Err(Failure::Admission(AdmissionError::OutOfTime { phase })) => {
+            Some(format!("out of time in phase {phase:?}"))
         }
-        Err(AdmissionError::Rejected(_)) => (None, None),
-        Err(error @ AdmissionError::Unavailable { .. }) => (None, Some(chain(error))),
+        Err(failure) => Some(chain(failure)),
     };
-    let Some(held) = held else {
+    let Some(slot) = &count.slot else {
         log_request!(bypassed, request_id, outcome, cause, %metrics);
         return;
     };
-    let Held {
-        lease,
-        acquire,
-        refusals,
-        work,
-        release,
-        given_back,
-        in_use,
-        max_connections,
-        woken,
-        // What was decided is told by the metrics, or by the counter's log.
-        decision: _,
-        taken_over: _,
-        lost: _,
-    } = held;
-    let lost = match given_back {
+    let SlotReport { granted, acquire, refusals, work, release, outcome: released, woken, .. } =
+        slot;
+    let release_failure = match released {
         ReleaseOutcome::Failed(Some(error)) => Some(chain(&**error)),
         _ => None,
     };
@@ -165,7 +150,7 @@ fn log(
         request_id,
         outcome,
         cause,
-        lease = lease.as_str(),
+        lease = granted.lease.as_str(),
         acquire_ms = millis(*acquire),
         refusals,
         warm = woken.is_some(),
@@ -173,11 +158,11 @@ fn log(
         replaced = woken.is_some_and(|woken| woken.replaced),
         work_ms = millis(*work),
         release_ms = millis(*release),
-        given_back = given_back.as_str(),
-        release_failure = lost,
-        // What a kept slot's grant saw is long over.
-        in_use = woken.is_none().then_some(in_use),
-        max_connections = woken.is_none().then_some(max_connections),
+        given_back = released.as_str(),
+        release_failure,
+        // The grant of a kept slot is out of date.
+        in_use = woken.is_none().then_some(granted.in_use),
+        max_connections = woken.is_none().then_some(granted.max_connections),
         %metrics
     );
 }

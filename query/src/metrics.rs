@@ -1,9 +1,8 @@
 //! What a request measures.
 
 use rds_admission::backend::BackendKind;
-use rds_admission::client::{Admission, AdmissionError, Admitted};
+use rds_admission::client::{Admission, Reported};
 use rds_admission::pool::PoolName;
-use rds_admission::session::Refusal;
 use rds_admission::telemetry::{Metric, Metrics};
 
 use crate::Failure;
@@ -11,29 +10,30 @@ use crate::Failure;
 /// What a `count` measures under `pool`.
 pub(crate) fn metrics(
     pool: &PoolName,
-    count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>,
+    count: &Reported<u64, Failure>,
     backend: BackendKind,
 ) -> Metrics {
-    let metrics = Metrics::new(pool.clone()).refused(refusal(count));
-    let metrics = match backend {
-        BackendKind::Counter => metrics,
-        BackendKind::Table => metrics.decided(count),
-        BackendKind::Bypass => return metrics.count(Metric::BypassedRequests, 1),
+    let refusal = match &count.result {
+        Err(Failure::Session(session)) => session.refusal(),
+        _ => None,
     };
-    metrics.wanted(count)
+    let error = match &count.result {
+        Err(Failure::Admission(error)) => Some(error),
+        _ => None,
+    };
+    let slot = count.slot.as_ref();
+    let metrics = Metrics::new(pool.clone()).refused(refusal);
+    match backend {
+        BackendKind::Counter => metrics.wanted(slot, error),
+        BackendKind::Table => metrics.decided(slot, error).wanted(slot, error),
+        BackendKind::Bypass => metrics.count(Metric::BypassedRequests, 1),
+    }
 }
 
 /// What is known of a request that panicked: that it was let past, where it was.
 pub(crate) fn cut_off(admission: &Admission) -> Metrics {
     let bypassed = u32::from(admission.backend() == BackendKind::Bypass);
     Metrics::new(admission.pool().clone()).count(Metric::BypassedRequests, bypassed)
-}
-
-fn refusal(count: &Result<Admitted<Result<u64, Failure>>, AdmissionError>) -> Option<Refusal> {
-    match count {
-        Ok(Admitted { value: Err(Failure::Session(session)), .. }) => session.refusal(),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -43,37 +43,53 @@ mod tests {
 
     use mysql_async::{Error, ServerError};
     use rds_admission::backend::BackendError;
-    use rds_admission::client::{Held, Phase, ReleaseOutcome, Woken};
+    use rds_admission::client::{AdmissionError, Phase, ReleaseOutcome, SlotReport, Woken};
     use rds_admission::session::SessionError;
     use rds_admission::telemetry::Source;
-    use rds_admission::wire::{Reason, Refused};
+    use rds_admission::time::UnixSeconds;
+    use rds_admission::wire::{Granted, Reason, Refused};
 
     use super::*;
 
-    type Count = Result<Admitted<Result<u64, Failure>>, AdmissionError>;
+    type Count = Reported<u64, Failure>;
 
-    fn held(given_back: ReleaseOutcome) -> Held {
-        Held {
+    fn slot(outcome: ReleaseOutcome) -> SlotReport {
+        let granted = Granted {
             lease: "Zk3v9Qa1".parse().expect("an id"),
+            expires_at: UnixSeconds(1_764_000_000),
+            shard: None,
+            in_use: 1,
+            max_connections: 62,
+            taken_over: 0,
+            fill_level: None,
+        };
+        SlotReport {
+            granted,
             acquire: Duration::from_millis(25),
             decision: Duration::from_millis(20),
             refusals: 0,
             work: Duration::from_millis(30),
             release: Duration::from_millis(10),
-            given_back,
-            in_use: 1,
-            max_connections: 62,
-            taken_over: 0,
+            outcome,
             woken: None,
             lost: false,
         }
     }
 
-    fn admitted(
-        value: Result<u64, Failure>,
-        given_back: ReleaseOutcome,
-    ) -> Admitted<Result<u64, Failure>> {
-        Admitted { value, held: held(given_back) }
+    fn taking_over(taken_over: u32, report: SlotReport) -> SlotReport {
+        SlotReport { granted: Granted { taken_over, ..report.granted.clone() }, ..report }
+    }
+
+    fn admitted(result: Result<u64, Failure>, outcome: ReleaseOutcome) -> Count {
+        reported(result, slot(outcome))
+    }
+
+    fn reported(result: Result<u64, Failure>, slot: SlotReport) -> Count {
+        Reported { result, slot: Some(slot) }
+    }
+
+    fn without_a_slot(error: AdmissionError) -> Count {
+        Reported { result: Err(error.into()), slot: None }
     }
 
     fn refused_by_server(code: u16) -> Result<u64, Failure> {
@@ -90,30 +106,27 @@ mod tests {
     #[test]
     fn a_slot_is_held_from_its_grant_until_it_is_back() {
         let time = ("SlotHoldTime", 40.0);
-        assert_eq!(
-            of(&Ok(admitted(Ok(3), ReleaseOutcome::Released)), BackendKind::Counter),
-            [time]
-        );
+        assert_eq!(of(&admitted(Ok(3), ReleaseOutcome::Released), BackendKind::Counter), [time]);
         let late = ("ReleaseFailures", 1.0);
         assert_eq!(
-            of(&Ok(admitted(Ok(3), ReleaseOutcome::Failed(None))), BackendKind::Counter),
+            of(&admitted(Ok(3), ReleaseOutcome::Failed(None)), BackendKind::Counter),
             [time, late]
         );
-        let held = Some(held(ReleaseOutcome::Failed(None)));
-        let out_of_time = Err(AdmissionError::OutOfTime { phase: Phase::Work, held });
+        let error = AdmissionError::OutOfTime { phase: Phase::Work };
+        let out_of_time = reported(Err(error.into()), slot(ReleaseOutcome::Failed(None)));
         assert_eq!(of(&out_of_time, BackendKind::Counter), [time, late]);
     }
 
     #[test]
     fn the_servers_own_refusal_is_counted() {
-        let count = Ok(admitted(refused_by_server(1040), ReleaseOutcome::Released));
+        let count = admitted(refused_by_server(1040), ReleaseOutcome::Released);
         assert_eq!(
             of(&count, BackendKind::Counter),
             [("SlotHoldTime", 40.0), ("TooManyConnections", 1.0)]
         );
         let past = [("TooManyConnections", 1.0), ("BypassedRequests", 1.0)];
         assert_eq!(of(&count, BackendKind::Bypass), past);
-        let blocked = Ok(admitted(refused_by_server(1129), ReleaseOutcome::Released));
+        let blocked = admitted(refused_by_server(1129), ReleaseOutcome::Released);
         let host_blocked = [("SlotHoldTime", 40.0), ("HostBlocked", 1.0)];
         assert_eq!(of(&blocked, BackendKind::Counter), host_blocked);
     }
@@ -122,20 +135,23 @@ mod tests {
     fn a_rejection_is_the_counters_and_silence_is_ours() {
         let (reason, retry_after) = (Reason::Full, Duration::from_secs(1));
         let refused = Refused { reason, retry_after, in_use: None, max_connections: None };
-        assert_eq!(of(&Err(AdmissionError::Rejected(refused)), BackendKind::Counter), []);
+        assert_eq!(
+            of(&without_a_slot(AdmissionError::Rejected(refused)), BackendKind::Counter),
+            []
+        );
         let source = BackendError::Throttled { source: "Rate Exceeded".into() };
         let unavailable = [("AdmissionUnavailable", 1.0)];
         assert_eq!(
-            of(&Err(AdmissionError::Unavailable { source }), BackendKind::Counter),
+            of(&without_a_slot(AdmissionError::Unavailable { source }), BackendKind::Counter),
             unavailable
         );
-        let late = AdmissionError::OutOfTime { phase: Phase::Acquire, held: None };
-        assert_eq!(of(&Err(late), BackendKind::Counter), unavailable);
+        let late = AdmissionError::OutOfTime { phase: Phase::Acquire };
+        assert_eq!(of(&without_a_slot(late), BackendKind::Counter), unavailable);
     }
 
     #[test]
     fn a_request_past_the_controller_held_no_slot() {
-        let count = Ok(admitted(Ok(3), ReleaseOutcome::Released));
+        let count = admitted(Ok(3), ReleaseOutcome::Released);
         assert_eq!(of(&count, BackendKind::Bypass), [("BypassedRequests", 1.0)]);
     }
 
@@ -149,8 +165,11 @@ mod tests {
         };
         let filling = [("SlotsInUse", 31.0), ("PoolSize", 62.0), ("SlotUtilisation", 50.0)];
         let rejected = [&[("RejectedFull", 1.0)], &filling[..]].concat();
-        assert_eq!(of(&Err(AdmissionError::Rejected(refused)), BackendKind::Table), rejected);
-        let granted = of(&Ok(admitted(Ok(3), ReleaseOutcome::Released)), BackendKind::Table);
+        assert_eq!(
+            of(&without_a_slot(AdmissionError::Rejected(refused)), BackendKind::Table),
+            rejected
+        );
+        let granted = of(&admitted(Ok(3), ReleaseOutcome::Released), BackendKind::Table);
         for metric in [("SlotsGranted", 1.0), ("SlotsReleased", 1.0), ("DecisionLatency", 20.0)] {
             assert!(granted.contains(&metric), "{granted:?}");
         }
@@ -159,8 +178,8 @@ mod tests {
 
     #[test]
     fn leases_that_ended_are_counted_by_who_decided() {
-        let held = Held { taken_over: 2, lost: true, ..held(ReleaseOutcome::Released) };
-        let count = Ok(Admitted { value: Ok(3), held });
+        let slot = SlotReport { lost: true, ..slot(ReleaseOutcome::Released) };
+        let count = reported(Ok(3), taking_over(2, slot));
         let ended = [("LeasesTakenOver", 2.0), ("LeasesLost", 1.0)];
         let here = of(&count, BackendKind::Table);
         assert!(ended.iter().all(|metric| here.contains(metric)), "{here:?}");
@@ -171,8 +190,8 @@ mod tests {
     fn a_request_on_a_kept_slot_was_decided_by_nobody() {
         let warm = |renewed| {
             let woken = Some(Woken { renewed, replaced: false });
-            let held = Held { woken, taken_over: 2, ..held(ReleaseOutcome::Kept) };
-            Ok(Admitted { value: Ok(3), held })
+            let slot = SlotReport { woken, ..slot(ReleaseOutcome::Kept) };
+            reported(Ok(3), taking_over(2, slot))
         };
         let expected = [("SlotHoldTime", 40.0), ("WarmRequests", 1.0)];
         assert_eq!(of(&warm(false), BackendKind::Counter), expected);
@@ -186,22 +205,28 @@ mod tests {
         let refused = |reason| {
             let (in_use, max_connections) = (Some(1), Some(62));
             let retry_after = Duration::from_secs(1);
-            Err(AdmissionError::Rejected(Refused { reason, retry_after, in_use, max_connections }))
+            without_a_slot(AdmissionError::Rejected(Refused {
+                reason,
+                retry_after,
+                in_use,
+                max_connections,
+            }))
         };
-        let late = Held { taken_over: 1, lost: true, ..held(ReleaseOutcome::LeftToLapse) };
+        let late = SlotReport { lost: true, ..slot(ReleaseOutcome::LeftToLapse) };
+        let late = taking_over(1, late);
         let woken = Some(Woken { renewed: true, replaced: false });
-        let warm = Held { woken, ..held(ReleaseOutcome::Kept) };
+        let warm = SlotReport { woken, ..slot(ReleaseOutcome::Kept) };
         let source = BackendError::Throttled { source: "Rate Exceeded".into() };
         vec![
-            Ok(admitted(Ok(3), ReleaseOutcome::Released)),
-            Ok(Admitted { value: Ok(3), held: late }),
-            Ok(Admitted { value: Ok(3), held: warm }),
-            Ok(admitted(refused_by_server(1203), ReleaseOutcome::Failed(None))),
-            Ok(admitted(refused_by_server(1129), ReleaseOutcome::Released)),
+            admitted(Ok(3), ReleaseOutcome::Released),
+            reported(Ok(3), late),
+            reported(Ok(3), warm),
+            admitted(refused_by_server(1203), ReleaseOutcome::Failed(None)),
+            admitted(refused_by_server(1129), ReleaseOutcome::Released),
             refused(Reason::Full),
             refused(Reason::Throttled),
             refused(Reason::Draining),
-            Err(AdmissionError::Unavailable { source }),
+            without_a_slot(AdmissionError::Unavailable { source }),
         ]
     }
 

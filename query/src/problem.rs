@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lambda_http::http::StatusCode;
+use rds_admission::client::AdmissionError;
 use rds_admission::session::Refusal;
 use rds_admission::wire::{Reason, Refused};
 use serde::Serialize;
@@ -123,6 +124,11 @@ impl Problem {
     /// The one that `failure` is to a client.
     pub(crate) fn of_failure(failure: &Failure) -> Self {
         match failure {
+            Failure::Admission(AdmissionError::Rejected(refused)) => {
+                Self::Rejected(refused.clone())
+            }
+            Failure::Admission(AdmissionError::Unavailable { .. }) => Self::AdmissionUnavailable,
+            Failure::Admission(AdmissionError::OutOfTime { .. }) => Self::OutOfTime,
             Failure::Secret(_) => Self::SecretUnavailable,
             Failure::Session(session) => match session.refusal() {
                 Some(refusal) if refusal.is_full() => Self::ConnectionRefusedByServer,

@@ -7,15 +7,18 @@
 //!
 //! ```no_run
 //! use rds_admission::{Admission, BackendKind, Deadline, SecretCache, Sessions, aws};
-//! # async fn count(deadline: Deadline) -> Result<Option<u64>, Box<dyn std::error::Error>> {
+//! # async fn count(deadline: Deadline) -> Result<u64, Box<dyn std::error::Error>> {
 //! # let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
 //! let admission = Admission::new(BackendKind::Counter.connect(&config)?, "Prod_MySQL".parse()?);
 //! let secret = SecretCache::new(aws::secret_client(&config), "prod/mysql");
 //! let sessions = Sessions::new(admission, secret, Default::default());
-//! let admitted = sessions.with_session(deadline, async |session| {
-//!     session.query_first("SELECT COUNT(*) FROM Orders").await
-//! }).await?; // no slot: nothing ran
-//! # Ok(admitted.value??) }
+//! let rows: u64 = sessions
+//!     .with_session(deadline, async |session| -> Result<u64, Box<dyn std::error::Error>> {
+//!         let rows = session.query_first("SELECT COUNT(*) FROM Orders").await?;
+//!         Ok(rows.unwrap_or_default())
+//!     })
+//!     .await?; // the slot is released
+//! # Ok(rows) }
 //! ```
 //!
 //! | module | concept |

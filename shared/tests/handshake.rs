@@ -17,6 +17,7 @@ use rds_admission::time::Deadline;
 use server::{Server, plain};
 use stalling::Stalling;
 use support::counter::InMemory;
+use support::hold::HoldSlot;
 
 /// Logins that broke off, since the server has started.
 async fn aborted(server: &Server) -> u64 {
@@ -43,16 +44,16 @@ async fn a_login_that_takes_too_long_is_brought_to_its_end_and_then_the_slot_is_
 
     // One that takes too long,
     let late = admission
-        .with_slot(Deadline::within(Duration::from_secs(20)), async |slot| {
+        .hold(Deadline::within(Duration::from_secs(20)), async |slot| {
             Session::open(&slot, &options, &credentials).await
         })
         .await
         .expect("a slot");
     assert!(matches!(late.value, Err(SessionError::ConnectTimeout { .. })), "{:?}", late.value);
-    assert!(matches!(late.held.given_back, ReleaseOutcome::LeftToLapse), "{:?}", late.held);
+    assert!(matches!(late.held.outcome, ReleaseOutcome::LeftToLapse), "{:?}", late.held);
     // and one whose holder is dropped.
     let patient = plain();
-    let dropped = admission.with_slot(Deadline::within(Duration::from_secs(20)), async |slot| {
+    let dropped = admission.hold(Deadline::within(Duration::from_secs(20)), async |slot| {
         Session::open(&slot, &patient, &credentials).await
     });
     tokio::select! {

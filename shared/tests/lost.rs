@@ -30,6 +30,7 @@ use rds_admission::time::{Deadline, FakeClock, Seconds};
 use rds_admission::wire::{AcquireAnswer, AcquireRequest, Reason, Refused, Request};
 use support::counter::InMemory;
 use support::dynamo::{Dynamo, TABLE};
+use support::hold::HoldSlot;
 use support::{lease, pool};
 use tokio::net::TcpListener;
 
@@ -201,7 +202,7 @@ async fn who_decides_itself_gives_back_what_is_in_doubt() {
     let (_dynamo, fates, controller) = table().await;
     let admission = Admission::new(Arc::new(controller.clone()), pool());
     fates.are(&[Lost, Throttled]);
-    let lost = admission.with_slot(soon(), async |_| panic!("without a slot")).await;
+    let lost = admission.hold(soon(), async |_| panic!("without a slot")).await;
     assert!(matches!(lost, Err(AdmissionError::Unavailable { .. })), "{lost:?}");
     settles_at_none(async || in_use(&controller).await).await;
 }
@@ -332,7 +333,7 @@ async fn an_invoke_that_is_throttled_at_last_may_have_been_decided_before() {
         let lambda = Lambda::start(patience(fates)).await;
         lambda.fates.are(fates);
         let admission = Admission::new(Arc::new(lambda.counter()), pool());
-        let lost = admission.with_slot(soon(), async |_| panic!("without a slot")).await;
+        let lost = admission.hold(soon(), async |_| panic!("without a slot")).await;
         let Err(AdmissionError::Unavailable { source }) = lost else {
             panic!("{fates:?}: {lost:?}")
         };
@@ -348,7 +349,7 @@ async fn an_answer_that_comes_in_the_end_is_the_answer() {
         let lambda = Lambda::start(patience(fates)).await;
         lambda.fates.are(fates);
         let admission = Admission::new(Arc::new(lambda.counter()), pool());
-        let admitted = admission.with_slot(soon(), async |_| lambda.counter.in_use().await).await;
+        let admitted = admission.hold(soon(), async |_| lambda.counter.in_use().await).await;
         assert_eq!(admitted.expect("a slot").value, 1, "{fates:?}");
         assert_eq!(lambda.counter.in_use().await, 0, "{fates:?}");
     }
@@ -359,7 +360,7 @@ async fn an_invoke_that_was_throttled_each_time_decided_nothing_and_costs_no_rel
     let lambda = Lambda::start(patience(&[Throttled; 4])).await;
     lambda.fates.are(&[Throttled; 4]);
     let admission = Admission::new(Arc::new(lambda.counter()), pool());
-    let refused = admission.with_slot(soon(), async |_| panic!("without a slot")).await;
+    let refused = admission.hold(soon(), async |_| panic!("without a slot")).await;
     let Err(AdmissionError::Unavailable { source }) = refused else { panic!("{refused:?}") };
     assert!(matches!(source, BackendError::Throttled { .. }), "{source:?}");
     // Of a caller that repeats by itself, an earlier call may have been decided.

@@ -22,6 +22,7 @@ use rds_admission::telemetry::chain;
 use rds_admission::time::{Deadline, Seconds};
 use server::{Server, plain};
 use support::counter::InMemory;
+use support::hold::HoldSlot;
 
 fn slot(seconds: u64) -> Slot {
     Slot::outside_the_pool(Deadline::within(Duration::from_secs(seconds)))
@@ -137,7 +138,7 @@ async fn a_clone_of_a_slot_that_is_back_opens_no_connection() {
     let counter = InMemory::new().await;
     let admission = Admission::new(Arc::new(counter.clone()), support::pool());
     let deadline = Deadline::within(Duration::from_secs(10));
-    let slot = admission.with_slot(deadline, async |slot| slot).await.expect("a slot").value;
+    let slot = admission.hold(deadline, async |slot| slot).await.expect("a slot").value;
     assert_eq!(counter.in_use().await, 0);
     Session::open(&slot, &plain(), &server.credentials()).await.expect_err("no slot, no session");
     let mut observer = server.observer().await;
@@ -163,7 +164,7 @@ async fn the_server_ends_a_statement_in_time_and_the_connection_can_be_closed() 
     let admission = Admission::new(Arc::new(counter.clone()), support::pool());
     let deadline = Deadline::within(Duration::from_secs(3));
     let admitted = admission
-        .with_slot(deadline, async |slot| {
+        .hold(deadline, async |slot| {
             let mut session =
                 Session::open(&slot, &plain(), &server.credentials()).await.expect("a session");
             session.query_first::<u8>("SELECT SLEEP(60)").await
@@ -172,7 +173,7 @@ async fn the_server_ends_a_statement_in_time_and_the_connection_can_be_closed() 
         .expect("a slot");
     let error = admitted.value.expect_err("it is ended");
     assert!(error.is_out_of_time(), "{error:?}");
-    assert!(matches!(admitted.held.given_back, ReleaseOutcome::Released));
+    assert!(matches!(admitted.held.outcome, ReleaseOutcome::Released));
     server.is_left_alone().await;
 }
 
@@ -182,14 +183,14 @@ async fn a_session_that_is_dropped_between_statements_is_closed_before_the_slot_
     let counter = InMemory::new().await;
     let admission = Admission::new(Arc::new(counter.clone()), support::pool());
     let admitted = admission
-        .with_slot(Deadline::within(Duration::from_secs(10)), async |slot| {
+        .hold(Deadline::within(Duration::from_secs(10)), async |slot| {
             let session = Session::open(&slot, &plain(), &server.credentials()).await;
             session.map(drop)
         })
         .await
         .expect("a slot");
     admitted.value.expect("a session");
-    assert!(matches!(admitted.held.given_back, ReleaseOutcome::Released));
+    assert!(matches!(admitted.held.outcome, ReleaseOutcome::Released));
     server.is_left_alone().await;
 }
 
@@ -199,7 +200,7 @@ async fn a_statement_that_is_abandoned_is_ended_by_the_server_and_then_the_slot_
     let counter = InMemory::new().await;
     let admission = Admission::new(Arc::new(counter.clone()), support::pool());
     let admitted = admission
-        .with_slot(Deadline::within(Duration::from_secs(5)), async |slot| {
+        .hold(Deadline::within(Duration::from_secs(5)), async |slot| {
             let mut session =
                 Session::open(&slot, &plain(), &server.credentials()).await.expect("a session");
             let sleep = session.query_first::<u8>("SELECT SLEEP(60)");
@@ -209,7 +210,7 @@ async fn a_statement_that_is_abandoned_is_ended_by_the_server_and_then_the_slot_
         .expect("a slot");
     assert!(admitted.value, "the statement was under way");
     // Its holder does not wait for the statement's limit.
-    assert!(matches!(admitted.held.given_back, ReleaseOutcome::LeftToLapse));
+    assert!(matches!(admitted.held.outcome, ReleaseOutcome::LeftToLapse));
     assert_eq!(counter.in_use().await, 1);
     server.is_left_alone().await;
     counter.settles_at(0).await;

@@ -15,11 +15,12 @@ use std::time::Duration;
 use futures::FutureExt;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{Admission, Admitted, ReleaseOutcome, Slot};
+use rds_admission::client::{Admission, ReleaseOutcome, Slot};
 use rds_admission::session::{Session, SessionOptions};
 use rds_admission::time::{Deadline, Seconds};
 use server::{Server, plain};
 use support::counter::InMemory;
+use support::hold::{Admitted, HoldSlot};
 use tokio::sync::Notify;
 use watching::Watching;
 
@@ -78,7 +79,7 @@ impl Scene {
 
     /// Does `work` under a slot, within half a minute.
     async fn works<T>(&self, work: impl AsyncFnOnce(Slot) -> T) -> Admitted<T> {
-        self.admission().with_slot(soon(), work).await.expect("a slot")
+        self.admission().hold(soon(), work).await.expect("a slot")
     }
 
     /// Once the slot is back: nothing was open when it was given back, and nothing was changed.
@@ -121,7 +122,7 @@ async fn a_transaction_that_is_left_open_is_rolled_back_before_the_slot_is_back(
     ];
     for (how, statements) in ways {
         let dropped = scene.works(async |slot| drop(scene.session(&slot, statements).await)).await;
-        assert!(!matches!(dropped.held.given_back, ReleaseOutcome::Failed(_)), "{how}");
+        assert!(!matches!(dropped.held.outcome, ReleaseOutcome::Failed(_)), "{how}");
         scene.nothing_was_left(how).await;
     }
 }
@@ -164,7 +165,7 @@ async fn however_its_holder_ends() {
     scene.nothing_was_left("a panic between statements").await;
 
     let (admission, changed) = (scene.admission(), Notify::new());
-    let stays = admission.with_slot(soon(), async |slot| {
+    let stays = admission.hold(soon(), async |slot| {
         let _session = scene.session(&slot, &open).await;
         changed.notify_one();
         pending::<()>().await;
@@ -181,7 +182,7 @@ async fn one_that_can_not_be_rolled_back_leaves_the_slot_to_its_lease() {
     let scene = Scene::new().await;
     let distributed = ["XA START 'x'", CHANGE];
     let held = scene.works(async |slot| drop(scene.session(&slot, &distributed).await)).await.held;
-    assert!(matches!(held.given_back, ReleaseOutcome::LeftToLapse), "{held:?}");
+    assert!(matches!(held.outcome, ReleaseOutcome::LeftToLapse), "{held:?}");
     scene.is_left_to_lapse().await;
 }
 
@@ -196,7 +197,7 @@ async fn a_statement_that_is_abandoned_in_a_transaction_leaves_the_slot_to_its_l
         })
         .await;
     held.value.expect_err("it was abandoned");
-    assert!(matches!(held.held.given_back, ReleaseOutcome::LeftToLapse), "{:?}", held.held);
+    assert!(matches!(held.held.outcome, ReleaseOutcome::LeftToLapse), "{:?}", held.held);
     scene.is_left_to_lapse().await;
 }
 
@@ -226,7 +227,7 @@ async fn a_server_that_ends_a_session_in_a_transaction_leaves_the_slot_to_its_le
         })
         .await
         .held;
-    assert!(matches!(held.given_back, ReleaseOutcome::LeftToLapse), "{held:?}");
+    assert!(matches!(held.outcome, ReleaseOutcome::LeftToLapse), "{held:?}");
     scene.is_left_to_lapse().await;
 }
 

@@ -14,6 +14,7 @@ use rds_admission::store::{DynamoStore, PoolAdmin, SlotStore};
 use rds_admission::time::{Deadline, Seconds, SystemClock};
 use rds_admission::wire::Reason;
 use support::dynamo::{Dynamo, TABLE};
+use support::hold::HoldSlot;
 use support::{lease, pool};
 use tokio::sync::oneshot;
 
@@ -43,10 +44,10 @@ async fn who_decides_itself_holds_a_slot_as_others_do() {
     let (_dynamo, controller) = world(30, 3).await;
     let admission = Admission::new(Arc::new(controller.clone()), pool());
     for _ in 0..10 {
-        let admitted = admission.with_slot(soon(), async |_| in_use(&controller).await).await;
+        let admitted = admission.hold(soon(), async |_| in_use(&controller).await).await;
         let admitted = admitted.expect("a slot");
         assert_eq!((admitted.value, admitted.held.refusals), (1, 0));
-        assert!(matches!(admitted.held.given_back, ReleaseOutcome::Released));
+        assert!(matches!(admitted.held.outcome, ReleaseOutcome::Released));
     }
     assert_eq!(in_use(&controller).await, 0);
 }
@@ -56,10 +57,10 @@ async fn a_slot_is_given_back_to_the_item_it_is_from() {
     let (dynamo, controller) = world(30, 3).await;
     let admission = Admission::new(Arc::new(controller), pool());
     // The first answer tells how many items there are.
-    admission.with_slot(soon(), async |_| ()).await.expect("a slot");
+    admission.hold(soon(), async |_| ()).await.expect("a slot");
     for _ in 0..10 {
         dynamo.capacity.take();
-        admission.with_slot(soon(), async |_| ()).await.expect("a slot");
+        admission.hold(soon(), async |_| ()).await.expect("a slot");
         assert_eq!(dynamo.capacity.take(), (vec![1.0; 2], 2));
     }
 }
@@ -84,10 +85,10 @@ async fn who_waits_gets_the_slot_that_comes_free() {
     let waiting = async {
         // Without patience, it is refused.
         let hasty = Admission::new(Arc::new(controller.clone()), pool());
-        let hasty = hasty.with_slot(soon(), async |_| ()).await;
+        let hasty = hasty.hold(soon(), async |_| ()).await;
         assert!(matches!(hasty, Err(AdmissionError::Rejected(_))));
         refused.send(()).expect("somebody listens");
-        admission.with_slot(soon(), async |_| ()).await
+        admission.hold(soon(), async |_| ()).await
     };
     let (admitted, ()) = tokio::join!(waiting, free);
     admitted.expect("a slot");
@@ -105,7 +106,7 @@ async fn who_waits_in_vain_is_refused_when_the_time_is_over() {
     let wait = Duration::from_millis(600);
     dynamo.capacity.take();
     let admission = Admission::new(Arc::new(controller), pool()).waiting(wait);
-    let refused = admission.with_slot(soon(), async |_| ()).await;
+    let refused = admission.hold(soon(), async |_| ()).await;
     let Err(AdmissionError::Rejected(refused)) = refused else { panic!("{refused:?}") };
     assert_eq!(refused.reason, Reason::Full);
     assert!(dynamo.capacity.take().1 > 1, "it has asked again");
@@ -117,7 +118,7 @@ async fn nobody_waits_for_a_pool_that_drains() {
     controller.store().drain(&pool()).await.expect("the pool");
     dynamo.capacity.take();
     let admission = Admission::new(Arc::new(controller), pool()).waiting(Duration::from_secs(20));
-    let refused = admission.with_slot(soon(), async |_| ()).await;
+    let refused = admission.hold(soon(), async |_| ()).await;
     let Err(AdmissionError::Rejected(refused)) = refused else { panic!("{refused:?}") };
     assert_eq!((refused.reason, dynamo.capacity.take().1), (Reason::Draining, 1));
 }

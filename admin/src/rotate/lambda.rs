@@ -1,7 +1,7 @@
 //! `rotate` on the Lambda Runtime API.
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
-use rds_admission::client::{Held, ReleaseOutcome};
+use rds_admission::client::{ReleaseOutcome, SlotReport};
 use rds_admission::telemetry::{Panicked, catch_panic, chain};
 use rds_admission::time::Deadline;
 use serde_json::Value;
@@ -57,11 +57,13 @@ fn diagnostic(error_type: &str, error_message: String) -> Diagnostic {
 
 fn log(request_id: &str, event: &Event, outcome: &Outcome) {
     let metrics = outcome.metrics.as_ref().map(tracing::field::display);
-    let held = outcome.held();
-    let lease = held.map(|held| held.lease.as_str());
-    let given_back = held.map(|held| held.given_back.as_str());
-    let release_failure = match held {
-        Some(Held { given_back: ReleaseOutcome::Failed(Some(error)), .. }) => Some(chain(&**error)),
+    let slot = outcome.slot.as_ref();
+    let lease = slot.map(|slot| slot.granted.lease.as_str());
+    let given_back = slot.map(|slot| slot.outcome.as_str());
+    let release_failure = match slot {
+        Some(SlotReport { outcome: ReleaseOutcome::Failed(Some(error)), .. }) => {
+            Some(chain(&**error))
+        }
         _ => None,
     };
     let (step, version) = (event.step.as_str(), event.token.as_str());

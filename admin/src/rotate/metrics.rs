@@ -1,31 +1,31 @@
 //! Metrics of a step that needs a slot.
 
 use rds_admission::backend::BackendKind;
-use rds_admission::client::{AdmissionError, Admitted};
+use rds_admission::client::Reported;
 use rds_admission::pool::PoolName;
-use rds_admission::session::Refusal;
 use rds_admission::telemetry::Metrics;
 
 use super::account::AccountError;
 use super::outcome::{Done, RotateError};
 
 /// The result of a step that needs a slot.
-type Admission = Result<Admitted<Result<Done, RotateError>>, AdmissionError>;
+type Step = Reported<Done, RotateError>;
 
 /// Returns the metrics of a step. Without the counter they include the decisions, which the counter would log.
-pub(super) fn metrics(pool: &PoolName, admitted: &Admission, backend: BackendKind) -> Metrics {
-    let metrics = Metrics::new(pool.clone()).refused(refusal(admitted));
-    let metrics = if backend == BackendKind::Table { metrics.decided(admitted) } else { metrics };
-    metrics.wanted(admitted)
-}
-
-fn refusal(admitted: &Admission) -> Option<Refusal> {
-    match admitted {
-        Ok(Admitted { value: Err(RotateError::Account(AccountError::Login(error))), .. }) => {
-            error.refusal()
-        }
+pub(super) fn metrics(pool: &PoolName, step: &Step, backend: BackendKind) -> Metrics {
+    let refusal = match &step.result {
+        Err(RotateError::Account(AccountError::Login(error))) => error.refusal(),
         _ => None,
-    }
+    };
+    let error = match &step.result {
+        Err(RotateError::Admission(error)) => Some(error),
+        _ => None,
+    };
+    let slot = step.slot.as_ref();
+    let metrics = Metrics::new(pool.clone()).refused(refusal);
+    let metrics =
+        if backend == BackendKind::Table { metrics.decided(slot, error) } else { metrics };
+    metrics.wanted(slot, error)
 }
 
 #[cfg(test)]
@@ -34,10 +34,11 @@ mod tests {
 
     use mysql_async::{Error, ServerError};
     use rds_admission::backend::BackendError;
-    use rds_admission::client::{Held, Phase, ReleaseOutcome};
+    use rds_admission::client::{AdmissionError, Phase, ReleaseOutcome, SlotReport};
     use rds_admission::session::SessionError;
     use rds_admission::telemetry::Metric;
-    use rds_admission::wire::{Reason, Refused};
+    use rds_admission::time::UnixSeconds;
+    use rds_admission::wire::{Granted, Reason, Refused};
 
     use super::*;
 
@@ -51,28 +52,35 @@ mod tests {
         ("SlotUtilisation", 50.0),
     ];
 
-    fn held(given_back: ReleaseOutcome) -> Held {
-        Held {
+    fn slot(outcome: ReleaseOutcome) -> SlotReport {
+        let granted = Granted {
             lease: "Zk3v9Qa1".parse().expect("an id"),
+            expires_at: UnixSeconds(1_764_000_000),
+            shard: None,
+            in_use: 31,
+            max_connections: 62,
+            taken_over: 2,
+            fill_level: None,
+        };
+        SlotReport {
+            granted,
             acquire: Duration::from_millis(25),
             decision: Duration::from_millis(20),
             refusals: 0,
             work: Duration::from_millis(30),
             release: Duration::from_millis(10),
-            given_back,
-            in_use: 31,
-            max_connections: 62,
-            taken_over: 2,
+            outcome,
             woken: None,
             lost: false,
         }
     }
 
-    fn under_a_slot(
-        value: Result<Done, RotateError>,
-        given_back: ReleaseOutcome,
-    ) -> Admitted<Result<Done, RotateError>> {
-        Admitted { value, held: held(given_back) }
+    fn under_a_slot(result: Result<Done, RotateError>, outcome: ReleaseOutcome) -> Step {
+        Reported { result, slot: Some(slot(outcome)) }
+    }
+
+    fn without_a_slot(error: AdmissionError) -> Step {
+        Reported { result: Err(error.into()), slot: None }
     }
 
     fn refused_with(code: u16) -> RotateError {
@@ -82,8 +90,8 @@ mod tests {
     }
 
     /// Returns the names and values, in the order of the list.
-    fn of(admitted: &Admission, backend: BackendKind) -> Vec<(&'static str, f64)> {
-        let metrics = metrics(&"Prod_MySQL".parse().expect("a name"), admitted, backend);
+    fn of(step: &Step, backend: BackendKind) -> Vec<(&'static str, f64)> {
+        let metrics = metrics(&"Prod_MySQL".parse().expect("a name"), step, backend);
         let value = |metric: &Metric| Some((metric.name(), metrics.get(*metric)?));
         Metric::ALL.iter().filter_map(value).collect()
     }
@@ -97,28 +105,28 @@ mod tests {
     #[test]
     fn the_hold_time_lasts_from_grant_to_release() {
         assert_eq!(
-            of(&Ok(under_a_slot(Ok(Done::Now), ReleaseOutcome::Released)), BackendKind::Counter),
+            of(&under_a_slot(Ok(Done::Now), ReleaseOutcome::Released), BackendKind::Counter),
             [TIME]
         );
         let failed = [TIME, ("ReleaseFailures", 1.0)];
         for result in [Ok(Done::Before), Err(RotateError::NoPasswordAccepted)] {
             assert_eq!(
-                of(&Ok(under_a_slot(result, ReleaseOutcome::Failed(None))), BackendKind::Counter),
+                of(&under_a_slot(result, ReleaseOutcome::Failed(None)), BackendKind::Counter),
                 failed
             );
         }
-        let held = Some(held(ReleaseOutcome::Failed(None)));
-        let late = AdmissionError::OutOfTime { phase: Phase::Work, held };
-        assert_eq!(of(&Err(late), BackendKind::Counter), failed);
+        let late = AdmissionError::OutOfTime { phase: Phase::Work };
+        let late = under_a_slot(Err(late.into()), ReleaseOutcome::Failed(None));
+        assert_eq!(of(&late, BackendKind::Counter), failed);
     }
 
     #[test]
     fn refusals_of_the_server_are_counted() {
-        let full = Ok(under_a_slot(Err(refused_with(1040)), ReleaseOutcome::Released));
+        let full = under_a_slot(Err(refused_with(1040)), ReleaseOutcome::Released);
         assert_eq!(of(&full, BackendKind::Counter), [TIME, ("TooManyConnections", 1.0)]);
-        let blocked = Ok(under_a_slot(Err(refused_with(1129)), ReleaseOutcome::Released));
+        let blocked = under_a_slot(Err(refused_with(1129)), ReleaseOutcome::Released);
         assert_eq!(of(&blocked, BackendKind::Counter), [TIME, ("HostBlocked", 1.0)]);
-        let denied = Ok(under_a_slot(Err(refused_with(1045)), ReleaseOutcome::Released));
+        let denied = under_a_slot(Err(refused_with(1045)), ReleaseOutcome::Released);
         assert_eq!(of(&denied, BackendKind::Counter), [TIME]);
     }
 
@@ -130,23 +138,25 @@ mod tests {
             in_use: Some(31),
             max_connections: Some(62),
         };
-        assert_eq!(of(&Err(AdmissionError::Rejected(refused())), BackendKind::Counter), []);
-        let here = of(&Err(AdmissionError::Rejected(refused())), BackendKind::Table);
+        assert_eq!(
+            of(&without_a_slot(AdmissionError::Rejected(refused())), BackendKind::Counter),
+            []
+        );
+        let here = of(&without_a_slot(AdmissionError::Rejected(refused())), BackendKind::Table);
         assert_eq!(here, [&[("RejectedFull", 1.0)], &GRANTED[3..]].concat());
         for backend in [BackendKind::Counter, BackendKind::Table] {
             let source = BackendError::Throttled { source: "Rate Exceeded".into() };
-            let late = AdmissionError::OutOfTime { phase: Phase::Acquire, held: None };
+            let late = AdmissionError::OutOfTime { phase: Phase::Acquire };
             for failure in [AdmissionError::Unavailable { source }, late] {
-                assert_eq!(of(&Err(failure), backend), [("AdmissionUnavailable", 1.0)]);
+                assert_eq!(of(&without_a_slot(failure), backend), [("AdmissionUnavailable", 1.0)]);
             }
         }
     }
 
     #[test]
     fn without_the_counter_the_decision_is_measured() {
-        let here = |given_back| {
-            sorted(of(&Ok(under_a_slot(Ok(Done::Now), given_back)), BackendKind::Table))
-        };
+        let here =
+            |given_back| sorted(of(&under_a_slot(Ok(Done::Now), given_back), BackendKind::Table));
         let released = [&GRANTED[..], &[("SlotsReleased", 1.0), TIME]].concat();
         assert_eq!(here(ReleaseOutcome::Released), sorted(released));
         let lapses = [&GRANTED[..], &[TIME]].concat();

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
 use rds_admission::backend::Backend;
-use rds_admission::client::{Admission, AdmissionError, Admitted, Slot};
+use rds_admission::client::{Admission, AdmissionError, Slot};
 use rds_admission::pool::{Class, PoolName};
 use rds_admission::session::SessionOptions;
 use rds_admission::time::Deadline;
@@ -84,21 +84,16 @@ impl Rotation {
         work: impl AsyncFn(Slot) -> Result<Done, RotateError>,
     ) -> Outcome {
         loop {
-            let admitted = self.admission.with_slot(deadline, &work).await;
-            let metrics = Some(metrics(self.admission.pool(), &admitted, self.admission.backend()));
-            let pause = match admitted {
-                Ok(Admitted { value: result, held }) => {
-                    return Outcome { result, held: Some(held), metrics };
-                }
-                Err(AdmissionError::Rejected(refused))
-                    if refused.reason == Reason::Throttled
-                        && deadline.left() > refused.retry_after + STEP_TIME =>
-                {
-                    refused.retry_after
-                }
-                Err(error) => return Outcome { metrics, ..Err(error.into()).into() },
-            };
-            tokio::time::sleep(pause).await;
+            let step = self.admission.with_slot_reported(deadline, &work).await;
+            if let Err(RotateError::Admission(AdmissionError::Rejected(refused))) = &step.result
+                && refused.reason == Reason::Throttled
+                && deadline.left() > refused.retry_after + STEP_TIME
+            {
+                tokio::time::sleep(refused.retry_after).await;
+                continue;
+            }
+            let metrics = Some(metrics(self.admission.pool(), &step, self.admission.backend()));
+            return Outcome { result: step.result, slot: step.slot, metrics };
         }
     }
 

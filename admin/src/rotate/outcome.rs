@@ -1,6 +1,6 @@
 //! The outcome of a step.
 
-use rds_admission::client::{AdmissionError, Held};
+use rds_admission::client::{AdmissionError, SlotReport};
 use rds_admission::telemetry::Metrics;
 use thiserror::Error;
 
@@ -71,24 +71,14 @@ impl RotateError {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) result: Result<Done, RotateError>,
-    /// `None` for a step that took no slot, or ran out of time: then `result` has it.
-    pub(super) held: Option<Held>,
+    /// The report on the slot, if the step took one.
+    pub(super) slot: Option<SlotReport>,
     /// `None` for a step that needs no slot.
     pub(super) metrics: Option<Metrics>,
 }
 
-impl Outcome {
-    /// Returns how the slot was held, if the step took one.
-    pub(super) fn held(&self) -> Option<&Held> {
-        match &self.result {
-            Err(RotateError::Admission(AdmissionError::OutOfTime { held, .. })) => held.as_ref(),
-            _ => self.held.as_ref(),
-        }
-    }
-}
-
 impl From<Result<Done, RotateError>> for Outcome {
     fn from(result: Result<Done, RotateError>) -> Self {
-        Self { result, held: None, metrics: None }
+        Self { result, slot: None, metrics: None }
     }
 }

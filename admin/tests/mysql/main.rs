@@ -5,6 +5,8 @@
 
 #[path = "../../../shared/tests/support/certificates.rs"]
 mod certificates;
+#[path = "../../../shared/tests/support/hold.rs"]
+mod hold;
 #[path = "../passwords/mod.rs"]
 mod passwords;
 mod relay;
@@ -21,13 +23,14 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::hold::{Admitted, HoldSession};
 use admin::init::Database;
 use admin::rotate::Account;
 use mysql_async::prelude::Queryable;
 use passwords::{change_repeatedly, with};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rds_admission::client::{Admission, Admitted, ReleaseOutcome, Slot};
+use rds_admission::client::{Admission, ReleaseOutcome, Slot};
 use rds_admission::controller::Controller;
 use rds_admission::pool::warm::Warm;
 use rds_admission::pool::{PoolName, PoolSize};
@@ -259,10 +262,10 @@ async fn a_reused_session_equals_a_new_one() {
     let id = "SELECT CONNECTION_ID()";
 
     // A new session, which is not kept because it is the first.
-    let new = sessions.with_session(deadline(), settings).await.expect("a slot");
+    let new = sessions.hold(deadline(), settings).await.expect("a slot");
     mysql.wait_until_disconnected().await;
     let dirtied = sessions
-        .with_session(deadline(), async |session| {
+        .hold(deadline(), async |session| {
             for sql in [
                 "SET @mine = 'secret'",
                 "CREATE TEMPORARY TABLE mine (n INT)",
@@ -282,11 +285,11 @@ async fn a_reused_session_equals_a_new_one() {
         .await
         .expect("a slot");
     let Admitted { value, held } = dirtied;
-    assert!(matches!(held.given_back, ReleaseOutcome::Kept), "{held:?}");
+    assert!(matches!(held.outcome, ReleaseOutcome::Kept), "{held:?}");
     let dirtied = value.expect("a session");
 
     let clean = sessions
-        .with_session(deadline(), async |session| {
+        .hold(deadline(), async |session| {
             assert_eq!(asked::<u64>(session, id).await, dirtied);
             assert_eq!(asked::<Option<String>>(session, "SELECT @mine").await, None);
             for gone in ["SELECT * FROM mine", "EXECUTE mine"] {

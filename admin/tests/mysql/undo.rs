@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::hold::HoldSlot;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use rds_admission::client::{Admission, ReleaseOutcome, Slot};
@@ -63,8 +64,8 @@ async fn an_open_transaction_is_rolled_back_before_the_release() {
         let admission = Admission::new(Arc::new(watching.clone()), pool());
         let deadline = Deadline::within(Duration::from_secs(30));
         let work = async |slot: Slot| leaves_open(&mysql, &slot, statements).await;
-        let held = admission.with_slot(deadline, work).await.expect("a slot").held;
-        assert!(!matches!(held.given_back, ReleaseOutcome::Failed(_)), "{statements:?}");
+        let held = admission.hold(deadline, work).await.expect("a slot").held;
+        assert!(!matches!(held.outcome, ReleaseOutcome::Failed(_)), "{statements:?}");
         let settled = async {
             while watching.counter.store().read(&pool()).await.expect("a pool").in_use() > 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -1,5 +1,7 @@
 //! A password that is changed under a warm instance: what is kept, what is read, and what is tried.
 
+#[path = "../../../shared/tests/support/hold.rs"]
+mod hold;
 #[path = "../../../shared/tests/support/log.rs"]
 mod log;
 mod moved;
@@ -9,10 +11,11 @@ mod vault;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::hold::{Admitted, HoldSession};
 use local::{MariaDb, MariaDbOptions};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use rds_admission::client::{Admission, Admitted, ReleaseOutcome, Slot};
+use rds_admission::client::{Admission, ReleaseOutcome, Slot};
 use rds_admission::pool::warm::Warm;
 use rds_admission::secret::{Credentials, SecretCache, SecretError};
 use rds_admission::session::{LoginError, Session, SessionOptions, Tls};
@@ -236,7 +239,7 @@ impl Instance {
     async fn connection(&self) -> Admitted<u64> {
         let deadline = Deadline::within(Duration::from_secs(10));
         let id = async |session: &mut Session| session.query_first("SELECT CONNECTION_ID()").await;
-        let Admitted { value, held } = self.0.with_session(deadline, id).await.expect("a slot");
+        let Admitted { value, held } = self.0.hold(deadline, id).await.expect("a slot");
         let value = value.expect("a session").expect("an answer").expect("a row");
         Admitted { value, held }
     }
@@ -251,7 +254,7 @@ async fn a_session_that_was_kept_goes_on_and_the_login_after_it_has_the_new_pass
     let instance = Instance::of(&database);
     instance.connection().await;
     let kept = instance.connection().await;
-    assert!(matches!(kept.held.given_back, ReleaseOutcome::Kept), "{:?}", kept.held);
+    assert!(matches!(kept.held.outcome, ReleaseOutcome::Kept), "{:?}", kept.held);
     assert_eq!(vault.reads(), [CURRENT]);
 
     let user = database.mariadb.admin().user();

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::hold::{Admitted, HoldSession};
 use mysql_async::prelude::Queryable as _;
-use rds_admission::client::{Admission, Admitted, ReleaseOutcome, Slot};
+use rds_admission::client::{Admission, ReleaseOutcome, Slot};
 use rds_admission::pool::warm::Warm;
 use rds_admission::secret::SecretError;
 use rds_admission::session::{LoginError, Session, SessionError, SessionOptions};
@@ -204,13 +205,13 @@ async fn a_session_that_was_kept_ends_when_the_secret_leads_to_another_database(
         let deadline = Deadline::within(Duration::from_secs(10));
         let ask = "SELECT CONNECTION_ID(), DATABASE()";
         let ask = async |session: &mut Session| session.query_first::<(u64, String)>(ask).await;
-        let Admitted { value, held } = sessions.with_session(deadline, ask).await.expect("a slot");
+        let Admitted { value, held } = sessions.hold(deadline, ask).await.expect("a slot");
         let value = value.expect("a session").expect("an answer").expect("a row");
         (value, held)
     };
     asked().await;
     let ((first, _), held) = asked().await;
-    assert!(matches!(held.given_back, ReleaseOutcome::Kept), "{held:?}");
+    assert!(matches!(held.outcome, ReleaseOutcome::Kept), "{held:?}");
 
     // A new password does not matter to a session that is open.
     vault.hold(only(with(here.clone(), "password", json!("of tomorrow"))));

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::release::ReleaseGuard;
 use super::slot::MARGIN;
-use super::{Held, Holding, Slot};
+use super::{Reported, Slot, SlotReport};
 use crate::backend::{Backend, BackendError, BackendKind};
 use crate::pool::{Class, GRACE, LeaseId, PoolName, lease_covering, wait_delay};
 use crate::time::{Deadline, FreezeAwareInstant, Seconds};
@@ -29,87 +29,72 @@ pub struct Admission {
     wait: Duration,
 }
 
-/// A slot that was taken.
+/// An acquired slot. Its guard releases it, also on drop.
 pub(crate) struct HeldSlot {
-    /// The slot.
     pub(crate) slot: Slot,
-    /// What was said with it.
     pub(crate) granted: Granted,
-    /// What gives it back, also when it is dropped.
     pub(crate) guard: ReleaseGuard,
-    /// How long it took to decide that.
+    /// Time of the request that was granted.
     pub(crate) decision: Duration,
-    /// How often there was none before.
+    /// Rejections before that.
     pub(crate) refusals: u32,
 }
 
-/// How work under a slot ended.
-pub(crate) enum Ended<T> {
-    Returned(T),
+/// Why work did not run to its end.
+pub(crate) enum Interrupted {
     Panicked(Box<dyn Any + Send>),
     OutOfTime,
 }
 
-impl<T> Ended<T> {
-    /// The same for whoever called; a panic goes on.
-    pub(crate) fn told(self, held: Held) -> Result<Admitted<T>, AdmissionError> {
+impl Interrupted {
+    /// Resumes a panic; otherwise returns the error.
+    pub(crate) fn into_error(self) -> AdmissionError {
         match self {
-            Self::Returned(value) => Ok(Admitted { value, held }),
             Self::Panicked(panic) => resume_unwind(panic),
-            Self::OutOfTime => {
-                Err(AdmissionError::OutOfTime { phase: Phase::Work, held: Some(held) })
-            }
+            Self::OutOfTime => AdmissionError::OutOfTime { phase: Phase::Work },
         }
     }
 }
 
-/// Runs `work` as long as there is time under `slot`.
-pub(crate) async fn within<T>(slot: &Slot, work: impl Future<Output = T>) -> Ended<T> {
+/// Runs `work` until the time under `slot` is over.
+pub(crate) async fn within<T>(
+    slot: &Slot,
+    work: impl Future<Output = T>,
+) -> Result<T, Interrupted> {
     match timeout(slot.work_left(), AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(value)) => Ended::Returned(value),
-        Ok(Err(panic)) => Ended::Panicked(panic),
-        Err(_) => Ended::OutOfTime,
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(panic)) => Err(Interrupted::Panicked(panic)),
+        Err(_) => Err(Interrupted::OutOfTime),
     }
 }
 
-/// What a closure returned, and how its slot was held.
-#[derive(Debug)]
-pub struct Admitted<T> {
-    /// What the closure returned.
-    pub value: T,
-    /// How the slot was held.
-    pub held: Held,
-}
-
-/// In which part of a scope the time ran out.
+/// The part of a scope in which the time ran out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Before a slot was had.
+    /// Before a slot was granted.
     Acquire,
     /// While it was held.
     Work,
 }
 
-/// Why a closure was not run, or not to its end.
+/// Why work was not run, or not to its end.
 #[derive(Debug, Error)]
 pub enum AdmissionError {
-    /// No slot: try again later. The closure was not run.
+    /// No slot was granted; carries when to try again. The work was not run.
     #[error("no slot: {}", .0.reason.as_str())]
     Rejected(Refused),
-    /// The counter gave no answer. The closure was not run.
+    /// The backend gave no answer. The work was not run.
     #[error("admission is not available")]
     Unavailable {
-        /// Why not.
+        /// The backend's error.
         #[from]
         source: BackendError,
     },
-    /// The deadline came first. A closure that was running was dropped.
+    /// The deadline came first. Work that was running was dropped.
     #[error("out of time ({phase:?})")]
     OutOfTime {
         /// In which part.
         phase: Phase,
-        /// How the slot was held, if it was.
-        held: Option<Held>,
     },
 }
 
@@ -119,27 +104,25 @@ impl Admission {
         Self { backend, pool, class: Class::Standard, wait: Duration::ZERO }
     }
 
-    /// The same for another class.
+    /// Sets the class.
     #[must_use]
     pub fn with_class(self, class: Class) -> Self {
         Self { class, ..self }
     }
 
-    /// The same, with callers that wait for a slot for so long at the most before they are refused, and no
-    /// longer than to their deadline. They ask again after [random pauses](wait_delay); nobody is in line,
-    /// and who asks at the right moment gets it.
+    /// Lets a rejected caller repeat its request for up to `wait`, but not past its deadline, after
+    /// [random pauses](wait_delay). There is no queue: the first caller after a release gets the slot.
     #[must_use]
     pub fn waiting(self, wait: Duration) -> Self {
         Self { wait, ..self }
     }
 
-    /// The pool.
+    /// Returns the pool.
     #[must_use]
     pub fn pool(&self) -> &PoolName {
         &self.pool
     }
 
-    /// Who asks.
     pub(crate) fn class(&self) -> Class {
         self.class
     }
@@ -152,34 +135,63 @@ impl Admission {
 
     /// Runs `work` while it holds a slot.
     ///
-    /// The slot is given back when `work` ends in whatever way and the connection that it opened
-    /// through a [`Session`](crate::session::Session) is closed; from then on no connection is opened under
-    /// it, nor under a clone. `work` is dropped a second before
-    /// `deadline`, so that there is time for this. Pass the end of the invocation as the deadline: the
-    /// lease outlives it by a grace, and so nothing that the invocation still does can outlive the
-    /// lease.
+    /// The slot is released however `work` ends, once the connection opened through a
+    /// [`Session`](crate::session::Session) is closed. From then on no connection is opened under it, nor under a
+    /// clone. `work` is dropped a second before `deadline`, which leaves time for the release. Pass the end of the
+    /// invocation as the deadline: the lease outlives it by a grace, so nothing that the invocation still does can
+    /// outlive the lease.
     ///
     /// # Errors
-    /// [`AdmissionError`]. What `work` itself returns, errors included, is the value.
+    /// The error of `work`, or [`AdmissionError`].
     ///
     /// # Panics
-    /// When `work` does; after the slot was given back.
-    pub async fn with_slot<T>(
+    /// When `work` does, after the release.
+    pub async fn with_slot<T, E: From<AdmissionError>>(
         &self,
         deadline: Deadline,
-        work: impl AsyncFnOnce(Slot) -> T,
-    ) -> Result<Admitted<T>, AdmissionError> {
-        let wanted = FreezeAwareInstant::now();
-        let taken = self.take_for(deadline).await?;
-        let mut holding = Holding::begins(wanted, &taken);
-        let ended = within(&taken.slot, work(taken.slot.clone())).await;
-        holding.worked();
-        let given_back = taken.guard.release().await;
-        ended.told(holding.ended(given_back))
+        work: impl AsyncFnOnce(Slot) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.with_slot_reported(deadline, work).await.result
     }
 
-    /// Makes `lease`, which is in this shard, last for `ttl` from now, unless it is lost. `None` when it is not
-    /// known whether it is.
+    /// Runs `work` as [`with_slot`](Self::with_slot) does, and also returns the report on the slot.
+    ///
+    /// # Panics
+    /// When `work` does, after the release.
+    pub async fn with_slot_reported<T, E: From<AdmissionError>>(
+        &self,
+        deadline: Deadline,
+        work: impl AsyncFnOnce(Slot) -> Result<T, E>,
+    ) -> Reported<T, E> {
+        let wanted = FreezeAwareInstant::now();
+        let held = match self.acquire(deadline, lease_covering(deadline.left())).await {
+            Ok(held) => held,
+            Err(error) => return Reported { result: Err(error.into()), slot: None },
+        };
+        let (acquire, began) = (wanted.elapsed(), FreezeAwareInstant::now());
+        let ended = within(&held.slot, work(held.slot.clone())).await;
+        let (work, done) = (began.elapsed(), FreezeAwareInstant::now());
+        let HeldSlot { granted, guard, decision, refusals, .. } = held;
+        let outcome = guard.release().await;
+        let release = done.elapsed();
+        let (woken, lost) = (None, false);
+        let result = ended.unwrap_or_else(|interrupted| Err(interrupted.into_error().into()));
+        let slot = SlotReport {
+            granted,
+            acquire,
+            decision,
+            refusals,
+            work,
+            release,
+            outcome,
+            woken,
+            lost,
+        };
+        Reported { result, slot: Some(slot) }
+    }
+
+    /// Renews `lease`, which `shard` granted, for `ttl` from now. Returns `None` when no answer came: the lease may or
+    /// may not be renewed.
     pub(crate) async fn renew(
         &self,
         lease: LeaseId,
@@ -188,32 +200,26 @@ impl Admission {
         deadline: Deadline,
     ) -> Option<RenewAnswer> {
         let request = RenewRequest { pool: self.pool.clone(), lease, ttl, shard };
-        let answer = timeout(deadline.left(), self.backend.renew(&request)).await;
-        answer.ok()?.ok()
+        timeout(deadline.left(), self.backend.renew(&request)).await.ok()?.ok()
     }
 
-    /// A slot for as long as it takes to `deadline`.
-    pub(crate) async fn take_for(&self, deadline: Deadline) -> Result<HeldSlot, AdmissionError> {
-        self.take(deadline, lease_for(deadline)).await
-    }
-
-    /// Asks until there is a slot, or no time to wait for one. Says how often there was none.
-    pub(crate) async fn take(
+    /// Acquires a slot, repeating rejected attempts while the caller waits.
+    pub(crate) async fn acquire(
         &self,
         deadline: Deadline,
         ttl: Seconds,
     ) -> Result<HeldSlot, AdmissionError> {
-        let waits = Deadline::within(self.wait);
+        let wait = Deadline::within(self.wait);
         let mut refusals = 0;
         loop {
-            let refused = match self.ask(deadline, ttl).await {
+            let refused = match self.attempt(deadline, ttl).await {
                 Err(AdmissionError::Rejected(refused)) => refused,
-                taken => return taken.map(|taken| HeldSlot { refusals, ..taken }),
+                other => return other.map(|held| HeldSlot { refusals, ..held }),
             };
             refusals += 1;
-            let left = waits.left().min(deadline.left());
-            // A pool that drains does so for longer than anybody waits.
+            let left = wait.left().min(deadline.left());
             let pause = match refused.reason {
+                // Draining outlasts any wait.
                 Reason::Draining => None,
                 Reason::Full | Reason::Throttled => wait_delay(refusals, left, &mut rand::rng()),
             };
@@ -222,20 +228,18 @@ impl Admission {
         }
     }
 
-    /// Asks once, under a lease of its own.
-    async fn ask(&self, deadline: Deadline, ttl: Seconds) -> Result<HeldSlot, AdmissionError> {
+    /// Sends one acquire, under a lease id of its own.
+    async fn attempt(&self, deadline: Deadline, ttl: Seconds) -> Result<HeldSlot, AdmissionError> {
         let lease = LeaseId::random(&mut rand::rng());
-        let asked = FreezeAwareInstant::now();
-        let mut guard =
-            ReleaseGuard::new(Arc::clone(&self.backend), self.pool.clone(), lease, deadline);
-        let attempt = Some(NonZeroU32::MIN);
-        let (pool, class) = (self.pool.clone(), self.class);
-        let request = AcquireRequest { pool, lease, ttl, class, attempt };
+        let sent = FreezeAwareInstant::now();
+        let (backend, pool, class) = (Arc::clone(&self.backend), self.pool.clone(), self.class);
+        let mut guard = ReleaseGuard::new(backend, pool.clone(), lease, deadline);
+        let request = AcquireRequest { pool, lease, ttl, class, attempt: Some(NonZeroU32::MIN) };
         let answer = timeout(deadline.left(), self.backend.acquire(&request)).await;
-        let decision = asked.elapsed();
+        let decision = sent.elapsed();
         match answer {
             Ok(Ok(AcquireAnswer::Granted(granted))) => {
-                let slot = Slot::new(lease, asked, ttl, work_ends(deadline, ttl.into()));
+                let slot = Slot::new(lease, sent, ttl, work_deadline(deadline, ttl.into()));
                 guard.granted(slot.clone(), granted.shard);
                 Ok(HeldSlot { slot, granted, guard, decision, refusals: 0 })
             }
@@ -244,13 +248,13 @@ impl Admission {
                 Err(AdmissionError::Rejected(refused))
             }
             Ok(Err(source)) => {
-                // A lease that may be out after all comes back when `guard` is dropped.
+                // Otherwise the guard releases, on drop, a lease that may have been granted.
                 if !source.may_have_decided() {
                     guard.disarm();
                 }
                 Err(source.into())
             }
-            Err(_) => Err(AdmissionError::OutOfTime { phase: Phase::Acquire, held: None }),
+            Err(_) => Err(AdmissionError::OutOfTime { phase: Phase::Acquire }),
         }
     }
 }
@@ -266,13 +270,9 @@ impl fmt::Debug for Admission {
     }
 }
 
-/// The length of a lease whose holder ends at `deadline`.
-fn lease_for(deadline: Deadline) -> Seconds {
-    lease_covering(deadline.left())
-}
-
-/// When work under a lease ends: in time to close and give back, and a grace before the lease.
-pub(crate) fn work_ends(deadline: Deadline, lease_left: Duration) -> Deadline {
+/// Returns when work under a lease ends: early enough to close the connection and release the slot, and a grace before
+/// the lease expires.
+pub(crate) fn work_deadline(deadline: Deadline, lease_left: Duration) -> Deadline {
     let by_lease = lease_left.saturating_sub(GRACE.into());
     Deadline::within(deadline.left().min(by_lease).saturating_sub(MARGIN))
 }
@@ -290,19 +290,23 @@ mod tests {
         left <= expected && left + TESTS > expected
     }
 
+    fn covering(time: Duration) -> Seconds {
+        lease_covering(Deadline::within(time).left())
+    }
+
     #[tokio::test]
     async fn a_lease_lasts_as_long_as_its_holder_and_a_grace() {
-        assert_eq!(lease_for(Deadline::within(Duration::from_secs(30))), Seconds(35));
-        assert_eq!(lease_for(Deadline::within(Duration::from_millis(29_900))), Seconds(35));
-        assert_eq!(lease_for(Deadline::within(Duration::from_secs(900))), Seconds(905));
-        assert_eq!(lease_for(Deadline::within(Duration::from_secs(9_000))), MAX_LEASE);
+        assert_eq!(covering(Duration::from_secs(30)), Seconds(35));
+        assert_eq!(covering(Duration::from_millis(29_900)), Seconds(35));
+        assert_eq!(covering(Duration::from_secs(900)), Seconds(905));
+        assert_eq!(covering(Duration::from_secs(9_000)), MAX_LEASE);
     }
 
     #[tokio::test]
     async fn work_ends_before_the_deadline_and_before_the_lease() {
         let deadline = Deadline::within(Duration::from_secs(30));
-        assert!(is_about(work_ends(deadline, Seconds(35).into()).left(), 29));
+        assert!(is_about(work_deadline(deadline, Seconds(35).into()).left(), 29));
         let long = Deadline::within(Duration::from_secs(9_000));
-        assert!(is_about(work_ends(long, MAX_LEASE.into()).left(), 954));
+        assert!(is_about(work_deadline(long, MAX_LEASE.into()).left(), 954));
     }
 }

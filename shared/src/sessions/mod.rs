@@ -12,11 +12,11 @@ use std::fmt;
 use tokio::time::timeout;
 
 use crate::client::{
-    Admission, AdmissionError, Admitted, Ended, HeldSlot, Holding, ReleaseOutcome, Slot, Woken,
-    within, work_ends,
+    Admission, AdmissionError, HeldSlot, ReleaseOutcome, Reported, Slot, SlotReport, Woken, within,
+    work_deadline,
 };
-use crate::pool::Class;
 use crate::pool::warm::{FillLevel, Resume, Warm};
+use crate::pool::{Class, lease_covering};
 use crate::secret::SecretCache;
 use crate::session::{LoginError, Session, SessionOptions, is_gone};
 use crate::time::{Deadline, FreezeAwareInstant};
@@ -87,45 +87,77 @@ impl Sessions {
     /// than the secret leads to by now. Nothing of `work` is ever done twice.
     ///
     /// # Errors
-    /// [`AdmissionError`]; the value is a [`LoginError`] where there was a slot and no session.
+    /// The error of `work`, [`AdmissionError`], or [`LoginError`] where there was a slot and no session.
     ///
     /// # Panics
-    /// When `work` does; after the slot was given back.
-    pub async fn with_session<T>(
+    /// When `work` does, after the slot was released.
+    pub async fn with_session<T, E: From<AdmissionError> + From<LoginError>>(
         &self,
         deadline: Deadline,
-        work: impl AsyncFnOnce(&mut Session) -> T,
-    ) -> Result<Admitted<Result<T, LoginError>>, AdmissionError> {
-        let wanted = FreezeAwareInstant::now();
-        // Boxed, as its other parts are: the future would be as large as all of them together.
-        let Ready { held, session, woken, lost } = Box::pin(self.ready(deadline)).await?;
-        let mut holding = Holding::begins(wanted, &held).kept_before(woken, lost);
-
-        let fill_level = held.granted.fill_level;
-        let work = Box::pin(self.work(&held.slot, fill_level, session, work));
-        let ended = within(&held.slot, work).await;
-        holding.worked();
-
-        let (ended, session) = parted(ended);
-        let given_back = Box::pin(self.keep_or_give_back(held, session)).await;
-        let held = holding.ended(given_back);
-        self.idle.work_ended();
-        ended.told(held)
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.with_session_reported(deadline, work).await.result
     }
 
-    async fn work<T>(
+    /// Runs `work` as [`with_session`](Self::with_session) does, and also returns the report on the slot.
+    ///
+    /// # Panics
+    /// When `work` does, after the slot was released.
+    pub async fn with_session_reported<T, E: From<AdmissionError> + From<LoginError>>(
+        &self,
+        deadline: Deadline,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, E>,
+    ) -> Reported<T, E> {
+        let wanted = FreezeAwareInstant::now();
+        // Boxed, as its other parts are: the future would be as large as all of them together.
+        let ready = Box::pin(self.ready(deadline)).await;
+        let Ready { held, session, woken, lost } = match ready {
+            Ok(ready) => ready,
+            Err(error) => return Reported { result: Err(error.into()), slot: None },
+        };
+        let granted = held.granted.clone();
+        let (decision, refusals) = (held.decision, held.refusals);
+        let (acquire, began) = (wanted.elapsed(), FreezeAwareInstant::now());
+        let work = Box::pin(self.work(&held.slot, granted.fill_level, session, work));
+        let (result, session) = match within(&held.slot, work).await {
+            Ok((result, session)) => (Ok(result), session),
+            Err(interrupted) => (Err(interrupted), None),
+        };
+        let (work, done) = (began.elapsed(), FreezeAwareInstant::now());
+        let outcome = Box::pin(self.keep_or_release(held, session)).await;
+        let release = done.elapsed();
+        self.idle.work_ended();
+        let result = result.unwrap_or_else(|interrupted| Err(interrupted.into_error().into()));
+        let slot = SlotReport {
+            granted,
+            acquire,
+            decision,
+            refusals,
+            work,
+            release,
+            outcome,
+            woken,
+            lost,
+        };
+        Reported { result, slot: Some(slot) }
+    }
+
+    /// Runs `work` in the kept session or a new one. Returns the session unless there is none.
+    async fn work<T, E: From<LoginError>>(
         &self,
         slot: &Slot,
         fill_level: Option<FillLevel>,
         session: Option<Session>,
-        work: impl AsyncFnOnce(&mut Session) -> T,
-    ) -> Result<(T, Session), LoginError> {
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, E>,
+    ) -> (Result<T, E>, Option<Session>) {
         let mut session = match session {
             Some(session) => session,
-            None => self.log_in(slot, fill_level).await?,
+            None => match self.log_in(slot, fill_level).await {
+                Ok(session) => session,
+                Err(error) => return (Err(error.into()), None),
+            },
         };
-        let value = work(&mut session).await;
-        Ok((value, session))
+        (work(&mut session).await, Some(session))
     }
 
     async fn log_in(
@@ -150,7 +182,11 @@ impl Sessions {
     /// Takes what was kept, or a slot.
     async fn ready(&self, deadline: Deadline) -> Result<Ready, AdmissionError> {
         let Some(warm) = &self.warm else {
-            return self.admission.take_for(deadline).await.map(Ready::afresh);
+            return self
+                .admission
+                .acquire(deadline, lease_covering(deadline.left()))
+                .await
+                .map(Ready::afresh);
         };
         self.idle.work_begins(warm);
         let lost = match self.idle.take() {
@@ -160,7 +196,7 @@ impl Sessions {
                 Err(asleep) => matches!(asleep, NotResumed::LeaseLost),
             },
         };
-        let held = self.admission.take(deadline, warm.lease_for(deadline.left())).await?;
+        let held = self.admission.acquire(deadline, warm.lease_for(deadline.left())).await?;
         Ok(Ready { lost, ..Ready::afresh(held) })
     }
 
@@ -182,7 +218,7 @@ impl Sessions {
         };
         held.refusals = 0;
         held.guard.set_deadline(deadline);
-        held.slot.works_until(work_ends(deadline, held.slot.lease_left()));
+        held.slot.works_until(work_deadline(deadline, held.slot.lease_left()));
         let session = self.revived(session, &held.slot, until).await;
         let replaced = session.is_none();
         if replaced && !is_gone(&held.slot).await {
@@ -227,7 +263,7 @@ impl Sessions {
 
     /// Keeps the slot with its session, if there is one and the pool has room; or else closes the session and
     /// gives the slot back.
-    async fn keep_or_give_back(&self, held: HeldSlot, session: Option<Session>) -> ReleaseOutcome {
+    async fn keep_or_release(&self, held: HeldSlot, session: Option<Session>) -> ReleaseOutcome {
         let slot = held.slot.clone();
         let Some(mut session) = session else { return held.guard.release().await };
         let rested = timeout(slot.work_left(), self.rested(&held, &mut session)).await;
@@ -247,18 +283,6 @@ impl Sessions {
         let warm = self.warm.as_ref()?;
         let may_keep = self.may_keep(held.granted.fill_level) && session.is_under(&held.slot);
         if may_keep { session.reset_for_reuse(warm).await } else { None }
-    }
-}
-
-/// The work's own end, and the session that it left.
-fn parted<T>(
-    ended: Ended<Result<(T, Session), LoginError>>,
-) -> (Ended<Result<T, LoginError>>, Option<Session>) {
-    match ended {
-        Ended::Returned(Ok((value, session))) => (Ended::Returned(Ok(value)), Some(session)),
-        Ended::Returned(Err(error)) => (Ended::Returned(Err(error)), None),
-        Ended::Panicked(panic) => (Ended::Panicked(panic), None),
-        Ended::OutOfTime => (Ended::OutOfTime, None),
     }
 }
 

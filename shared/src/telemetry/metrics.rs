@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 
 use super::Metric;
-use crate::client::{AdmissionError, Admitted, Held, ReleaseOutcome};
+use crate::client::{AdmissionError, ReleaseOutcome, SlotReport};
 use crate::pool::PoolName;
 #[cfg(feature = "mysql")]
 use crate::session::Refusal;
@@ -109,58 +109,45 @@ impl Metrics {
         }
     }
 
-    /// The same, and what a holder measures of the slot that it wanted, whoever decided: what `came` of it.
+    /// Adds what every holder measures of its slot, given the report or the error of admission.
     #[must_use]
-    pub fn wanted<T>(self, came: &Result<Admitted<T>, AdmissionError>) -> Self {
-        match came {
-            Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
-                self.held(held)
+    pub fn wanted(self, slot: Option<&SlotReport>, error: Option<&AdmissionError>) -> Self {
+        match (slot, error) {
+            (Some(slot), _) => {
+                let time = (slot.work + slot.release).as_secs_f64() * 1_000.0;
+                let failed = matches!(slot.outcome, ReleaseOutcome::Failed(_));
+                self.fraction(Metric::SlotHoldTime, time)
+                    .count(Metric::WarmRequests, u32::from(slot.woken.is_some()))
+                    .count(Metric::ReleaseFailures, u32::from(failed))
             }
-            Err(
-                AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { held: None, .. },
-            ) => self.count(Metric::AdmissionUnavailable, 1),
-            // Whoever decided has counted it.
-            Err(AdmissionError::Rejected(_)) => self,
+            (None, Some(AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { .. })) => {
+                self.count(Metric::AdmissionUnavailable, 1)
+            }
+            // The decider has counted a rejection.
+            (None, Some(AdmissionError::Rejected(_)) | None) => self,
         }
     }
 
-    fn held(self, held: &Held) -> Self {
-        let time = (held.work + held.release).as_secs_f64() * 1_000.0;
-        let failed = matches!(held.given_back, ReleaseOutcome::Failed(_));
-        self.fraction(Metric::SlotHoldTime, time)
-            .count(Metric::WarmRequests, u32::from(held.woken.is_some()))
-            .count(Metric::ReleaseFailures, u32::from(failed))
-    }
-
-    /// The same, and what the counter would have measured, by whoever decided itself: as far as it shows in
-    /// what `came` of it. What does not is told in `docs/metrics.md`.
+    /// Adds what the counter would have measured, for a process that decides itself, as far as the report or the
+    /// error shows it. `docs/metrics.md` lists what it does not show.
     #[must_use]
-    pub fn decided<T>(self, came: &Result<Admitted<T>, AdmissionError>) -> Self {
-        match came {
-            Ok(Admitted { held, .. }) | Err(AdmissionError::OutOfTime { held: Some(held), .. }) => {
-                self.decided_for(held)
-            }
-            Err(AdmissionError::Rejected(Refused { reason, in_use, max_connections, .. })) => {
-                self.count(Metric::of_refusal(*reason), 1).filled(*in_use, *max_connections)
-            }
-            Err(
-                AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { held: None, .. },
-            ) => self,
-        }
-    }
-
-    fn decided_for(self, held: &Held) -> Self {
-        let released = matches!(held.given_back, ReleaseOutcome::Released);
+    pub fn decided(self, slot: Option<&SlotReport>, error: Option<&AdmissionError>) -> Self {
+        let Some(slot) = slot else {
+            let Some(AdmissionError::Rejected(refused)) = error else { return self };
+            let Refused { reason, in_use, max_connections, .. } = refused;
+            return self.count(Metric::of_refusal(*reason), 1).filled(*in_use, *max_connections);
+        };
+        let released = matches!(slot.outcome, ReleaseOutcome::Released);
         let metrics = self.count(Metric::SlotsReleased, u32::from(released));
-        if let Some(woken) = held.woken {
+        if let Some(woken) = slot.woken {
             return metrics.count(Metric::LeasesRenewed, u32::from(woken.renewed));
         }
         metrics
             .count(Metric::SlotsGranted, 1)
-            .count(Metric::LeasesTakenOver, held.taken_over)
-            .count(Metric::LeasesLost, u32::from(held.lost))
-            .fraction(Metric::DecisionLatency, held.decision.as_secs_f64() * 1_000.0)
-            .filled(Some(held.in_use), Some(held.max_connections))
+            .count(Metric::LeasesTakenOver, slot.granted.taken_over)
+            .count(Metric::LeasesLost, u32::from(slot.lost))
+            .fraction(Metric::DecisionLatency, slot.decision.as_secs_f64() * 1_000.0)
+            .filled(Some(slot.granted.in_use), Some(slot.granted.max_connections))
     }
 
     /// What was measured of `metric`.

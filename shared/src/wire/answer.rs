@@ -72,6 +72,7 @@ fn legacy_acquire<S: Serializer>(answer: &AcquireAnswer, to: S) -> Result<S::Ok,
     to.serialize_bool(matches!(answer, AcquireAnswer::Granted(_)))
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
 fn legacy_release<S: Serializer>(answer: &ReleaseAnswer, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_bool(answer.released)
 }

@@ -6,6 +6,7 @@ pub(crate) mod capacity;
 pub(crate) mod counter;
 pub(crate) mod dynamo;
 pub(crate) mod faults;
+pub(crate) mod hold;
 
 use rds_admission::pool::{Class, LeaseId, PoolName, PoolSize, Shard};
 use rds_admission::store::{Grant, SlotStore, StoreError};

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::support::hold::HoldSession;
 use rds_admission::time::{Deadline, Seconds};
 
 use crate::scene::{Scene, connection_id};
@@ -28,7 +29,7 @@ async fn drop_everywhere(time: Duration) {
     let scene = Scene::keeping(Seconds(2)).await;
     for polls in 0.. {
         scene.works_within(Duration::from_secs(3), connection_id).await;
-        let work = scene.sessions.with_session(Deadline::within(time), connection_id);
+        let work = scene.sessions.hold(Deadline::within(time), connection_id);
         let ended = polled(Box::pin(work), polls).await;
         // What is kept after that, if it is, is one slot and one connection.
         scene.works_within(time, connection_id).await;

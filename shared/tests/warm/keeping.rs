@@ -5,10 +5,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::support::hold::{Ended, HoldSession};
 use futures::FutureExt;
 use mysql_async::prelude::Queryable;
 use rds_admission::client::{AdmissionError, ReleaseOutcome, Woken};
 use rds_admission::pool::Class;
+use rds_admission::session::Session;
 use rds_admission::session::SessionError;
 use rds_admission::store::{PoolAdmin, SlotStore};
 use rds_admission::time::{Deadline, Seconds};
@@ -30,7 +32,7 @@ async fn the_next_work_goes_on_with_the_slot_and_the_connection_and_asks_nobody(
     for _ in 0..5 {
         let next = scene.connection().await;
         assert!(is_kept(&next));
-        assert_eq!((next.value, next.held.lease), (first.value, first.held.lease));
+        assert_eq!((next.value, next.held.granted.lease), (first.value, first.held.granted.lease));
         assert_eq!(next.held.woken, UNTOUCHED);
     }
     assert_eq!(scene.counter.calls.load(Ordering::SeqCst), 1);
@@ -52,7 +54,7 @@ async fn a_slot_is_given_back_while_the_pool_is_fuller_than_that() {
     // Of 60 standard slots, 42 are the share of 0.7: the one that is taken would be the 42nd.
     let others = scene.fill(41).await;
     let full = scene.connection().await;
-    assert!(matches!(full.held.given_back, ReleaseOutcome::Released), "{:?}", full.held);
+    assert!(matches!(full.held.outcome, ReleaseOutcome::Released), "{:?}", full.held);
     assert_eq!(scene.counter.in_use().await, 41);
     scene.server.is_left_alone().await;
 
@@ -68,7 +70,7 @@ async fn a_slot_that_is_kept_comes_back_when_a_renewal_tells_that_the_pool_has_f
     // The lease covers work of three seconds, and not of twenty.
     let renewed = scene.works_within(Duration::from_secs(20), connection_id).await;
     assert_eq!(renewed.held.woken, Some(Woken { renewed: true, replaced: false }));
-    assert!(matches!(renewed.held.given_back, ReleaseOutcome::Released), "{:?}", renewed.held);
+    assert!(matches!(renewed.held.outcome, ReleaseOutcome::Released), "{:?}", renewed.held);
     assert_eq!(scene.counter.in_use().await, 41);
 }
 
@@ -78,7 +80,7 @@ async fn a_pool_that_drains_gets_its_slots_back() {
     assert!(is_kept(&scene.works_within(Duration::from_secs(3), connection_id).await));
     scene.counter.store().drain(&pool()).await.expect("the pool");
     let last = scene.works_within(Duration::from_secs(20), connection_id).await;
-    assert!(matches!(last.held.given_back, ReleaseOutcome::Released), "{:?}", last.held);
+    assert!(matches!(last.held.outcome, ReleaseOutcome::Released), "{:?}", last.held);
     scene.settles().await;
 }
 
@@ -106,10 +108,14 @@ async fn work_that_fails_keeps_the_slot_and_work_that_does_not_end_gives_it_back
     assert!(is_kept(&failed));
 
     let deadline = Deadline::within(Duration::from_secs(2));
-    let late = scene.sessions.with_session(deadline, async |_| pending::<()>().await).await;
-    let Err(AdmissionError::OutOfTime { held: Some(held), .. }) = late else { panic!("{late:?}") };
+    let never = async |_: &mut Session| Ok::<_, Ended>(pending::<()>().await);
+    let late = scene.sessions.with_session_reported(deadline, never).await;
+    let out_of_time =
+        matches!(late.result, Err(Ended::Admission(AdmissionError::OutOfTime { .. })));
+    assert!(out_of_time, "{late:?}");
+    let held = late.slot.expect("a report");
     assert_eq!(held.woken, UNTOUCHED);
-    assert!(matches!(held.given_back, ReleaseOutcome::Released));
+    assert!(matches!(held.outcome, ReleaseOutcome::Released));
     scene.settles().await;
 }
 
@@ -167,8 +173,8 @@ async fn one_slot_is_kept_and_no_more() {
 #[tokio::test]
 async fn an_instance_that_ends_gives_back_what_it_keeps() {
     let Scene { server, counter, sessions } = Scene::new().await;
-    let kept = sessions.with_session(Deadline::within(Duration::from_secs(9)), connection_id).await;
-    assert!(matches!(kept.expect("a slot").held.given_back, ReleaseOutcome::Kept));
+    let kept = sessions.hold(Deadline::within(Duration::from_secs(9)), connection_id).await;
+    assert!(matches!(kept.expect("a slot").held.outcome, ReleaseOutcome::Kept));
     drop(sessions);
     counter.settles_at(0).await;
     server.is_left_alone().await;
@@ -181,8 +187,8 @@ async fn strict_sessions_and_those_of_class_priority_are_not_kept() {
     for sessions in [strict(&server, &counter, Class::Standard).await, few] {
         for _ in 0..2 {
             let deadline = Deadline::within(Duration::from_secs(10));
-            let came = sessions.with_session(deadline, connection_id).await.expect("a slot");
-            assert!(matches!(came.held.given_back, ReleaseOutcome::Released));
+            let came = sessions.hold(deadline, connection_id).await.expect("a slot");
+            assert!(matches!(came.held.outcome, ReleaseOutcome::Released));
             assert_eq!(counter.in_use().await, 0);
             server.is_left_alone().await;
         }

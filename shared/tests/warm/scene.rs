@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::support::hold::{Admitted, HoldSession};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{Admission, Admitted, ReleaseOutcome};
+use rds_admission::client::{Admission, ReleaseOutcome};
 use rds_admission::pool::warm::Warm;
 use rds_admission::pool::{Class, LeaseId, Shard};
 use rds_admission::session::Session;
@@ -38,7 +39,7 @@ impl Scene {
     pub(crate) async fn keeping(keep: Seconds) -> Self {
         let scene = Self::cold(keep).await;
         let first = scene.connection().await;
-        assert!(matches!(first.held.given_back, ReleaseOutcome::Released), "{:?}", first.held);
+        assert!(matches!(first.held.outcome, ReleaseOutcome::Released), "{:?}", first.held);
         scene.server.is_left_alone().await;
         scene.counter.calls.store(0, Ordering::SeqCst);
         scene
@@ -61,7 +62,7 @@ impl Scene {
         time: Duration,
         work: impl AsyncFnOnce(&mut Session) -> T,
     ) -> Admitted<T> {
-        let came = self.sessions.with_session(Deadline::within(time), work).await;
+        let came = self.sessions.hold(Deadline::within(time), work).await;
         let Admitted { value, held } = came.expect("a slot");
         Admitted { value: value.expect("a session"), held }
     }
@@ -139,5 +140,5 @@ pub(crate) async fn run(session: &mut Session, statements: &[&str]) {
 
 /// Whether a slot and its connection were kept.
 pub(crate) fn is_kept<T>(came: &Admitted<T>) -> bool {
-    matches!(came.held.given_back, ReleaseOutcome::Kept)
+    matches!(came.held.outcome, ReleaseOutcome::Kept)
 }

@@ -24,7 +24,10 @@ async fn a_lease_that_is_too_short_for_the_work_is_renewed_by_one_call() {
     let first = scene.works_within(SHORT, connection_id).await;
     let renewed = scene.works_within(LONG, connection_id).await;
     assert_eq!(renewed.held.woken, Some(Woken { renewed: true, replaced: false }));
-    assert_eq!((renewed.value, renewed.held.lease), (first.value, first.held.lease));
+    assert_eq!(
+        (renewed.value, renewed.held.granted.lease),
+        (first.value, first.held.granted.lease)
+    );
     assert_eq!(scene.counter.calls.load(Ordering::SeqCst), 2);
     // The lease is long enough for this one.
     assert!(!scene.works_within(SHORT, connection_id).await.held.woken.expect("kept").renewed);
@@ -46,10 +49,15 @@ async fn a_statement_may_take_as_long_as_the_renewed_lease_lets_it() {
 async fn a_lease_that_was_lost_is_followed_by_another_one_and_another_connection() {
     let scene = Scene::keeping(Seconds(2)).await;
     let first = scene.works_within(SHORT, connection_id).await;
-    scene.counter.store().release(&pool(), first.held.lease, None).await.expect("an answer");
+    scene
+        .counter
+        .store()
+        .release(&pool(), first.held.granted.lease, None)
+        .await
+        .expect("an answer");
     let replaced = scene.works_within(LONG, connection_id).await;
     assert!(replaced.held.woken.is_none() && replaced.held.lost);
-    assert_ne!(replaced.held.lease, first.held.lease);
+    assert_ne!(replaced.held.granted.lease, first.held.granted.lease);
     assert_ne!(replaced.value, first.value);
     assert_eq!(scene.counter.in_use().await, 1);
     scene.server.settles_at(1).await;
@@ -64,7 +72,7 @@ async fn a_renewal_whose_answer_is_lost_is_not_relied_on_and_its_slot_comes_back
     assert!(replaced.held.woken.is_none() && is_kept(&replaced));
     // For all that is known, it was renewed.
     assert!(!replaced.held.lost);
-    assert_ne!(replaced.held.lease, first.held.lease);
+    assert_ne!(replaced.held.granted.lease, first.held.granted.lease);
     scene.counter.settles_at(1).await;
 }
 
@@ -76,7 +84,7 @@ async fn a_dead_connection_without_autocommit_is_replaced_under_the_same_slot() 
     scene.administer(&format!("KILL {}", first.value)).await;
     let replaced = scene.works(connection_id).await;
     assert_eq!(replaced.held.woken, Some(Woken { renewed: false, replaced: true }));
-    assert_eq!(replaced.held.lease, first.held.lease);
+    assert_eq!(replaced.held.granted.lease, first.held.granted.lease);
     assert_ne!(replaced.value, first.value);
 }
 
@@ -95,7 +103,7 @@ async fn a_dead_connection_is_replaced_under_the_same_slot_and_work_runs_once() 
         })
         .await;
     assert_eq!(replaced.held.woken, Some(Woken { renewed: false, replaced: true }));
-    assert_eq!(replaced.held.lease, first.held.lease);
+    assert_eq!(replaced.held.granted.lease, first.held.granted.lease);
     assert_ne!(replaced.value, first.value);
     assert!(is_kept(&replaced));
     let mut observer = scene.server.observer().await;
@@ -147,7 +155,7 @@ async fn the_server_ends_the_connection_of_a_frozen_instance_which_opens_another
     let replaced = scene.works_within(LONG, connection_id).await;
     let woken = replaced.held.woken.expect("the slot was still its own");
     assert!(woken.replaced);
-    assert_eq!(replaced.held.lease, first.held.lease);
+    assert_eq!(replaced.held.granted.lease, first.held.granted.lease);
     assert_ne!(replaced.value, first.value);
 }
 
@@ -160,7 +168,7 @@ async fn an_instance_that_was_frozen_past_its_lease_starts_replaced() {
     thread::sleep(Duration::from_secs(3));
     let replaced = scene.works_within(LONG, connection_id).await;
     assert!(replaced.held.woken.is_none());
-    assert_ne!(replaced.held.lease, first.held.lease);
+    assert_ne!(replaced.held.granted.lease, first.held.granted.lease);
     // It is not called often enough to keep that one.
     scene.counter.settles_at(0).await;
 }
