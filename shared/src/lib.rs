@@ -68,13 +68,13 @@ pub mod wire;
 #[cfg(feature = "client")]
 pub use backend::LambdaBackend;
 pub use backend::{Backend, BackendError, BackendKind};
-pub use client::{Admission, AdmissionError, Slot};
+pub use client::{Admission, AdmissionError, Reported, Slot, SlotReport};
 pub use pool::warm::Warm;
 pub use pool::{Class, PoolName};
 #[cfg(feature = "mysql")]
 pub use secret::{Credentials, SecretCache};
 #[cfg(feature = "mysql")]
-pub use session::{Session, SessionError, SessionOptions};
+pub use session::{LoginError, Session, SessionError, SessionOptions};
 #[cfg(feature = "mysql")]
 pub use sessions::Sessions;
 pub use time::{Deadline, Seconds};

@@ -1,10 +1,8 @@
-//! Sessions under slots, kept from one piece of work to the next while the pool has room.
+//! A slot and a session for a closure, kept between calls while the pool has room.
 //!
-//! [`Sessions::with_session`] is [`Admission::with_slot`] with the connection opened and closed around the
-//! closure. What it is for is [`Sessions::keeping`]: an instance that is called again within seconds goes on
-//! with the slot and the connection that it has, without a decision, a login and a release. By which rules is
-//! told at [`pool::warm`](crate::pool::warm); what the next closure can see of the last one, at
-//! [`Sessions::with_session`]: nothing.
+//! [`Sessions::with_session`] opens and closes a connection inside [`Admission::with_slot`]. With
+//! [`Sessions::keeping`] an instance that is called again within seconds reuses its slot and connection, without a
+//! decision, a login or a release. [`pool::warm`](crate::pool::warm) has the rules.
 
 mod idle;
 
@@ -23,7 +21,7 @@ use crate::time::{Deadline, FreezeAwareInstant};
 use crate::wire::{Granted, RenewAnswer};
 use idle::{IdleSession, IdleSlot};
 
-/// Sessions of one database, each under a slot. One of these belongs to an instance, made when it starts.
+/// Sessions of one database, each under a slot. Created once per instance, at its start.
 pub struct Sessions {
     admission: Admission,
     secret: SecretCache,
@@ -32,7 +30,7 @@ pub struct Sessions {
     idle: IdleSlot,
 }
 
-/// What work begins with: a slot, and the session that was kept under it.
+/// A slot, with its session if it was kept.
 struct Ready {
     held: HeldSlot,
     session: Option<Session>,
@@ -40,36 +38,35 @@ struct Ready {
     lost: bool,
 }
 
-/// Why work does not go on with what was kept.
+/// Why a kept slot is not reused.
 enum NotResumed {
-    /// Its lease is known to be over.
+    /// A renewal found that its lease is lost.
     LeaseLost,
-    /// It can't be used, or not in time.
+    /// It cannot be used in time.
     Unusable,
 }
 
 impl Ready {
-    /// Work begins with a slot that is new, and no session.
-    fn afresh(held: HeldSlot) -> Self {
+    fn without_session(held: HeldSlot) -> Self {
         Self { held, session: None, woken: None, lost: false }
     }
 }
 
 impl Sessions {
-    /// Sessions of the database that `secret` leads to, as far as `admission` lets in. None is kept.
+    /// Creates sessions of the database in `secret`, under slots of `admission`. None is kept.
     pub fn new(admission: Admission, secret: SecretCache, options: SessionOptions) -> Self {
         Self { admission, secret, options, warm: None, idle: IdleSlot::new() }
     }
 
-    /// The same, with slots kept as `warm` says. Those of class priority, which are few, and those of a
-    /// [`Bypass`](crate::backend::Bypass) are not.
+    /// Keeps slots by the rule `warm`, except those of class priority, which are few, and those of a
+    /// [`Bypass`](crate::backend::Bypass).
     #[must_use]
     pub fn keeping(self, warm: Warm) -> Self {
         let warm = (self.admission.class() == Class::Standard).then_some(warm);
         Self { warm, ..self }
     }
 
-    /// What lets in.
+    /// Returns what acquires the slots.
     #[must_use]
     pub fn admission(&self) -> &Admission {
         &self.admission
@@ -77,14 +74,13 @@ impl Sessions {
 
     /// Runs `work` in a session under a slot.
     ///
-    /// Without [`keeping`](Self::keeping) the session is a new one, and is closed before its slot is given back.
-    /// With it, both may be those of the work before, and may be kept for the work that comes next. Then the
-    /// session is reset in between, and is as new: `work` finds no variable, temporary table, lock,
-    /// transaction or setting of other work. Where a reset does not do it (another user, role or database was
-    /// chosen, a statement was abandoned half-way), the session is closed instead.
+    /// Without [`keeping`](Self::keeping) the session is new, and is closed before its slot is released. With it, both
+    /// may be reused from earlier work and kept for later work. The session is reset in between: `work` finds no
+    /// variable, temporary table, lock, transaction or setting of other work. Where a reset is not enough (another
+    /// user, role or database was chosen, a statement was abandoned), the session is closed instead.
     ///
-    /// A session that was kept and has died is replaced before `work` begins, once; so is one of another database
-    /// than the secret leads to by now. Nothing of `work` is ever done twice.
+    /// A kept session that has died, or is of another database than the secret's current one, is replaced once,
+    /// before `work` begins. `work` never runs twice.
     ///
     /// # Errors
     /// The error of `work`, [`AdmissionError`], or [`LoginError`] where there was a slot and no session.
@@ -109,7 +105,7 @@ impl Sessions {
         work: impl AsyncFnOnce(&mut Session) -> Result<T, E>,
     ) -> Reported<T, E> {
         let wanted = FreezeAwareInstant::now();
-        // Boxed, as its other parts are: the future would be as large as all of them together.
+        // Boxed, as the other parts are: the future would otherwise be as large as all of them together.
         let ready = Box::pin(self.ready(deadline)).await;
         let Ready { held, session, woken, lost } = match ready {
             Ok(ready) => ready,
@@ -166,42 +162,42 @@ impl Sessions {
         fill_level: Option<FillLevel>,
     ) -> Result<Session, LoginError> {
         let mut session = Session::log_in(slot, &self.options, &self.secret).await?;
-        // What it takes to be kept is not asked of a session that will not be.
+        // Saves the query for a session that will not be kept.
         if self.may_keep(fill_level) {
             session.capture_baseline().await?;
         }
         Ok(session)
     }
 
-    /// Whether a slot may be kept that was granted, or last renewed, at this fill level.
+    /// Returns whether a slot may be kept whose lease was granted or last renewed at this fill level.
     fn may_keep(&self, fill_level: Option<FillLevel>) -> bool {
         let has_room = |warm: &Warm| fill_level.is_some_and(|fill_level| warm.may_keep(fill_level));
         self.warm.as_ref().is_some_and(has_room) && self.idle.is_often_called()
     }
 
-    /// Takes what was kept, or a slot.
+    /// Resumes the kept slot, or acquires one.
     async fn ready(&self, deadline: Deadline) -> Result<Ready, AdmissionError> {
         let Some(warm) = &self.warm else {
             return self
                 .admission
                 .acquire(deadline, lease_covering(deadline.left()))
                 .await
-                .map(Ready::afresh);
+                .map(Ready::without_session);
         };
         self.idle.work_begins(warm);
         let lost = match self.idle.take() {
             None => false,
-            Some(kept) => match self.wake(warm, kept, deadline).await {
+            Some(kept) => match self.resume(warm, kept, deadline).await {
                 Ok(ready) => return Ok(ready),
-                Err(asleep) => matches!(asleep, NotResumed::LeaseLost),
+                Err(reason) => matches!(reason, NotResumed::LeaseLost),
             },
         };
         let held = self.admission.acquire(deadline, warm.lease_for(deadline.left())).await?;
-        Ok(Ready { lost, ..Ready::afresh(held) })
+        Ok(Ready { lost, ..Ready::without_session(held) })
     }
 
-    /// Goes on with what was kept. Where it can't, that is closed and given back behind this.
-    async fn wake(
+    /// Resumes a kept slot. On an error its session is closed and the slot released in the background.
+    async fn resume(
         &self,
         warm: &Warm,
         kept: IdleSession,
@@ -245,10 +241,9 @@ impl Sessions {
         Ok(())
     }
 
-    /// The session, if it is alive. One that the server has been told to end by now is not used, and none whose
-    /// database is not the secret's any more.
+    /// Returns the session if it is alive, is not due to be ended by the server, and is of the secret's current database.
     async fn revived(&self, mut session: Session, slot: &Slot, until: Deadline) -> Option<Session> {
-        // What can't be read changes nothing.
+        // An unreadable secret changes nothing.
         if let Ok(secret) = self.secret.get().await
             && !session.matches(&secret)
         {
@@ -261,25 +256,24 @@ impl Sessions {
         matches!(timeout(patience, session.resume()).await, Ok(Ok(()))).then_some(session)
     }
 
-    /// Keeps the slot with its session, if there is one and the pool has room; or else closes the session and
-    /// gives the slot back.
+    /// Keeps the slot with its session if the pool has room; otherwise closes the session and releases the slot.
     async fn keep_or_release(&self, held: HeldSlot, session: Option<Session>) -> ReleaseOutcome {
         let slot = held.slot.clone();
         let Some(mut session) = session else { return held.guard.release().await };
-        let rested = timeout(slot.work_left(), self.rested(&held, &mut session)).await;
-        let (held, session) = match rested {
+        let reset = timeout(slot.work_left(), self.reset(&held, &mut session)).await;
+        let (held, session) = match reset {
             Ok(Some(until)) => match self.idle.put(IdleSession::new(session, held, until)) {
                 Ok(()) => return ReleaseOutcome::Kept,
                 Err(not_kept) => (not_kept.held, not_kept.session),
             },
             Ok(None) | Err(_) => (held, session),
         };
-        // What is not closed by then is closed in the background.
+        // On a timeout it continues in the background.
         let _ = timeout(slot.work_left(), session.close()).await;
         held.guard.release().await
     }
 
-    async fn rested(&self, held: &HeldSlot, session: &mut Session) -> Option<Deadline> {
+    async fn reset(&self, held: &HeldSlot, session: &mut Session) -> Option<Deadline> {
         let warm = self.warm.as_ref()?;
         let may_keep = self.may_keep(held.granted.fill_level) && session.is_under(&held.slot);
         if may_keep { session.reset_for_reuse(warm).await } else { None }

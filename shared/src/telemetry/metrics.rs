@@ -1,4 +1,4 @@
-//! What one invocation measured, and how it is written into its log line.
+//! The metrics of an invocation, and their form in a log line.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,17 +16,17 @@ use crate::wire::Refused;
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "rds-admission";
 
-/// The one dimension of all metrics: the pool's name. Each value of it is billed as metrics of its own,
-/// so that no name may become one which the table does not hold.
+/// The dimension of all metrics: the pool's name. Each value is billed as separate metrics, so only names of pools in
+/// the table may appear.
 pub const DIMENSION: &str = "Pool";
 
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 const _: () = assert!(Metric::ALL.len() <= 100, "a line has 100 metrics at the most");
 
-/// What was measured in one invocation, about one pool.
+/// The metrics of one invocation, about one pool.
 ///
-/// Given to a log line as the field [`FIELD`](Self::FIELD), it becomes part of the line in
-/// `CloudWatch`'s embedded metric format: nothing is called, `CloudWatch` reads the log.
+/// As the field [`FIELD`](Self::FIELD) of a log line they are written in `CloudWatch`'s embedded metric format, which
+/// `CloudWatch` reads from the log.
 ///
 /// ```
 /// use rds_admission::telemetry::{Metric, Metrics};
@@ -43,30 +43,29 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The field of a log line that is written as metrics.
+    /// Name of the log line's field.
     pub const FIELD: &str = "metrics";
 
-    /// Nothing yet, of `pool`.
+    /// Creates an empty set, about `pool`.
     #[must_use]
     pub fn new(pool: PoolName) -> Self {
         Self { pool, values: BTreeMap::new() }
     }
 
-    /// The same, and `metric` happened `times`. What did not happen is not written: `CloudWatch` bills a
-    /// metric for the hours in which it has values.
+    /// Adds a count. 0 is left out: `CloudWatch` bills a metric for the hours in which it has values.
     #[must_use]
     pub fn count(self, metric: Metric, times: u32) -> Self {
         if times == 0 { self } else { self.gauge(metric, times) }
     }
 
-    /// The same, and `metric` stood at `value`.
+    /// Adds a value.
     #[must_use]
     pub fn gauge(mut self, metric: Metric, value: impl Into<Number>) -> Self {
         self.values.insert(metric, value.into());
         self
     }
 
-    /// The same with a `value` that has a fraction; left out when it is no number.
+    /// Adds a value with a fraction. One that is not finite is left out.
     #[must_use]
     pub fn fraction(self, metric: Metric, value: f64) -> Self {
         match Number::from_f64(value) {
@@ -75,7 +74,7 @@ impl Metrics {
         }
     }
 
-    /// The same, and the pool was seen to have so many leases out, of so many slots.
+    /// Adds the pool's leases in use and its size, where they are known.
     #[must_use]
     pub fn filled(self, in_use: Option<u32>, max_connections: Option<u32>) -> Self {
         let metrics = match in_use {
@@ -95,8 +94,7 @@ impl Metrics {
         }
     }
 
-    /// The same, and the server did not let in, if there is a `refusal`. What is no trouble of its own is not
-    /// counted.
+    /// Counts a rejected login, if there is one of a kind that has a metric.
     #[cfg(feature = "mysql")]
     #[must_use]
     pub fn refused(self, refusal: Option<Refusal>) -> Self {
@@ -150,13 +148,13 @@ impl Metrics {
             .filled(Some(slot.granted.in_use), Some(slot.granted.max_connections))
     }
 
-    /// What was measured of `metric`.
+    /// Returns the value of `metric`.
     #[must_use]
     pub fn get(&self, metric: Metric) -> Option<f64> {
         self.values.get(&metric).and_then(Number::as_f64)
     }
 
-    /// The members that a line has for the metrics, measured `at` so many milliseconds since the epoch.
+    /// Returns the line's members for the metrics, with the timestamp `at` in milliseconds since the epoch.
     pub(super) fn at(self, at: u64) -> Vec<(&'static str, Value)> {
         if self.values.is_empty() {
             return Vec::new();
@@ -176,7 +174,7 @@ impl Metrics {
     }
 }
 
-/// As JSON: what a log line's field can carry.
+/// As JSON, for a field of a log line.
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
