@@ -22,8 +22,8 @@ NAMED_TEST = re.compile(r"--test (\w+)(?: ([a-z]\w*))?")
 NAMED_MODULE = re.compile(r"`([a-z]\w*(?:::[a-z]\w*)+)`")
 NAMED_METHOD = re.compile(r"`([A-Z]\w+)::([a-z]\w*)(?:\([^`]*)?`")
 RUST = re.compile(r"^```rust\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# Names of other crates.
-FOREIGN = {"Arc", "RetryConfig", "parse"}
+# Names of other crates and of the standard library.
+FOREIGN = {"Arc", "Ok", "RetryConfig", "parse", "unwrap_or_default"}
 NAMED_TARGET = re.compile(r"(?:`|^)make ([a-z][\w-]*)", re.MULTILINE)
 
 
