@@ -88,7 +88,7 @@ async fn a_panic_goes_on_after_the_slot_is_back() {
 async fn work_that_takes_too_long_is_dropped_and_its_slot_is_back_before_the_deadline() {
     let counter = InMemory::new().await;
     let deadline = Deadline::within(Duration::from_millis(1_200));
-    let never = async |_| Ok::<_, AdmissionError>(pending::<()>().await);
+    let never = async |_| pending::<Result<(), AdmissionError>>().await;
     let late = admission(&counter).with_slot_reported(deadline, never).await;
     let out_of_time = matches!(late.result, Err(AdmissionError::OutOfTime { phase: Phase::Work }));
     assert!(out_of_time, "{late:?}");

@@ -82,10 +82,10 @@ fn failed() -> BackendError {
 
 impl InMemory {
     /// Counts the call, and checks that the counter would read the request as it was meant.
-    fn called(&self, request: Request) {
+    fn called(&self, request: &Request) {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let read = Request::parse(&request.payload()).expect("the client says it right");
-        assert_eq!(read, request);
+        assert_eq!(&read, request);
     }
 }
 
@@ -96,7 +96,7 @@ impl Backend for InMemory {
 
     fn acquire<'a>(&'a self, request: &'a AcquireRequest) -> BackendFuture<'a, AcquireAnswer> {
         Box::pin(async {
-            self.called(Request::Acquire(request.clone()));
+            self.called(&Request::Acquire(request.clone()));
             let answer = Backend::acquire(&self.controller, request).await;
             if one_of(&self.lost_grants) { Err(failed()) } else { answer }
         })
@@ -104,7 +104,7 @@ impl Backend for InMemory {
 
     fn renew<'a>(&'a self, request: &'a RenewRequest) -> BackendFuture<'a, RenewAnswer> {
         Box::pin(async {
-            self.called(Request::Renew(request.clone()));
+            self.called(&Request::Renew(request.clone()));
             let answer = Backend::renew(&self.controller, request).await;
             if one_of(&self.lost_renewals) { Err(failed()) } else { answer }
         })
@@ -112,7 +112,7 @@ impl Backend for InMemory {
 
     fn release<'a>(&'a self, request: &'a ReleaseRequest) -> BackendFuture<'a, ReleaseAnswer> {
         Box::pin(async {
-            self.called(Request::Release(request.clone()));
+            self.called(&Request::Release(request.clone()));
             if one_of(&self.failing_releases) {
                 return Err(failed());
             }
