@@ -108,7 +108,7 @@ async fn work_that_fails_keeps_the_slot_and_work_that_does_not_end_gives_it_back
     assert!(is_kept(&failed));
 
     let deadline = Deadline::within(Duration::from_secs(2));
-    let never = async |_: &mut Session| Ok::<_, Ended>(pending::<()>().await);
+    let never = async |_: &mut Session| pending::<Result<(), Ended>>().await;
     let late = scene.sessions.with_session_reported(deadline, never).await;
     let out_of_time =
         matches!(late.result, Err(Ended::Admission(AdmissionError::OutOfTime { .. })));
