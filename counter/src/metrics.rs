@@ -56,6 +56,7 @@ pub(crate) fn metrics(
 mod tests {
     use std::collections::BTreeSet;
 
+    use rds_admission::controller::RequestCounts;
     use rds_admission::telemetry::Source;
     use rds_admission::time::UnixSeconds;
     use rds_admission::wire::{Granted, Refused, ReleaseAnswer, StatusAnswer, SweepAnswer};
@@ -65,7 +66,7 @@ mod tests {
     const TOOK: Duration = Duration::from_micros(4_250);
 
     fn decision(answer: Answer) -> Decision<Answer> {
-        Decision { answer, in_use: None, max_connections: None, requests: Default::default() }
+        Decision { answer, in_use: None, max_connections: None, requests: RequestCounts::default() }
     }
 
     /// The same with this many of 62 slots in use.

@@ -109,7 +109,7 @@ fn says_what_is_wrong(json: &str, error: &Diagnostic) {
 fn is_well_formed(request: &Request, answer: &Value, after: &Pool, now: UnixSeconds) {
     match request {
         Request::LegacyAcquire { .. } | Request::LegacyRelease { .. } => {
-            assert!(answer.is_boolean(), "{answer}")
+            assert!(answer.is_boolean(), "{answer}");
         }
         Request::Acquire(AcquireRequest { lease, .. }) => {
             if let AcquireAnswer::Granted(granted) = read(answer) {
