@@ -9,6 +9,7 @@ use crate::time::Seconds;
 
 /// An environment variable that is missing or invalid.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum EnvError {
     /// Unset, or empty.
     #[error("environment variable {name} is not set")]

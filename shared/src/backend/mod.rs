@@ -44,6 +44,7 @@ pub trait Backend: Send + Sync {
 
 /// Why a backend gave no answer.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum BackendError {
     /// Lambda throttled every attempt to invoke the counter. Nothing was decided.
     #[error("the counter is throttled by Lambda")]

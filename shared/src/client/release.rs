@@ -25,6 +25,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// What became of a slot at the end of its scope.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ReleaseOutcome {
     /// It was released.
     Released,

@@ -51,6 +51,7 @@ struct Connection {
 
 /// Why no connection may be opened under a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum SlotError {
     /// A connection is open under the slot, or one is not known to be gone. A slot is one connection.
     #[error("a connection is open under this slot already")]

@@ -29,6 +29,7 @@ pub struct Credentials {
 
 /// An error of reading a secret.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SecretError {
     /// Secrets Manager could not be reached, or rejected the request.
     #[error("the secret could not be read")]

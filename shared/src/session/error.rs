@@ -12,6 +12,7 @@ use crate::telemetry::Panicked;
 /// An error of a session. The texts of the sources may name the user and the host: they are for logs, not for
 /// clients.
 #[derive(Debug, ThisError)]
+#[non_exhaustive]
 pub enum SessionError {
     /// Too little of the lease, or of the holder's time, is left.
     #[error("not enough time left on the lease")]

@@ -46,6 +46,7 @@ pub enum MalformedItem {
 /// Why a store could not answer. Nothing was decided, except where a response may have been lost
 /// ([`Table`](Self::Table), [`InDoubt`](Self::InDoubt)); a repeated call finds out.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The table holds no such pool.
     #[error("no pool {0} in the table")]
