@@ -250,7 +250,7 @@ def within() -> dict:
 
 
 def deployed() -> dict:
-    """Somebody's deployment on AWS: its database and its table are out of reach."""
+    """A deployment on AWS whose database and table are out of reach."""
     draw = Draw(3, 601.73)
     offered, admitted, rejected, broken = [], [], [], []
     for stretch in range(60):

@@ -100,7 +100,7 @@ impl Configuration {
         all.into_iter().take(count).map(|ahead| u8::try_from(ahead.0).unwrap_or(u8::MAX))
     }
 
-    /// The expiry that a counter, `ahead` by so many seconds, gives to a lease.
+    /// The expiry that a counter whose clock is `ahead` (in seconds) gives to a lease.
     pub(crate) fn expiry(&self, now: Ticks, ahead: u8, ttl: Seconds) -> Expiry {
         self.timing.counter_clock(now, Seconds(ahead.into())).expiry(ttl).into()
     }

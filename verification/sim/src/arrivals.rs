@@ -9,8 +9,8 @@ use crate::chance::{Dice, exponential};
 pub enum Arrivals {
     /// Independent callers per second, which do not return.
     Open(f64),
-    /// So many clients, each of which comes back: when refused after its `Retry-After`, when served after
-    /// a pause of this mean.
+    /// This number of clients. Each returns after its `Retry-After` when rejected, and after a pause of this
+    /// mean when served.
     Closed(u32, Duration),
     /// An overload that ends: callers per second, when it ends, and callers per second after that.
     Ebb(f64, Duration, f64),

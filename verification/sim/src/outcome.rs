@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Outcome {
     /// Callers that came.
     pub arrived: u64,
-    /// Callers for whom there was no container.
+    /// Callers that found no free container.
     pub turned_away: u64,
     /// Callers that got a slot.
     pub admitted: u64,
@@ -35,7 +35,7 @@ pub struct Outcome {
     pub kept: f64,
     /// The largest share of an item's standard slots that was ever kept at once.
     pub most_kept: f64,
-    /// Connections to the database that were open, on average. Told where the query's instances are.
+    /// Mean number of open connections to the database. Recorded only where the query's instances are simulated.
     pub connections: f64,
     /// The most of them that were ever open at once.
     pub most_connections: u32,
@@ -79,8 +79,8 @@ pub struct Outcome {
     pub waited: Times,
     /// How long clients that come back had been without a slot when they got one.
     pub between: Times,
-    /// How long requests took that were admitted, from the caller's arrival until it is answered. Told where
-    /// the query's instances are.
+    /// Time of an admitted request, from the caller's arrival to its answer. Recorded only where the query's
+    /// instances are simulated.
     pub answer: Times,
     /// The same without the work: a slot, a connection, and giving them back or keeping them.
     pub beside_the_work: Times,

@@ -126,7 +126,7 @@ impl Tally {
         self.counts.most_kept = shares.fold(self.counts.most_kept, f64::max);
     }
 
-    /// So many connections are open.
+    /// Records the number of open connections.
     pub(crate) fn connections(&mut self, now: Duration, open: u32) {
         self.connections.set(now, open);
     }

@@ -45,7 +45,7 @@ impl World<'_> {
         self.scenario.query.and_then(|_| self.holders.take(&mut self.dice))
     }
 
-    /// A caller has come to an instance, which may have to be started.
+    /// Begins a caller's invocation on an instance, which may have to be started.
     pub(crate) fn starts(&mut self, caller: usize, taken: Taken) {
         self.callers[caller].holder = Some(taken.instance);
         let cold = self.scenario.cloud.cold_start;

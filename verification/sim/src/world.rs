@@ -21,7 +21,7 @@ pub(crate) const SWEEP: Duration = Duration::from_secs(60);
 /// What happens.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// Somebody comes: the next of the open ones, or this client.
+    /// A caller arrives: the next independent one, or this client.
     Arrives(Option<usize>),
     /// A caller asks for a slot, for the first time or again.
     Asks(usize),

@@ -1,4 +1,4 @@
-//! What holds wherever slots are kept, and what it comes to.
+//! Invariants of kept slots, and their effect.
 
 use std::time::Duration;
 

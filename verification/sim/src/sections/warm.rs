@@ -47,7 +47,7 @@ fn mode(warm: Option<Warm>) -> String {
     warm.map_or("strict".to_owned(), |warm| format!("W = {} s", warm.keep().0))
 }
 
-/// So many callers that come back.
+/// A number of callers that return.
 fn light(callers: u32, slots: u32, warm: Option<Warm>) -> Scenario {
     let arrivals = Arrivals::Closed(callers, THINK);
     let (warm_up, length) = (Duration::from_secs(120), Duration::from_secs(420));
@@ -114,7 +114,7 @@ pub(super) fn surge() -> Section {
     Section { name: "warm-surge", columns, rows: rows.collect() }
 }
 
-/// So many instances, each of which has a request a minute.
+/// A number of instances with one request a minute each.
 fn rare(instances: u32, hold: Duration, warm: Option<Warm>) -> Scenario {
     let arrivals = Arrivals::Open(f64::from(instances) / 60.0);
     let (warm_up, length) = (Duration::from_secs(120), Duration::from_secs(1_320));
