@@ -39,7 +39,7 @@ impl World<'_> {
             client,
             instance: None,
             holder: None,
-            lease: LeaseId::random(&mut self.dice),
+            lease: LeaseId::random(&mut self.rng),
             until: second(now),
             lease_ends: now,
             fill_level: None,
@@ -64,7 +64,7 @@ impl World<'_> {
 
     /// Asks for a slot, under a lease of its own choice.
     pub(crate) fn asks(&mut self, caller: usize) {
-        self.callers[caller].lease = LeaseId::random(&mut self.dice);
+        self.callers[caller].lease = LeaseId::random(&mut self.rng);
         self.calls(caller);
     }
 
@@ -86,7 +86,7 @@ impl World<'_> {
     /// Half of the way between the query and the counter, where there is one.
     pub(crate) fn hop(&mut self, event: Event) {
         let way = match self.scenario.via {
-            Via::Counter(..) => self.scenario.cloud.invoke.draw(&mut self.dice) / 2,
+            Via::Counter(..) => self.scenario.cloud.invoke.draw(&mut self.rng) / 2,
             Via::Containers(_) | Via::Processes(_) => Duration::ZERO,
         };
         self.agenda.after(way, event);
@@ -112,7 +112,7 @@ impl World<'_> {
 
     /// The pause that callers are asked for by those that know nothing.
     pub(crate) fn plain_retry_after(&mut self) -> Duration {
-        Duration::from_millis(self.dice.random_range(250..1_750))
+        Duration::from_millis(self.rng.random_range(250..1_750))
     }
 
     /// It is decided: a slot, or else when to come back.
@@ -154,7 +154,7 @@ impl World<'_> {
         let this = &mut self.callers[caller];
         this.refusals += 1;
         let left = self.scenario.wait.saturating_sub(waited);
-        if let Some(pause) = wait_delay(this.refusals, left, &mut self.dice) {
+        if let Some(pause) = wait_delay(this.refusals, left, &mut self.rng) {
             return self.agenda.after(pause, Event::Asks(caller));
         }
         self.tally.rejected(now);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::chance::{Dice, exponential};
+use crate::chance::{Rng, exponential};
 
 /// Who comes.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +56,10 @@ impl Hold {
         }
     }
 
-    pub(crate) fn draw(self, dice: &mut Dice) -> Duration {
+    pub(crate) fn draw(self, rng: &mut Rng) -> Duration {
         match self {
             Self::Exactly(hold) => hold,
-            Self::Around(mean) => exponential(mean, dice),
+            Self::Around(mean) => exponential(mean, rng),
         }
     }
 }

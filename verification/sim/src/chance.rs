@@ -6,11 +6,11 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rds_admission::time::saturating_times;
 
-/// The dice: a generator whose numbers are the same in every version of its library.
-pub(crate) type Dice = Pcg64Mcg;
+/// A random generator whose numbers are the same in every version of its library.
+pub(crate) type Rng = Pcg64Mcg;
 
-/// Dice that show the same for the same seed.
-pub(crate) fn dice(seed: u64) -> Dice {
+/// Returns the generator of this seed.
+pub(crate) fn seeded_rng(seed: u64) -> Rng {
     Pcg64Mcg::seed_from_u64(seed)
 }
 
@@ -33,19 +33,19 @@ impl Latency {
         Self { median: Duration::from_millis(median), p99: Duration::from_millis(p99) }
     }
 
-    pub(crate) fn draw(self, dice: &mut Dice) -> Duration {
+    pub(crate) fn draw(self, rng: &mut Rng) -> Duration {
         let sigma = (self.p99.as_secs_f64() / self.median.as_secs_f64()).ln() / Self::P99;
-        saturating_times(self.median, (sigma * normal(dice)).exp())
+        saturating_times(self.median, (sigma * normal(rng)).exp())
     }
 }
 
 /// A time that is exponentially distributed: that between the events of a Poisson process.
-pub(crate) fn exponential(mean: Duration, dice: &mut Dice) -> Duration {
-    saturating_times(mean, -(1.0 - dice.random_range(0.0..1.0_f64)).ln())
+pub(crate) fn exponential(mean: Duration, rng: &mut Rng) -> Duration {
+    saturating_times(mean, -(1.0 - rng.random_range(0.0..1.0_f64)).ln())
 }
 
 /// A number from the standard normal distribution (Box and Muller).
-fn normal(dice: &mut Dice) -> f64 {
-    let radius = (-2.0 * (1.0 - dice.random_range(0.0..1.0_f64)).ln()).sqrt();
-    radius * (std::f64::consts::TAU * dice.random_range(0.0..1.0_f64)).cos()
+fn normal(rng: &mut Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - rng.random_range(0.0..1.0_f64)).ln()).sqrt();
+    radius * (std::f64::consts::TAU * rng.random_range(0.0..1.0_f64)).cos()
 }

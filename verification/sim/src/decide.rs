@@ -25,8 +25,8 @@ impl World<'_> {
                 let cache = &mut self.deciders.instances[instance].cache;
                 let this = &mut self.callers[caller];
                 let probe =
-                    this.probe.get_or_insert_with(|| cache.begin(now, this.lease, &mut self.dice));
-                cache.step(probe, now, &mut self.dice)
+                    this.probe.get_or_insert_with(|| cache.begin(now, this.lease, &mut self.rng));
+                cache.step(probe, now, &mut self.rng)
             }
         };
         match step {
@@ -61,9 +61,7 @@ impl World<'_> {
         let instance = self.callers[caller].instance.unwrap_or_default();
         let pause = match self.scenario.algorithm {
             Algorithm::BareCount | Algorithm::Plain => self.plain_retry_after(),
-            Algorithm::Cached => {
-                self.deciders.instances[instance].cache.retry_after(&mut self.dice)
-            }
+            Algorithm::Cached => self.deciders.instances[instance].cache.retry_after(&mut self.rng),
         };
         self.answer(caller, Err(pause));
     }
@@ -78,7 +76,7 @@ impl World<'_> {
     fn way(&mut self, request: Request) -> Duration {
         let cloud = &self.scenario.cloud;
         let latency = if request == Request::Peek { cloud.read } else { cloud.write };
-        latency.draw(&mut self.dice) / 2
+        latency.draw(&mut self.rng) / 2
     }
 
     pub(crate) fn at_table(&mut self, caller: usize, request: Request) {
@@ -87,7 +85,7 @@ impl World<'_> {
         let item = &mut self.items[this.item];
         let before = item.used;
         let reply = match request {
-            Request::Peek => item.peek(now, self.scenario.cloud.staleness, &mut self.dice),
+            Request::Peek => item.peek(now, self.scenario.cloud.staleness, &mut self.rng),
             Request::Acquire => item.acquire(now, this.lease, this.until),
             Request::Renew => item.renew(now, this.lease, this.until),
             Request::Release => item.release(now, this.lease),
@@ -149,7 +147,7 @@ impl World<'_> {
         let again = throttled < tries;
         if again {
             let bound = cloud.backoff * 2_u32.pow(throttled - 1);
-            let pause = saturating_times(bound, self.dice.random_range(0.0..1.0));
+            let pause = saturating_times(bound, self.rng.random_range(0.0..1.0));
             self.send(caller, request, pause);
         }
         again
@@ -166,7 +164,7 @@ impl World<'_> {
         if let Reply::Seen(pool) = reply {
             let leases: Vec<_> = waiting.iter().map(|caller| self.callers[*caller].lease).collect();
             let snapshot = PoolSnapshot::of(&pool, Class::Standard, second(now));
-            let (cache, rng) = (&mut instance.cache, &mut self.dice);
+            let (cache, rng) = (&mut instance.cache, &mut self.rng);
             may_ask = cache.peeked(item, now, snapshot, &pool.leases, &leases, rng);
         } else {
             instance.cache.throttled(now);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::RngExt;
 use rds_admission::pool::rejection::{RejectionCache, Tuning};
 
-use crate::chance::Dice;
+use crate::chance::Rng;
 use crate::fleet::Fleet;
 use crate::scenario::{Cloud, Routing, Scenario, Via};
 
@@ -48,13 +48,13 @@ impl Deciders {
     }
 
     /// An instance for a call, and the time until it is there. `None` when as many run as may.
-    pub(crate) fn take(&mut self, cloud: &Cloud, dice: &mut Dice) -> Option<(usize, Duration)> {
+    pub(crate) fn take(&mut self, cloud: &Cloud, rng: &mut Rng) -> Option<(usize, Duration)> {
         if self.shared {
-            return Some((dice.random_range(0..self.instances.len()), Duration::ZERO));
+            return Some((rng.random_range(0..self.instances.len()), Duration::ZERO));
         }
-        let taken = self.fleet.take(dice)?;
+        let taken = self.fleet.take(rng)?;
         self.start(self.fleet.started());
-        let ready = if taken.starts { cloud.cold_start.draw(dice) } else { Duration::ZERO };
+        let ready = if taken.starts { cloud.cold_start.draw(rng) } else { Duration::ZERO };
         Some((taken.instance, ready))
     }
 

@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use crate::chance::Dice;
+use crate::chance::Rng;
 use crate::scenario::Routing;
 
 /// The instances of a function by their numbers, each of which takes one call at a time.
@@ -37,10 +37,10 @@ impl Fleet {
     }
 
     /// An instance for a call. `None` when as many run as may.
-    pub(crate) fn take(&mut self, dice: &mut Dice) -> Option<Taken> {
+    pub(crate) fn take(&mut self, rng: &mut Rng) -> Option<Taken> {
         let idle = match self.routing {
             Routing::Any(_) if self.idle.len() > 1 => {
-                let nth = dice.random_range(0..self.idle.len());
+                let nth = rng.random_range(0..self.idle.len());
                 Some(self.idle.swap_remove(nth))
             }
             _ => self.idle.pop(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rds_admission::pool::LeaseId;
 use rds_admission::pool::warm::{FillLevel, Warm};
 
-use crate::chance::Dice;
+use crate::chance::Rng;
 use crate::fleet::{Fleet, Taken};
 use crate::scenario::{Routing, Scenario};
 
@@ -58,8 +58,8 @@ impl Holders {
     }
 
     /// An instance for a request. `None` when as many run as may.
-    pub(crate) fn take(&mut self, dice: &mut Dice) -> Option<Taken> {
-        let taken = self.fleet.take(dice);
+    pub(crate) fn take(&mut self, rng: &mut Rng) -> Option<Taken> {
+        let taken = self.fleet.take(rng);
         self.all.resize_with(self.fleet.started(), Holder::default);
         taken
     }

@@ -20,7 +20,7 @@ impl World<'_> {
             self.tally.served(now.saturating_sub(client.since), client.refused);
             *client = Client { grants: client.grants + 1, refused: 0, since: now };
         }
-        let (work, crashes) = self.scenario.draw_work(&mut self.dice);
+        let (work, crashes) = self.scenario.draw_work(&mut self.rng);
         self.callers[caller].work = work;
         let end = if crashes { Event::Crashes(caller) } else { Event::Ends(caller) };
         self.agenda.after(ready + work, end);
@@ -72,7 +72,7 @@ impl World<'_> {
     /// The holder tries again to give back.
     pub(crate) fn gives_back_later(&mut self, caller: usize) {
         self.leave_counter(caller);
-        let pause = Duration::from_millis(self.dice.random_range(50..150));
+        let pause = Duration::from_millis(self.rng.random_range(50..150));
         self.agenda.after(pause, Event::GivesBack(caller));
     }
 
@@ -86,7 +86,7 @@ impl World<'_> {
         let pause = match (retry_after, self.scenario.arrivals.think()) {
             // `Retry-After` counts whole seconds.
             (Some(pause), _) => Seconds::covering(pause).into(),
-            (None, Some(think)) => exponential(think, &mut self.dice),
+            (None, Some(think)) => exponential(think, &mut self.rng),
             (None, None) => Duration::ZERO,
         };
         self.comes_again(client, pause);

@@ -6,7 +6,7 @@
 //! # What is in it
 //!
 //! A [`Scenario`](scenario::Scenario) is run from an empty pool until its last holder is gone, by a list of
-//! what happens next. Its dice are seeded: the same scenario has the same outcome each time. (Not on each
+//! what happens next. Its random generator is seeded: the same scenario has the same outcome each time. (Not on each
 //! platform to the last digit: logarithms differ.)
 //!
 //! The rules are not copied. What a caller does next is

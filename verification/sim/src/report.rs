@@ -74,7 +74,7 @@ pub fn constants() -> Table {
     table
 }
 
-/// Simulates all of them, as many at once as the machine can. Each has its own dice, so that the outcome
+/// Simulates all of them, as many at once as the machine can. Each has its own generator, so that the outcome
 /// does not depend on that.
 fn run_all(scenarios: &[Scenario]) -> Vec<Outcome> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);

@@ -10,7 +10,7 @@ use rds_admission::pool::warm::Warm;
 use rds_admission::time::saturating_seconds;
 
 pub use crate::arrivals::{Arrivals, Hold};
-use crate::chance::Dice;
+use crate::chance::Rng;
 pub use crate::cloud::Cloud;
 
 /// One run.
@@ -18,7 +18,7 @@ pub use crate::cloud::Cloud;
 pub struct Scenario {
     /// What it is about.
     pub name: String,
-    /// The seed of its dice.
+    /// The seed of its random generator.
     pub seed: u64,
     /// Slots of the pool, all of class standard.
     pub slots: u32,
@@ -195,9 +195,9 @@ impl Scenario {
     }
 
     /// The time of the work, and whether it ends with a crash.
-    pub(crate) fn draw_work(&self, dice: &mut Dice) -> (Duration, bool) {
+    pub(crate) fn draw_work(&self, rng: &mut Rng) -> (Duration, bool) {
         // A holder stops before its lease is over.
-        let hold = self.hold.draw(dice).min(self.lease * 4 / 5);
-        (hold, dice.random_bool(self.crashes))
+        let hold = self.hold.draw(rng).min(self.lease * 4 / 5);
+        (hold, rng.random_bool(self.crashes))
     }
 }

@@ -9,7 +9,7 @@ use rand::RngExt;
 use rds_admission::pool::{AcquirePlan, Class, LeaseId, Pool, PoolName, PoolSize};
 use rds_admission::time::UnixSeconds;
 
-use crate::chance::{Dice, exponential};
+use crate::chance::{Rng, exponential};
 use crate::scenario::{Algorithm, Scenario};
 
 /// A request to the table.
@@ -102,15 +102,15 @@ impl Item {
     }
 
     /// An eventually consistent read by one of three replicas, of which two are behind.
-    pub(crate) fn peek(&mut self, now: Duration, staleness: Duration, dice: &mut Dice) -> Reply {
+    pub(crate) fn peek(&mut self, now: Duration, staleness: Duration, rng: &mut Rng) -> Reply {
         if !self.reads.take(self.peek_units, now) {
             return Reply::Throttled;
         }
         self.used.reads += self.peek_units;
-        let behind = if dice.random_range(0..3) == 0 {
+        let behind = if rng.random_range(0..3) == 0 {
             Duration::ZERO
         } else {
-            exponential(staleness, dice).min(Self::OLDEST)
+            exponential(staleness, rng).min(Self::OLDEST)
         };
         let mut pool = self.pool.clone();
         for (at, lease, until, came) in self.history.iter().rev() {

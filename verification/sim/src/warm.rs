@@ -36,20 +36,20 @@ impl World<'_> {
             Some(holder) if self.decides_for_itself() => {
                 Some((self.deciders.of(holder), Duration::ZERO))
             }
-            _ => self.deciders.take(&self.scenario.cloud, &mut self.dice),
+            _ => self.deciders.take(&self.scenario.cloud, &mut self.rng),
         }
     }
 
     /// An instance for a request, if the scenario has instances and one is available.
     pub(crate) fn holder_for_a_request(&mut self) -> Option<Taken> {
-        self.scenario.query.and_then(|_| self.holders.take(&mut self.dice))
+        self.scenario.query.and_then(|_| self.holders.take(&mut self.rng))
     }
 
     /// Begins a caller's invocation on an instance, which may have to be started.
     pub(crate) fn starts(&mut self, caller: usize, taken: Taken) {
         self.callers[caller].holder = Some(taken.instance);
         let cold = self.scenario.cloud.cold_start;
-        let ready = if taken.starts { cold.draw(&mut self.dice) } else { Duration::ZERO };
+        let ready = if taken.starts { cold.draw(&mut self.rng) } else { Duration::ZERO };
         self.agenda.after(ready, Event::Wakes(caller));
     }
 
@@ -165,7 +165,7 @@ impl World<'_> {
         self.items[item].keeps(lease);
         self.tally.slots(now, &self.items);
         let word = self.word();
-        let late = saturating_times(LATE, self.dice.random_range(0.0..1.0));
+        let late = saturating_times(LATE, self.rng.random_range(0.0..1.0));
         self.agenda.after(word + Duration::from(keep) + late, Event::ServerEnds(holder, limit));
         self.agenda.after(word, Event::Leaves(caller));
     }
@@ -187,7 +187,7 @@ impl World<'_> {
             self.tally.connects(now);
             self.tally.connections(now, self.holders.open());
         }
-        let connected = self.scenario.cloud.connect.draw(&mut self.dice);
+        let connected = self.scenario.cloud.connect.draw(&mut self.rng);
         // What it takes to be kept is not asked of a session that will not be.
         let settled = self.may_keep(caller).map(|_| self.word());
         connected + settled.unwrap_or_default()
@@ -215,7 +215,7 @@ impl World<'_> {
     }
 
     fn word(&mut self) -> Duration {
-        self.scenario.cloud.word.draw(&mut self.dice)
+        self.scenario.cloud.word.draw(&mut self.rng)
     }
 
     /// The sweep of every minute, where slots may be left behind.

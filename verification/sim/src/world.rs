@@ -7,7 +7,7 @@ use rds_admission::time::saturating_seconds;
 
 use crate::agenda::Agenda;
 use crate::caller::{Caller, Client};
-use crate::chance::{Dice, dice, exponential};
+use crate::chance::{Rng, exponential, seeded_rng};
 use crate::deciders::Deciders;
 use crate::holders::Holders;
 use crate::outcome::Outcome;
@@ -62,7 +62,7 @@ pub(crate) enum Event {
 pub(crate) struct World<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) agenda: Agenda<Event>,
-    pub(crate) dice: Dice,
+    pub(crate) rng: Rng,
     pub(crate) items: Vec<Item>,
     pub(crate) deciders: Deciders,
     pub(crate) holders: Holders,
@@ -79,7 +79,7 @@ pub fn run(scenario: &Scenario) -> Outcome {
     let mut world = World {
         scenario,
         agenda: Agenda::new(),
-        dice: dice(scenario.seed),
+        rng: seeded_rng(scenario.seed),
         items: (0..scenario.items()).map(|n| Item::new(scenario, n)).collect(),
         deciders: Deciders::new(scenario),
         holders: Holders::new(scenario),
@@ -111,7 +111,7 @@ impl World<'_> {
     /// Adds `count` clients, within a second from then on.
     fn clients_come(&mut self, count: u32, from: Duration) {
         for _ in 0..count {
-            let at = from + saturating_seconds(self.dice.random_range(0.0..1.0));
+            let at = from + saturating_seconds(self.rng.random_range(0.0..1.0));
             self.agenda.after(at, Event::Arrives(Some(self.clients.len())));
             self.clients.push(Client::default());
         }
@@ -125,7 +125,7 @@ impl World<'_> {
             Arrivals::Ebb(_, _, calm) => calm,
             Arrivals::Closed(..) | Arrivals::Surge { .. } => return,
         };
-        let pause = exponential(saturating_seconds(1.0 / per_second), &mut self.dice);
+        let pause = exponential(saturating_seconds(1.0 / per_second), &mut self.rng);
         self.agenda.after(pause, Event::Arrives(None));
     }
 
