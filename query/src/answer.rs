@@ -1,4 +1,4 @@
-//! What a client sees.
+//! HTTP answers.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use lambda_http::{Body, Response};
 use crate::Failure;
 pub use crate::problem::Problem;
 
-/// How a request comes out.
+/// The outcome of a request.
 #[derive(Debug, PartialEq)]
 pub enum Answer {
     /// The employees were counted.
     Counted(u64),
-    /// They were not.
+    /// The request failed or was rejected.
     Problem(Problem),
 }
 
@@ -27,7 +27,7 @@ impl Answer {
         }
     }
 
-    /// The outcome's name in logs.
+    /// Returns the outcome's name in logs.
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
@@ -36,10 +36,10 @@ impl Answer {
         }
     }
 
-    /// The HTTP response, for a client that asked with `headers`.
+    /// Returns the HTTP response to a request with these `headers`.
     ///
     /// # Errors
-    /// Never in practice: every part of the response is from here.
+    /// When a header is invalid, which does not happen: all values are generated here.
     pub fn response(&self, headers: &HeaderMap) -> Result<Response<Body>, lambda_http::Error> {
         let response = Response::builder().header(header::CACHE_CONTROL, "no-store");
         let response = match self {
@@ -47,7 +47,7 @@ impl Answer {
                 let body = serde_json::json!({ "employees": employees }).to_string();
                 response.header(header::CONTENT_TYPE, "application/json").body(body.into())?
             }
-            // The article's answer, to the letter.
+            // Exactly the answer in the AWS article.
             Self::Counted(employees) => response
                 .header(header::CONTENT_TYPE, "text/html")
                 .body(format!("Selected {employees} items from RDS MySQL table").into())?,
@@ -68,13 +68,13 @@ impl Answer {
     }
 }
 
-/// `Retry-After` counts whole seconds (RFC 9110, 10.2.3); less than one would be none.
+/// Rounds up to whole seconds, the unit of `Retry-After` (RFC 9110, 10.2.3). A value of 0 would ask for no pause.
 fn whole_seconds(pause: Duration) -> u64 {
     pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
 }
 
-/// Whether the client names JSON among the types it accepts. One that accepts anything, or says
-/// nothing, gets what the article's clients always got.
+/// Returns whether `Accept` names JSON explicitly. Clients without the header, or with `*/*`, get HTML as in the AWS
+/// article.
 fn wants_json(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accepted.flat_map(|value| value.split(',')).any(|range| {

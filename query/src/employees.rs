@@ -1,4 +1,4 @@
-//! Counting the employees, with a slot in hand.
+//! Counts the employees while holding a slot.
 
 use std::time::Duration;
 
@@ -19,20 +19,20 @@ pub struct Employees {
     hold: Duration,
 }
 
-/// Why there is no count.
+/// Why a count failed.
 #[derive(Debug, Error)]
 pub enum Failure {
-    /// There was no slot, or no time.
+    /// No slot was granted, or the time ran out.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
     /// The credentials could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// There was no connection, or no result.
+    /// The connection or the statement failed.
     #[error(transparent)]
     Session(#[from] SessionError),
     /// The `COUNT(*)` returned no row.
-    #[error("the count came without a row")]
+    #[error("the count returned no row")]
     NoRow,
 }
 
@@ -46,19 +46,18 @@ impl From<LoginError> for Failure {
 }
 
 impl Employees {
-    /// The employees in the database that `sessions` are of.
+    /// Returns the employees in the database of `sessions`.
     pub fn new(sessions: Sessions) -> Self {
         Self { sessions, hold: Duration::ZERO }
     }
 
-    /// The same, with the connection held for `hold` by a statement that sleeps on the server: it
-    /// stands for a slow query.
+    /// Adds `SELECT SLEEP(hold)` before each count, to simulate a slow query.
     #[must_use]
     pub fn holding(self, hold: Duration) -> Self {
         Self { hold, ..self }
     }
 
-    /// Returns the admission that the slots are acquired by.
+    /// Returns the admission that grants the slots.
     #[must_use]
     pub fn admission(&self) -> &Admission {
         self.sessions.admission()

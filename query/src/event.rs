@@ -1,4 +1,4 @@
-//! What a client asks, as API Gateway tells it; and what it is told, as API Gateway wants to hear it.
+//! Converts API Gateway events to requests, and HTTP responses to API Gateway responses.
 
 use std::collections::HashMap;
 
@@ -7,30 +7,51 @@ use lambda_http::http::{HeaderMap, Method};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Response};
 
-use crate::Route;
+/// The resource that a request names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// `GET /employees`, or `GET /`, the path in the AWS article.
+    Employees,
+    /// One of these paths with another method.
+    MethodNotAllowed,
+    /// Another path.
+    NotFound,
+}
 
-/// A request, as far as it is looked at.
+impl Route {
+    /// Returns the route of a method and a path without its stage. A trailing slash is ignored.
+    #[must_use]
+    pub fn of(method: &Method, path: &str) -> Self {
+        match (path.trim_end_matches('/'), method) {
+            ("" | "/employees", &Method::GET) => Self::Employees,
+            ("" | "/employees", _) => Self::MethodNotAllowed,
+            _ => Self::NotFound,
+        }
+    }
+}
+
+/// The parts of an API Gateway request that the function uses.
 ///
-/// `lambda_http` reads the event, but does not make an `http::Request` of it: that would write down the
-/// URL of the request, from headers that are the client's, and panic where this is none.
+/// The event is not converted to an `http::Request`: `lambda_http` would build its URL from headers that the client
+/// controls, and panics when the URL is invalid.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct HttpRequest {
     method: Method,
-    /// Within the API: without the stage, or the base path of a custom domain.
+    /// Path within the API: without the stage and without the base path of a custom domain.
     path: Option<String>,
-    /// Its headers.
+    /// Request headers.
     pub(crate) headers: HeaderMap,
 }
 
-impl Asked {
-    /// Reads the event of a REST API or an HTTP API. None for an event of another kind.
-    pub(crate) fn read(event: LambdaRequest) -> Option<Self> {
+impl HttpRequest {
+    /// Reads the event of a REST API or an HTTP API. Returns `None` for an event of another kind.
+    pub(crate) fn from_event(event: LambdaRequest) -> Option<Self> {
         match event {
             LambdaRequest::ApiGatewayV1(event) => {
                 let mut headers = event.multi_value_headers;
                 headers.extend(event.headers);
                 let resource = event.resource.as_deref();
-                // An HTTP API's route for everything, in this form of its events: it has the stage in the path.
+                // The `$default` route of an HTTP API, in payload format 1.0, has the stage in its path.
                 let stage = event.request_context.stage.filter(|_| resource == Some("$default"));
                 let resource = resource.and_then(|it| path_of(it, &event.path_parameters));
                 let path = event.path.map(|path| without_stage(path, stage.as_deref()));
@@ -49,16 +70,17 @@ impl Asked {
         }
     }
 
-    /// What is asked for.
+    /// Returns the requested route.
     pub(crate) fn route(&self) -> Route {
         let path = self.path.as_deref();
         path.map_or(Route::NotFound, |path| Route::of(&self.method, path))
     }
 }
 
-/// The path of a request that the API has found this resource for, such as `/{proxy+}`. The event's own path may
-/// have a custom domain's base path before it, of which the event does not say how long it is. `None` where
-/// the API took whatever came (`$default`), or a part of the path is not told.
+/// Returns the request's path within the API: `resource`, such as `/{proxy+}`, with its parameters filled in.
+///
+/// The event's own path may start with a custom domain's base path of unknown length. Returns `None` for the
+/// catch-all route (`$default`), and when a parameter is missing.
 fn path_of(resource: &str, parameters: &HashMap<String, String>) -> Option<String> {
     let part = |part: &str| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
         Some(name) => parameters.get(name.trim_end_matches('+')).cloned(),
@@ -68,7 +90,7 @@ fn path_of(resource: &str, parameters: &HashMap<String, String>) -> Option<Strin
     Some(format!("/{}", parts?.join("/")))
 }
 
-/// REST APIs leave the stage out of the path; HTTP APIs put it before.
+/// Removes the stage from the path. Only HTTP APIs include it.
 fn without_stage(path: String, stage: Option<&str>) -> String {
     let stage = stage.filter(|stage| *stage != "$default");
     let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
@@ -78,14 +100,14 @@ fn without_stage(path: String, stage: Option<&str>) -> String {
     }
 }
 
-/// The response as both kinds of API take it. No header of this service has two values.
-pub(crate) fn told(response: Response<Body>) -> ApiGatewayProxyResponse {
+/// Converts a response to the form that both kinds of API accept. No header of this service has two values.
+pub(crate) fn into_response(response: Response<Body>) -> ApiGatewayProxyResponse {
     let (parts, body) = response.into_parts();
-    let mut told = ApiGatewayProxyResponse::default();
-    told.status_code = parts.status.as_u16().into();
-    told.headers = parts.headers;
-    told.body = Some(body);
-    told
+    let mut converted = ApiGatewayProxyResponse::default();
+    converted.status_code = parts.status.as_u16().into();
+    converted.headers = parts.headers;
+    converted.body = Some(body);
+    converted
 }
 
 #[cfg(test)]
@@ -94,9 +116,20 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn both_paths_are_served_to_get_only() {
+        for path in ["", "/", "/employees", "/employees/"] {
+            assert_eq!(Route::of(&Method::GET, path), Route::Employees, "{path}");
+            assert_eq!(Route::of(&Method::POST, path), Route::MethodNotAllowed, "{path}");
+        }
+        for path in ["/employee", "/employees/1", "/Employees", "employees"] {
+            assert_eq!(Route::of(&Method::GET, path), Route::NotFound, "{path}");
+        }
+    }
+
     fn route(event: &Value) -> Route {
         let event = serde_json::from_value(event.clone()).expect("an event");
-        Asked::read(event).expect("a request").route()
+        HttpRequest::from_event(event).expect("a request").route()
     }
 
     /// The event of a REST API.
@@ -130,12 +163,12 @@ mod tests {
         assert_eq!(route(&rest("/{proxy+}", "/v1/a/b", &proxy("a/b"))), Route::NotFound);
         let below = rest("/api/{proxy+}", "/api/employees", &proxy("employees"));
         assert_eq!(route(&below), Route::NotFound);
-        // Not told: then the path has to do.
+        // Without the parameter, the path decides.
         assert_eq!(route(&rest("/{proxy+}", "/employees", &Value::Null)), Route::Employees);
         assert_eq!(route(&rest("$default", "/employees", &Value::Null)), Route::Employees);
     }
 
-    /// A REST API has no such resource: this is an HTTP API's route, told in the REST API's form.
+    /// REST APIs have no `$default` resource: this is an HTTP API's event in payload format 1.0.
     #[test]
     fn a_route_for_everything_has_the_stage_before_its_path_in_either_form() {
         let event = |path: &str, stage: &str| {

@@ -1,4 +1,4 @@
-//! The query behind API Gateway.
+//! Lambda handler: serves API Gateway events and logs one line for each.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,20 +14,20 @@ use rds_admission::time::{Deadline, Seconds};
 use thiserror::Error as ThisError;
 
 use crate::answer::{Answer, Problem};
-use crate::event::{Asked, told};
-use crate::metrics::{cut_off, metrics};
-use crate::{Employees, Failure, Route};
+use crate::event::{HttpRequest, Route, into_response};
+use crate::metrics::{metrics, metrics_of_panic};
+use crate::{Employees, Failure};
 
-/// How long a request may hold the database by `HOLD_SECONDS`.
+/// How long each request holds its connection in addition (`HOLD_SECONDS`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hold(Duration);
 
-/// A text that is no [`Hold`].
+/// A text that is not a valid [`Hold`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ThisError)]
 #[error("must be a number of seconds from 0 to {}", MAX_HOLD.0)]
 pub struct InvalidHold;
 
-/// What API Gateway waits at the most
+/// Longest time that API Gateway waits for a function
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html>).
 const MAX_HOLD: Seconds = Seconds(29);
 
@@ -46,35 +46,36 @@ impl From<Hold> for Duration {
     }
 }
 
-/// Serves invocations until Lambda ends the instance. Says so at once when admission is bypassed.
+/// Serves invocations until Lambda ends the instance. Logs a warning first when admission is bypassed.
 ///
 /// # Errors
-/// When the Runtime API can't be reached.
+/// When the Lambda Runtime API cannot be reached.
 pub async fn run(employees: Employees) -> Result<(), Error> {
     let employees = &employees;
     if employees.admission().backend() == BackendKind::Bypass {
         tracing::warn!(
             admission = BYPASS,
-            "admission is bypassed: nothing keeps the database from running out of connections. \
-             ADMISSION=on brings it back"
+            "admission is bypassed: the database can run out of connections. \
+             Set ADMISSION=on to restore it"
         );
     }
     // Boxed: the nested futures of the SDKs are deeper than the compiler follows by default.
     lambda_runtime::run(service_fn(move |event| Box::pin(invocation(employees, event)))).await
 }
 
-/// One invocation, and the one line that is logged of it: all of the function but the Runtime API.
+/// Handles one invocation and logs one line.
 ///
 /// # Errors
-/// When the event is not one of API Gateway's.
+/// When the event is not an API Gateway event.
 pub async fn invocation(
     employees: &Employees,
     event: LambdaEvent<LambdaRequest>,
 ) -> Result<ApiGatewayProxyResponse, Error> {
     let LambdaEvent { payload, context } = event;
     let request_id = context.request_id.as_str();
-    let asked = Asked::read(payload).ok_or("the event is not one of API Gateway's")?;
-    let answer = match asked.route() {
+    let request =
+        HttpRequest::from_event(payload).ok_or("the event is not an API Gateway event")?;
+    let answer = match request.route() {
         Route::Employees => {
             let deadline = Deadline::at_epoch_ms(context.deadline);
             match catch_panic(employees.count(deadline)).await {
@@ -83,33 +84,34 @@ pub async fn invocation(
                     log(request_id, answer.outcome(), &count, employees.admission());
                     answer
                 }
-                Err(panicked) => broke_down(request_id, &panicked, employees.admission()),
+                Err(panicked) => respond_to_panic(request_id, &panicked, employees.admission()),
             }
         }
-        Route::NotFound => no_such(request_id, Problem::NotFound),
-        Route::MethodNotAllowed => no_such(request_id, Problem::MethodNotAllowed),
+        Route::NotFound => respond_without_work(request_id, Problem::NotFound),
+        Route::MethodNotAllowed => respond_without_work(request_id, Problem::MethodNotAllowed),
     };
-    Ok(told(answer.response(&asked.headers)?))
+    Ok(into_response(answer.response(&request.headers)?))
 }
 
-/// A request that panicked. Its slot is back already: [`count`](Employees::count) gives it back first.
-fn broke_down(request_id: &str, panicked: &Panicked, by: &Admission) -> Answer {
-    let admission = (by.backend() == BackendKind::Bypass).then_some(BYPASS);
+/// Logs and answers a request that panicked. [`Employees::count`] has released its slot before.
+fn respond_to_panic(request_id: &str, panicked: &Panicked, admission: &Admission) -> Answer {
+    let metrics = metrics_of_panic(admission);
+    let admission = (admission.backend() == BackendKind::Bypass).then_some(BYPASS);
     let (outcome, cause) = (Panicked::OUTCOME, panicked.to_string());
-    let metrics = cut_off(by);
     tracing::error!(request_id, admission, outcome, cause, %metrics, "request");
     Answer::Problem(Problem::Internal)
 }
 
-fn no_such(request_id: &str, problem: Problem) -> Answer {
+/// Logs and answers a request for an unknown path or method.
+fn respond_without_work(request_id: &str, problem: Problem) -> Answer {
     tracing::info!(request_id, outcome = problem.slug(), "request");
     Answer::Problem(problem)
 }
 
-/// What a log line says of a request that took no slot, because admission is bypassed.
+/// Log field `admission` of a request without a slot, because admission is bypassed.
 const BYPASS: &str = "bypass";
 
-/// Logs a request; as a warning when admission is bypassed, so that nobody forgets it.
+/// Logs a request, at level WARN while admission is bypassed.
 macro_rules! log_request {
     ($bypassed:expr, $($field:tt)*) => {
         if $bypassed {
@@ -139,8 +141,9 @@ fn log(
         log_request!(bypassed, request_id, outcome, cause, %metrics);
         return;
     };
-    let SlotReport { granted, acquire, refusals, work, release, outcome: released, woken, .. } =
-        slot;
+    let SlotReport {
+        granted, acquire, refusals, work, release, outcome: released, resumed, ..
+    } = slot;
     let release_failure = match released {
         ReleaseOutcome::Failed(Some(error)) => Some(chain(&**error)),
         _ => None,
@@ -153,16 +156,16 @@ fn log(
         lease = granted.lease.as_str(),
         acquire_ms = millis(*acquire),
         refusals,
-        warm = woken.is_some(),
-        renewed = woken.is_some_and(|woken| woken.renewed),
-        replaced = woken.is_some_and(|woken| woken.replaced),
+        warm = resumed.is_some(),
+        renewed = resumed.is_some_and(|resumed| resumed.renewed),
+        replaced = resumed.is_some_and(|resumed| resumed.replaced),
         work_ms = millis(*work),
         release_ms = millis(*release),
         given_back = released.as_str(),
         release_failure,
         // The grant of a kept slot is out of date.
-        in_use = woken.is_none().then_some(granted.in_use),
-        max_connections = woken.is_none().then_some(granted.max_connections),
+        in_use = resumed.is_none().then_some(granted.in_use),
+        max_connections = resumed.is_none().then_some(granted.max_connections),
         %metrics
     );
 }

@@ -1,7 +1,7 @@
-//! The Lambda behind `GET /employees`, and behind `GET /`, the article's path.
+//! The Lambda function behind `GET /employees`, and `GET /`, the path in the AWS article.
 //!
-//! [`Employees`] is what it does: a slot first, then the secret, then one `SELECT COUNT(*)`.
-//! [`answer`] is what a client sees of it. [`lambda`] puts both behind API Gateway.
+//! [`Employees`] acquires a slot, reads the secret and runs one `SELECT COUNT(*)`. [`answer`] has the HTTP answers.
+//! [`lambda`] connects both to API Gateway.
 
 pub mod answer;
 mod employees;
@@ -9,7 +9,6 @@ mod event;
 pub mod lambda;
 mod metrics;
 mod problem;
-mod route;
 
 pub use employees::{Employees, Failure};
-pub use route::Route;
+pub use event::Route;

@@ -1,4 +1,4 @@
-//! The query Lambda: reads its environment, builds its parts, runs.
+//! Entry point of the query function: reads the environment and starts the handler.
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a request measures.
+//! Metrics of a request.
 
 use rds_admission::backend::BackendKind;
 use rds_admission::client::{Admission, Reported};
@@ -7,7 +7,7 @@ use rds_admission::telemetry::{Metric, Metrics};
 
 use crate::Failure;
 
-/// What a `count` measures under `pool`.
+/// Returns the metrics of a count in `pool`.
 pub(crate) fn metrics(
     pool: &PoolName,
     count: &Reported<u64, Failure>,
@@ -30,8 +30,8 @@ pub(crate) fn metrics(
     }
 }
 
-/// What is known of a request that panicked: that it was let past, where it was.
-pub(crate) fn cut_off(admission: &Admission) -> Metrics {
+/// Returns the metrics of a request that panicked: only whether it bypassed admission.
+pub(crate) fn metrics_of_panic(admission: &Admission) -> Metrics {
     let bypassed = u32::from(admission.backend() == BackendKind::Bypass);
     Metrics::new(admission.pool().clone()).count(Metric::BypassedRequests, bypassed)
 }
@@ -43,7 +43,7 @@ mod tests {
 
     use mysql_async::{Error, ServerError};
     use rds_admission::backend::BackendError;
-    use rds_admission::client::{AdmissionError, Phase, ReleaseOutcome, SlotReport, Woken};
+    use rds_admission::client::{AdmissionError, Phase, ReleaseOutcome, Resumed, SlotReport};
     use rds_admission::session::SessionError;
     use rds_admission::telemetry::Source;
     use rds_admission::time::UnixSeconds;
@@ -71,7 +71,7 @@ mod tests {
             work: Duration::from_millis(30),
             release: Duration::from_millis(10),
             outcome,
-            woken: None,
+            resumed: None,
             lost: false,
         }
     }
@@ -189,8 +189,8 @@ mod tests {
     #[test]
     fn a_request_on_a_kept_slot_was_decided_by_nobody() {
         let warm = |renewed| {
-            let woken = Some(Woken { renewed, replaced: false });
-            let slot = SlotReport { woken, ..slot(ReleaseOutcome::Kept) };
+            let resumed = Some(Resumed { renewed, replaced: false });
+            let slot = SlotReport { resumed, ..slot(ReleaseOutcome::Kept) };
             reported(Ok(3), taking_over(2, slot))
         };
         let expected = [("SlotHoldTime", 40.0), ("WarmRequests", 1.0)];
@@ -214,8 +214,8 @@ mod tests {
         };
         let late = SlotReport { lost: true, ..slot(ReleaseOutcome::LeftToLapse) };
         let late = taking_over(1, late);
-        let woken = Some(Woken { renewed: true, replaced: false });
-        let warm = SlotReport { woken, ..slot(ReleaseOutcome::Kept) };
+        let resumed = Some(Resumed { renewed: true, replaced: false });
+        let warm = SlotReport { resumed, ..slot(ReleaseOutcome::Kept) };
         let source = BackendError::Throttled { source: "Rate Exceeded".into() };
         vec![
             admitted(Ok(3), ReleaseOutcome::Released),
@@ -230,7 +230,7 @@ mod tests {
         ]
     }
 
-    /// What they measure.
+    /// Names of the metrics that these requests write.
     fn written(backends: &[BackendKind]) -> BTreeSet<&'static str> {
         let of_all = |backend| counts().into_iter().flat_map(move |count| of(&count, backend));
         backends.iter().flat_map(|backend| of_all(*backend)).map(|(name, _)| name).collect()

@@ -1,4 +1,4 @@
-//! Why a request has no result, as a client sees it.
+//! Problem answers (RFC 9457).
 
 use std::time::Duration;
 
@@ -10,43 +10,43 @@ use serde::Serialize;
 
 use crate::Failure;
 
-/// The pause asked of a client when it is not known how long the trouble lasts.
+/// `Retry-After` when the duration of the fault is unknown.
 const RETRY_AFTER_TROUBLE: Duration = Duration::from_secs(2);
 
-/// Where the problem types of this service hang. RFC 9457 wants an absolute URI and does not need it
-/// to lead anywhere; `.example` never does (RFC 2606).
+/// Base URI of this service's problem types. RFC 9457 recommends an absolute URI, which need not resolve; `.example`
+/// never does (RFC 2606).
 const PROBLEMS: &str = "https://rds-admission.example/problems/";
 
-/// Why a request has no result. None of these tells a password, a host or a statement.
+/// Why a request has no result. Never contains a password, a host or a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
-    /// No slot.
+    /// The slot request was rejected.
     Rejected(Refused),
-    /// Nobody could be asked for a slot: then there is none.
+    /// The admission backend did not answer. Admission fails closed.
     AdmissionUnavailable,
-    /// The server, or the account, has no connection left although a slot was free: somebody connects
-    /// past the controller, or admission is bypassed.
+    /// The server or the account is at its connection limit although a slot was granted: other clients connect without
+    /// slots, or admission is bypassed.
     ConnectionRefusedByServer,
-    /// There are no credentials.
+    /// The credentials could not be read.
     SecretUnavailable,
-    /// The database did not let in.
+    /// The database refused the login.
     DatabaseRefused,
-    /// The database lets in nobody from here until somebody unblocks this host.
+    /// The server blocks this host until an administrator unblocks it.
     HostBlocked,
     /// The database could not be reached, or failed.
     DatabaseFailed,
-    /// The time was up.
+    /// The deadline passed.
     OutOfTime,
-    /// The function itself is at fault: it panicked.
+    /// The function panicked.
     Internal,
-    /// No such path.
+    /// The path is not served.
     NotFound,
-    /// No such method.
+    /// The method is not served at this path.
     MethodNotAllowed,
 }
 
 impl Problem {
-    /// The last segment of the problem's type, which also stands in the log.
+    /// Returns the last segment of the problem's type, which is also the outcome in the log.
     #[must_use]
     pub fn slug(&self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl Problem {
         }
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -110,7 +110,7 @@ impl Problem {
         }
     }
 
-    /// How long the client is asked to stay away, where another try helps.
+    /// Returns the pause before another attempt, if one may succeed.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Rejected(refused) => Some(refused.retry_after),
@@ -121,7 +121,7 @@ impl Problem {
         }
     }
 
-    /// The one that `failure` is to a client.
+    /// Returns the problem of a failed count.
     pub(crate) fn of_failure(failure: &Failure) -> Self {
         match failure {
             Failure::Admission(AdmissionError::Rejected(refused)) => {
@@ -141,13 +141,13 @@ impl Problem {
         }
     }
 
-    /// The body of the answer, by RFC 9457.
+    /// Returns the body of the answer (RFC 9457).
     pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(&ProblemJson::from(self))
     }
 }
 
-/// The body of a problem, by RFC 9457.
+/// The body of a problem answer (RFC 9457).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ProblemJson {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_of_the_server_for_no_connection_left_asks_the_client_to_come_back() {
+    fn every_error_for_no_connection_left_has_a_retry_after() {
         let limit =
             |of| format!("User 'admin' has exceeded the '{of}' resource (current value: 1)");
         for code in [1040, 1041, 1135, 1203, 9501] {

@@ -70,7 +70,7 @@ mod tests {
             work: Duration::from_millis(30),
             release: Duration::from_millis(10),
             outcome,
-            woken: None,
+            resumed: None,
             lost: false,
         }
     }

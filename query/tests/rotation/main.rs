@@ -268,7 +268,7 @@ async fn a_session_that_was_kept_goes_on_and_the_login_after_it_has_the_new_pass
     database.administer(&format!("KILL CONNECTION {}", kept.value)).await;
     let replaced = instance.connection().await;
     assert_ne!(replaced.value, kept.value);
-    assert!(replaced.held.woken.is_some_and(|woken| woken.replaced), "{:?}", replaced.held);
+    assert!(replaced.held.resumed.is_some_and(|resumed| resumed.replaced), "{:?}", replaced.held);
     assert_eq!(vault.reads(), [CURRENT, PENDING]);
 
     // By now it is the current one: nothing is to be read.

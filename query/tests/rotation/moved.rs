@@ -220,7 +220,7 @@ async fn a_session_that_was_kept_ends_when_the_secret_leads_to_another_database(
     vault.hold(only(with(here, "dbname", json!(ELSEWHERE))));
     let ((moved, name), held) = asked().await;
     assert_eq!((moved == first, name.as_str()), (false, ELSEWHERE));
-    assert!(held.woken.is_some_and(|woken| woken.replaced), "{held:?}");
+    assert!(held.resumed.is_some_and(|resumed| resumed.replaced), "{held:?}");
     // The old one was closed before the new one was opened.
     let mut observer =
         mysql_async::Conn::new(database.mariadb.observer_opts()).await.expect("an observer");

@@ -9,7 +9,7 @@ mod scope;
 mod slot;
 
 pub use release::ReleaseOutcome;
-pub use report::{Reported, SlotReport, Woken};
+pub use report::{Reported, Resumed, SlotReport};
 pub use scope::{Admission, AdmissionError, Phase};
 pub(crate) use scope::{HeldSlot, within, work_deadline};
 pub use slot::{ConnectionToken, Slot, SlotError};

@@ -32,14 +32,14 @@ pub struct SlotReport {
     /// What became of the slot.
     pub outcome: ReleaseOutcome,
     /// How the work resumed a kept session, if it did.
-    pub woken: Option<Woken>,
+    pub resumed: Option<Resumed>,
     /// Whether a kept slot turned out to be lost, so that this is another one.
     pub lost: bool,
 }
 
 /// How a kept session was resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Woken {
+pub struct Resumed {
     /// The lease was renewed first.
     pub renewed: bool,
     /// The connection was unusable, and another was opened.

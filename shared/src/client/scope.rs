@@ -174,7 +174,7 @@ impl Admission {
         let HeldSlot { granted, guard, decision, refusals, .. } = held;
         let outcome = guard.release().await;
         let release = done.elapsed();
-        let (woken, lost) = (None, false);
+        let (resumed, lost) = (None, false);
         let result = ended.unwrap_or_else(|interrupted| Err(interrupted.into_error().into()));
         let slot = SlotReport {
             granted,
@@ -184,7 +184,7 @@ impl Admission {
             work,
             release,
             outcome,
-            woken,
+            resumed,
             lost,
         };
         Reported { result, slot: Some(slot) }

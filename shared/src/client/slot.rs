@@ -1,5 +1,4 @@
-//! A slot in its holder's hand, and the connection that is opened under it: one at a time, and none once the slot
-//! is given back.
+//! A held slot. At most one connection is open under it, and none once it is released.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use tokio::sync::watch;
 use crate::pool::{GRACE, LeaseId};
 use crate::time::{Deadline, FreezeAwareInstant, Seconds};
 
-/// What is kept of the holder's time for closing the connection and giving the slot back.
+/// Time reserved at the end of the work for closing the connection and releasing the slot.
 pub(crate) const MARGIN: Duration = Duration::from_secs(1);
 
 /// A slot that is held. Clones are the same slot.
@@ -24,24 +23,24 @@ struct State {
     connection: watch::Sender<Connection>,
 }
 
-/// What ends when. A slot that is kept gets a longer lease, and other work.
+/// Deadlines of a slot. They change when a kept slot is renewed or reused.
 #[derive(Debug, Clone, Copy)]
 struct Ends {
     lease: Deadline,
-    last_word: Deadline,
+    last_send: Deadline,
     work: Deadline,
 }
 
 impl Ends {
-    /// Of a lease that was asked for at `asked` for `ttl`. Its life is counted from then, on the holder's own
-    /// clocks: the counter can only have granted it later.
-    fn of_lease(asked: FreezeAwareInstant, ttl: Seconds, work: Deadline) -> Self {
-        let lease = Deadline::after(asked, ttl.into());
-        Self { lease, last_word: lease.earlier_by(GRACE.into()), work }
+    /// Returns the deadlines of a lease requested at `sent` for `ttl`. The lease is timed from then, on the holder's own
+    /// clocks: the backend granted it no earlier.
+    fn of_lease(sent: FreezeAwareInstant, ttl: Seconds, work: Deadline) -> Self {
+        let lease = Deadline::after(sent, ttl.into());
+        Self { lease, last_send: lease.earlier_by(GRACE.into()), work }
     }
 }
 
-/// What is known of the connection opened under a slot.
+/// State of the connection under a slot.
 #[derive(Debug, Clone, Copy, Default)]
 struct Connection {
     open: bool,
@@ -53,24 +52,23 @@ struct Connection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SlotError {
-    /// A connection is open under the slot, or one is not known to be gone. A slot is one connection.
+    /// A connection is open under the slot, or is not known to be closed.
     #[error("a connection is open under this slot already")]
     Connected,
-    /// The slot is given back, or is about to be. A clone of it may live on; it is worth nothing.
-    #[error("the slot has been given back")]
+    /// The slot is released, or is about to be. This includes its clones.
+    #[error("the slot has been released")]
     GivenBack,
 }
 
 impl Slot {
-    /// The slot of `lease`, which was asked for at `asked` for `ttl`; work under it ends at
-    /// `work_ends`.
+    /// Returns the slot of `lease`, requested at `sent` for `ttl`. Work under it ends at `work_ends`.
     pub(crate) fn new(
         lease: LeaseId,
-        asked: FreezeAwareInstant,
+        sent: FreezeAwareInstant,
         ttl: Seconds,
         work_ends: Deadline,
     ) -> Self {
-        Self::with(lease, Ends::of_lease(asked, ttl, work_ends))
+        Self::with(lease, Ends::of_lease(sent, ttl, work_ends))
     }
 
     fn with(lease: LeaseId, ends: Ends) -> Self {
@@ -78,22 +76,21 @@ impl Slot {
         Self(Arc::new(State { lease, ends: Mutex::new(ends), connection }))
     }
 
-    /// Stands for one of the connections that are kept outside the pool (`ReservedConnections`): for
-    /// what looks after the database before there is a pool. It has no lease; `deadline` is when its
-    /// holder must be done.
+    /// Returns a slot for one of the `ReservedConnections`, which are outside the pool: for administration before the
+    /// pool exists. It has no lease. The work ends at `deadline`.
     #[must_use]
     pub fn outside_the_pool(deadline: Deadline) -> Self {
         let lease = LeaseId::anonymous(&mut rand::rng());
-        Self::with(lease, Ends { lease: deadline, last_word: deadline, work: deadline })
+        Self::with(lease, Ends { lease: deadline, last_send: deadline, work: deadline })
     }
 
-    /// The lease was renewed, at `asked` for `ttl`.
-    pub(crate) fn renewed(&self, asked: FreezeAwareInstant, ttl: Seconds) {
+    /// Records a renewal of the lease, requested at `sent` for `ttl`.
+    pub(crate) fn renewed(&self, sent: FreezeAwareInstant, ttl: Seconds) {
         let mut ends = self.ends_now();
-        *ends = Ends::of_lease(asked, ttl, ends.work);
+        *ends = Ends::of_lease(sent, ttl, ends.work);
     }
 
-    /// Other work begins under it, which ends at `work_ends`.
+    /// Sets when the next work under the slot ends.
     pub(crate) fn works_until(&self, work_ends: Deadline) {
         self.ends_now().work = work_ends;
     }
@@ -102,42 +99,42 @@ impl Slot {
         self.0.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether both are the same slot.
+    /// Returns whether both are the same slot.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The lease's id.
+    /// Returns the lease's id.
     #[must_use]
     pub fn lease(&self) -> LeaseId {
         self.0.lease
     }
 
-    /// The time until the lease is over. A holder that was frozen finds out here.
+    /// Returns the time until the lease expires. Time in which the instance was frozen counts.
     #[must_use]
     pub fn lease_left(&self) -> Duration {
         self.ends_now().lease.left()
     }
 
-    /// The time until nothing more may be said to the server.
+    /// Returns how long data may still be sent to the server.
     pub(crate) fn may_speak_for(&self) -> Duration {
-        self.ends_now().last_word.left()
+        self.ends_now().last_send.left()
     }
 
-    /// The time until the work must be done.
+    /// Returns the time until the work must end.
     #[must_use]
     pub fn work_left(&self) -> Duration {
         let ends = *self.ends_now();
         ends.work.left().min(ends.lease.left())
     }
 
-    /// What would be left of a lease that covers no more than the work.
+    /// Returns the rest of a lease that would cover only the current work.
     pub(crate) fn covered(&self) -> Duration {
         let ends = *self.ends_now();
         ends.lease.left().min(ends.work.left() + MARGIN + Duration::from(GRACE))
     }
 
-    /// Waits until the lease is over, however often it is renewed meanwhile.
+    /// Waits until the lease has expired, including renewals in the meantime.
     pub(crate) async fn lease_over(&self) {
         loop {
             let left = self.lease_left();
@@ -148,13 +145,12 @@ impl Slot {
         }
     }
 
-    /// Tells the slot that a connection is about to be opened. The slot is not given back before the
-    /// token says that the connection is gone; if it never says so, the lease is left to expire,
-    /// which the connection does not outlive.
+    /// Registers a connection before it is opened. The slot is released only after [`ConnectionToken::gone`]. If that is
+    /// never called, the lease expires instead; the connection must end before it.
     ///
     /// # Errors
-    /// [`SlotError::Connected`] while another connection is open under the slot, or is not known to be gone;
-    /// [`SlotError::GivenBack`] from when the slot's scope has ended.
+    /// [`SlotError::Connected`] while another connection is open under the slot, or is not known to be closed;
+    /// [`SlotError::GivenBack`] once the slot's scope has ended.
     pub fn connecting(&self) -> Result<ConnectionToken, SlotError> {
         let mut refused = None;
         self.0.connection.send_if_modified(|now| {
@@ -174,13 +170,13 @@ impl Slot {
         }
     }
 
-    /// The slot is about to be given back: from now on no connection is opened under it.
+    /// Refuses new connections from now on: the slot is about to be released.
     pub(crate) fn refuse_connections(&self) {
         self.0.connection.send_modify(|now| now.given_back = true);
     }
 
-    /// Waits until the connection is known to be gone, or there is none: `true`; or it is known to be unproven, or
-    /// `patience` is over: `false`.
+    /// Waits up to `patience` for the connection to close. Returns whether none is open; `false` also when a token was
+    /// dropped without [`ConnectionToken::gone`].
     pub(crate) async fn connection_gone(&self, patience: Duration) -> bool {
         let mut connection = self.0.connection.subscribe();
         let settled = connection.wait_for(|now| now.unproven || !now.open);
@@ -189,7 +185,7 @@ impl Slot {
     }
 }
 
-/// Stands for the connection under a slot.
+/// Represents the connection under a slot.
 #[derive(Debug)]
 #[must_use]
 pub struct ConnectionToken {
@@ -198,7 +194,7 @@ pub struct ConnectionToken {
 }
 
 impl ConnectionToken {
-    /// The connection is gone, or was never made.
+    /// Reports that the connection is closed, or was never opened.
     pub fn gone(mut self) {
         self.proven = true;
     }

@@ -10,8 +10,8 @@ use std::fmt;
 use tokio::time::timeout;
 
 use crate::client::{
-    Admission, AdmissionError, HeldSlot, ReleaseOutcome, Reported, Slot, SlotReport, Woken, within,
-    work_deadline,
+    Admission, AdmissionError, HeldSlot, ReleaseOutcome, Reported, Resumed, Slot, SlotReport,
+    within, work_deadline,
 };
 use crate::pool::warm::{FillLevel, Resume, Warm};
 use crate::pool::{Class, lease_covering};
@@ -31,10 +31,10 @@ pub struct Sessions {
 }
 
 /// A slot, with its session if it was kept.
-struct Ready {
+struct ReadySlot {
     held: HeldSlot,
     session: Option<Session>,
-    woken: Option<Woken>,
+    resumed: Option<Resumed>,
     lost: bool,
 }
 
@@ -46,9 +46,9 @@ enum NotResumed {
     Unusable,
 }
 
-impl Ready {
+impl ReadySlot {
     fn without_session(held: HeldSlot) -> Self {
-        Self { held, session: None, woken: None, lost: false }
+        Self { held, session: None, resumed: None, lost: false }
     }
 }
 
@@ -58,7 +58,7 @@ impl Sessions {
         Self { admission, secret, options, warm: None, idle: IdleSlot::new() }
     }
 
-    /// Keeps slots by the rule `warm`, except those of class priority, which are few, and those of a
+    /// Keeps slots as configured by `warm`, except those of class priority, which are few, and those of a
     /// [`Bypass`](crate::backend::Bypass).
     #[must_use]
     pub fn keeping(self, warm: Warm) -> Self {
@@ -66,7 +66,7 @@ impl Sessions {
         Self { warm, ..self }
     }
 
-    /// Returns what acquires the slots.
+    /// Returns the admission that grants the slots.
     #[must_use]
     pub fn admission(&self) -> &Admission {
         &self.admission
@@ -106,8 +106,8 @@ impl Sessions {
     ) -> Reported<T, E> {
         let wanted = FreezeAwareInstant::now();
         // Boxed, as the other parts are: the future would otherwise be as large as all of them together.
-        let ready = Box::pin(self.ready(deadline)).await;
-        let Ready { held, session, woken, lost } = match ready {
+        let ready = Box::pin(self.resume_or_acquire(deadline)).await;
+        let ReadySlot { held, session, resumed, lost } = match ready {
             Ok(ready) => ready,
             Err(error) => return Reported { result: Err(error.into()), slot: None },
         };
@@ -132,7 +132,7 @@ impl Sessions {
             work,
             release,
             outcome,
-            woken,
+            resumed,
             lost,
         };
         Reported { result, slot: Some(slot) }
@@ -176,13 +176,13 @@ impl Sessions {
     }
 
     /// Resumes the kept slot, or acquires one.
-    async fn ready(&self, deadline: Deadline) -> Result<Ready, AdmissionError> {
+    async fn resume_or_acquire(&self, deadline: Deadline) -> Result<ReadySlot, AdmissionError> {
         let Some(warm) = &self.warm else {
             return self
                 .admission
                 .acquire(deadline, lease_covering(deadline.left()))
                 .await
-                .map(Ready::without_session);
+                .map(ReadySlot::without_session);
         };
         self.idle.work_begins(warm);
         let lost = match self.idle.take() {
@@ -193,7 +193,7 @@ impl Sessions {
             },
         };
         let held = self.admission.acquire(deadline, warm.lease_for(deadline.left())).await?;
-        Ok(Ready { lost, ..Ready::without_session(held) })
+        Ok(ReadySlot { lost, ..ReadySlot::without_session(held) })
     }
 
     /// Resumes a kept slot. On an error its session is closed and the slot released in the background.
@@ -202,7 +202,7 @@ impl Sessions {
         warm: &Warm,
         kept: IdleSession,
         deadline: Deadline,
-    ) -> Result<Ready, NotResumed> {
+    ) -> Result<ReadySlot, NotResumed> {
         let IdleSession { session, mut held, until, .. } = kept;
         let renewed = match warm.resume(held.slot.lease_left(), deadline.left()) {
             Resume::Discard => return Err(NotResumed::Unusable),
@@ -215,12 +215,12 @@ impl Sessions {
         held.refusals = 0;
         held.guard.set_deadline(deadline);
         held.slot.works_until(work_deadline(deadline, held.slot.lease_left()));
-        let session = self.revived(session, &held.slot, until).await;
+        let session = self.resume_session(session, &held.slot, until).await;
         let replaced = session.is_none();
         if replaced && !is_gone(&held.slot).await {
             return Err(NotResumed::Unusable);
         }
-        Ok(Ready { held, session, woken: Some(Woken { renewed, replaced }), lost: false })
+        Ok(ReadySlot { held, session, resumed: Some(Resumed { renewed, replaced }), lost: false })
     }
 
     async fn renew(
@@ -229,20 +229,26 @@ impl Sessions {
         held: &mut HeldSlot,
         deadline: Deadline,
     ) -> Result<(), NotResumed> {
-        let (asked, ttl) = (FreezeAwareInstant::now(), warm.lease_for(deadline.left()));
+        let (sent, ttl) = (FreezeAwareInstant::now(), warm.lease_for(deadline.left()));
         let Granted { lease, shard, .. } = held.granted;
         let answer = self.admission.renew(lease, shard, ttl, deadline).await;
         let RenewAnswer { renewed, fill_level, .. } = answer.ok_or(NotResumed::Unusable)?;
         if !renewed {
             return Err(NotResumed::LeaseLost);
         }
-        held.slot.renewed(asked, ttl);
+        held.slot.renewed(sent, ttl);
         held.granted.fill_level = fill_level;
         Ok(())
     }
 
-    /// Returns the session if it is alive, is not due to be ended by the server, and is of the secret's current database.
-    async fn revived(&self, mut session: Session, slot: &Slot, until: Deadline) -> Option<Session> {
+    /// Returns the session if it is alive, its server-side timeout has not passed, and its database is the secret's
+    /// current one.
+    async fn resume_session(
+        &self,
+        mut session: Session,
+        slot: &Slot,
+        until: Deadline,
+    ) -> Option<Session> {
         // An unreadable secret changes nothing.
         if let Ok(secret) = self.secret.get().await
             && !session.matches(&secret)

@@ -115,7 +115,7 @@ impl Metrics {
                 let time = (slot.work + slot.release).as_secs_f64() * 1_000.0;
                 let failed = matches!(slot.outcome, ReleaseOutcome::Failed(_));
                 self.fraction(Metric::SlotHoldTime, time)
-                    .count(Metric::WarmRequests, u32::from(slot.woken.is_some()))
+                    .count(Metric::WarmRequests, u32::from(slot.resumed.is_some()))
                     .count(Metric::ReleaseFailures, u32::from(failed))
             }
             (None, Some(AdmissionError::Unavailable { .. } | AdmissionError::OutOfTime { .. })) => {
@@ -137,8 +137,8 @@ impl Metrics {
         };
         let released = matches!(slot.outcome, ReleaseOutcome::Released);
         let metrics = self.count(Metric::SlotsReleased, u32::from(released));
-        if let Some(woken) = slot.woken {
-            return metrics.count(Metric::LeasesRenewed, u32::from(woken.renewed));
+        if let Some(resumed) = slot.resumed {
+            return metrics.count(Metric::LeasesRenewed, u32::from(resumed.renewed));
         }
         metrics
             .count(Metric::SlotsGranted, 1)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::hold::{Ended, HoldSession};
 use futures::FutureExt;
 use mysql_async::prelude::Queryable;
-use rds_admission::client::{AdmissionError, ReleaseOutcome, Woken};
+use rds_admission::client::{AdmissionError, ReleaseOutcome, Resumed};
 use rds_admission::pool::Class;
 use rds_admission::session::Session;
 use rds_admission::session::SessionError;
@@ -20,20 +20,20 @@ use crate::server::Server;
 use crate::support::counter::InMemory;
 use crate::support::pool;
 
-const UNTOUCHED: Option<Woken> = Some(Woken { renewed: false, replaced: false });
+const UNTOUCHED: Option<Resumed> = Some(Resumed { renewed: false, replaced: false });
 
 #[tokio::test]
 async fn the_next_work_goes_on_with_the_slot_and_the_connection_and_asks_nobody() {
     let scene = Scene::new().await;
     // A lease of this length needs no renewal for what follows.
     let first = scene.works_within(Duration::from_secs(60), connection_id).await;
-    assert!(is_kept(&first) && first.held.woken.is_none());
+    assert!(is_kept(&first) && first.held.resumed.is_none());
     assert_eq!(scene.counter.in_use().await, 1);
     for _ in 0..5 {
         let next = scene.connection().await;
         assert!(is_kept(&next));
         assert_eq!((next.value, next.held.granted.lease), (first.value, first.held.granted.lease));
-        assert_eq!(next.held.woken, UNTOUCHED);
+        assert_eq!(next.held.resumed, UNTOUCHED);
     }
     assert_eq!(scene.counter.calls.load(Ordering::SeqCst), 1);
 }
@@ -69,7 +69,7 @@ async fn a_slot_that_is_kept_comes_back_when_a_renewal_tells_that_the_pool_has_f
     scene.fill(42).await;
     // The lease covers work of three seconds, and not of twenty.
     let renewed = scene.works_within(Duration::from_secs(20), connection_id).await;
-    assert_eq!(renewed.held.woken, Some(Woken { renewed: true, replaced: false }));
+    assert_eq!(renewed.held.resumed, Some(Resumed { renewed: true, replaced: false }));
     assert!(matches!(renewed.held.outcome, ReleaseOutcome::Released), "{:?}", renewed.held);
     assert_eq!(scene.counter.in_use().await, 41);
 }
@@ -97,7 +97,7 @@ async fn a_slot_that_nobody_uses_is_given_back_before_the_server_ends_its_connec
     assert!(is_kept(&scene.connection().await));
     scene.counter.settles_at(0).await;
     assert_eq!(aborted().await, before, "it said good-bye");
-    assert!(scene.connection().await.held.woken.is_none());
+    assert!(scene.connection().await.held.resumed.is_none());
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn work_that_fails_keeps_the_slot_and_work_that_does_not_end_gives_it_back
         matches!(late.result, Err(Ended::Admission(AdmissionError::OutOfTime { .. })));
     assert!(out_of_time, "{late:?}");
     let held = late.slot.expect("a report");
-    assert_eq!(held.woken, UNTOUCHED);
+    assert_eq!(held.resumed, UNTOUCHED);
     assert!(matches!(held.outcome, ReleaseOutcome::Released));
     scene.settles().await;
 }

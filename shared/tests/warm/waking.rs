@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use rds_admission::client::Woken;
+use rds_admission::client::Resumed;
 use rds_admission::store::SlotStore;
 use rds_admission::time::Seconds;
 
@@ -23,14 +23,14 @@ async fn a_lease_that_is_too_short_for_the_work_is_renewed_by_one_call() {
     let scene = Scene::keeping(Seconds(2)).await;
     let first = scene.works_within(SHORT, connection_id).await;
     let renewed = scene.works_within(LONG, connection_id).await;
-    assert_eq!(renewed.held.woken, Some(Woken { renewed: true, replaced: false }));
+    assert_eq!(renewed.held.resumed, Some(Resumed { renewed: true, replaced: false }));
     assert_eq!(
         (renewed.value, renewed.held.granted.lease),
         (first.value, first.held.granted.lease)
     );
     assert_eq!(scene.counter.calls.load(Ordering::SeqCst), 2);
     // The lease is long enough for this one.
-    assert!(!scene.works_within(SHORT, connection_id).await.held.woken.expect("kept").renewed);
+    assert!(!scene.works_within(SHORT, connection_id).await.held.resumed.expect("kept").renewed);
     assert_eq!(scene.counter.calls.load(Ordering::SeqCst), 2);
 }
 
@@ -56,7 +56,7 @@ async fn a_lease_that_was_lost_is_followed_by_another_one_and_another_connection
         .await
         .expect("an answer");
     let replaced = scene.works_within(LONG, connection_id).await;
-    assert!(replaced.held.woken.is_none() && replaced.held.lost);
+    assert!(replaced.held.resumed.is_none() && replaced.held.lost);
     assert_ne!(replaced.held.granted.lease, first.held.granted.lease);
     assert_ne!(replaced.value, first.value);
     assert_eq!(scene.counter.in_use().await, 1);
@@ -69,7 +69,7 @@ async fn a_renewal_whose_answer_is_lost_is_not_relied_on_and_its_slot_comes_back
     let first = scene.works_within(SHORT, connection_id).await;
     scene.counter.lost_renewals.store(1, Ordering::SeqCst);
     let replaced = scene.works_within(LONG, connection_id).await;
-    assert!(replaced.held.woken.is_none() && is_kept(&replaced));
+    assert!(replaced.held.resumed.is_none() && is_kept(&replaced));
     // For all that is known, it was renewed.
     assert!(!replaced.held.lost);
     assert_ne!(replaced.held.granted.lease, first.held.granted.lease);
@@ -83,7 +83,7 @@ async fn a_dead_connection_without_autocommit_is_replaced_under_the_same_slot() 
     let first = scene.works_within(LONG, connection_id).await;
     scene.administer(&format!("KILL {}", first.value)).await;
     let replaced = scene.works(connection_id).await;
-    assert_eq!(replaced.held.woken, Some(Woken { renewed: false, replaced: true }));
+    assert_eq!(replaced.held.resumed, Some(Resumed { renewed: false, replaced: true }));
     assert_eq!(replaced.held.granted.lease, first.held.granted.lease);
     assert_ne!(replaced.value, first.value);
 }
@@ -102,7 +102,7 @@ async fn a_dead_connection_is_replaced_under_the_same_slot_and_work_runs_once() 
             connection_id(session).await
         })
         .await;
-    assert_eq!(replaced.held.woken, Some(Woken { renewed: false, replaced: true }));
+    assert_eq!(replaced.held.resumed, Some(Resumed { renewed: false, replaced: true }));
     assert_eq!(replaced.held.granted.lease, first.held.granted.lease);
     assert_ne!(replaced.value, first.value);
     assert!(is_kept(&replaced));
@@ -125,7 +125,7 @@ async fn work_on_a_connection_that_dies_under_it_fails_and_is_not_done_again() {
         .await;
     assert!(failed.value.is_err() && !is_kept(&failed), "{failed:?}");
     scene.settles().await;
-    assert!(scene.connection().await.held.woken.is_none());
+    assert!(scene.connection().await.held.resumed.is_none());
 }
 
 /// Ends when the server has ended the service's connections, by itself.
@@ -153,8 +153,8 @@ async fn the_server_ends_the_connection_of_a_frozen_instance_which_opens_another
     let first = scene.works_within(LONG, connection_id).await;
     until_the_server_has_ended_it(&scene);
     let replaced = scene.works_within(LONG, connection_id).await;
-    let woken = replaced.held.woken.expect("the slot was still its own");
-    assert!(woken.replaced);
+    let resumed = replaced.held.resumed.expect("the slot was still its own");
+    assert!(resumed.replaced);
     assert_eq!(replaced.held.granted.lease, first.held.granted.lease);
     assert_ne!(replaced.value, first.value);
 }
@@ -167,7 +167,7 @@ async fn an_instance_that_was_frozen_past_its_lease_starts_replaced() {
     until_the_server_has_ended_it(&scene);
     thread::sleep(Duration::from_secs(3));
     let replaced = scene.works_within(LONG, connection_id).await;
-    assert!(replaced.held.woken.is_none());
+    assert!(replaced.held.resumed.is_none());
     assert_ne!(replaced.held.granted.lease, first.held.granted.lease);
     // It is not called often enough to keep that one.
     scene.counter.settles_at(0).await;
