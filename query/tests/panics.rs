@@ -1,5 +1,4 @@
-//! A request that panics is answered and logged, its slot comes back, and nothing that the panic says is
-//! repeated.
+//! A request that panics is answered and logged, its slot is released, and the panic message is not disclosed.
 
 #[path = "../../shared/tests/support/broken.rs"]
 mod broken;
@@ -25,8 +24,8 @@ use rds_admission::store::{MemoryStore, PoolAdmin, SlotStore};
 use rds_admission::time::{Clock, SystemClock};
 use serde_json::json;
 
-/// What is answered to one request, and what is logged of it.
-async fn asked(employees: &Employees) -> (Result<ApiGatewayProxyResponse, Error>, Vec<String>) {
+/// Returns the answer to one request, and its log lines.
+async fn request(employees: &Employees) -> (Result<ApiGatewayProxyResponse, Error>, Vec<String>) {
     let event = json!({
         "path": "/employees", "httpMethod": "GET", "requestContext": {"httpMethod": "GET"},
     });
@@ -48,7 +47,7 @@ async fn a_request_that_panics_is_a_500_and_a_line_in_the_log_and_its_slot_is_ba
     let admission = Admission::new(Arc::new(controller.clone()), pool.clone());
     let employees = Employees::new(Sessions::new(admission, secret, SessionOptions::default()));
 
-    let (answer, lines) = asked(&employees).await;
+    let (answer, lines) = request(&employees).await;
 
     let answer = answer.expect("an answer");
     assert_eq!(answer.status_code, 500);
@@ -68,7 +67,7 @@ async fn a_request_past_the_controller_that_panics_is_counted_as_one() {
     let secret = SecretCache::new(broken::client(), "the secret");
     let admission = Admission::new(Arc::new(Bypass::new(SystemClock)), pool);
     let employees = Employees::new(Sessions::new(admission, secret, SessionOptions::default()));
-    let (answer, lines) = asked(&employees).await;
+    let (answer, lines) = request(&employees).await;
     assert_eq!(answer.expect("an answer").status_code, 500);
     let [line] = &lines[..] else { panic!("not one line: {lines:?}") };
     assert!(line.contains("ERROR") && line.contains(r#"admission="bypass""#), "{line}");

@@ -1,4 +1,4 @@
-//! A counter that behaves as it is told, and watches that no slot is given back too soon.
+//! A counter with configurable behaviour. Detects slots that are released too early.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use rds_admission::wire::{
 };
 use tokio::task::yield_now;
 
-/// What becomes of an acquire.
+/// Result of an acquire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Acquire {
     Granted,
@@ -23,7 +23,7 @@ pub(crate) enum Acquire {
     GrantedButLost,
 }
 
-/// What becomes of a release.
+/// Result of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Release {
     Works,
@@ -35,7 +35,7 @@ impl Release {
     pub(crate) const ALL: [Self; 3] = [Self::Works, Self::FailsOnce, Self::AnswerLostOnce];
 }
 
-/// The counter. Whoever asks it waits before the decision and after it.
+/// The counter. Each request yields before and after the decision.
 pub(crate) struct Gates {
     store: MemoryStore<SystemClock>,
     behaviour: Mutex<(Acquire, Release)>,
@@ -48,7 +48,7 @@ pub(crate) fn pool() -> PoolName {
 }
 
 impl Gates {
-    /// A counter of slots for a database that has so many connections open.
+    /// Returns a counter for a database with this number of open connections.
     pub(crate) async fn new(connections: Arc<AtomicUsize>) -> Self {
         let store = MemoryStore::new(SystemClock);
         let size = PoolSize::divide(66, 4, 2).expect("a size");
@@ -57,7 +57,7 @@ impl Gates {
         Self { store, behaviour, connections, too_soon: AtomicU32::new(0) }
     }
 
-    /// Behaves so from now on.
+    /// Sets the behaviour of later requests.
     pub(crate) fn set(&self, acquire: Acquire, release: Release) {
         *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = (acquire, release);
     }
@@ -66,7 +66,7 @@ impl Gates {
         self.store.read(&pool()).await.expect("a pool").in_use()
     }
 
-    /// How often a slot was given back while a connection was open.
+    /// Returns how many slots were released while a connection was open.
     pub(crate) fn too_soon(&self) -> u32 {
         self.too_soon.load(Ordering::SeqCst)
     }
@@ -75,7 +75,7 @@ impl Gates {
         self.behaviour.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// How the next release goes; the one after it works.
+    /// Returns the behaviour of the next release. The one after it succeeds.
     fn releases(&self) -> Release {
         let mut behaviour = self.behaviour.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut behaviour.1, Release::Works)
@@ -125,7 +125,7 @@ impl Gates {
         }
         let connections = self.connections.load(Ordering::SeqCst);
         let released = self.store.release(pool, *lease, None).await.expect("a pool");
-        // A repeated release gives nothing back, and may come while the next request is at work.
+        // A repeated release has no effect, and may arrive while the next request runs.
         if released.released && connections > 0 {
             self.too_soon.fetch_add(1, Ordering::SeqCst);
         }
@@ -143,7 +143,7 @@ fn failed() -> BackendError {
     }
 }
 
-/// The handle that a request has on the counter.
+/// A request's handle to the counter.
 #[derive(Clone)]
 pub(crate) struct Gate(pub(crate) Arc<Gates>);
 

@@ -1,10 +1,9 @@
-//! A request that is dropped, at every point where it waits and however those that it waits for
-//! behave, leaves no slot and no connection behind.
+//! A dropped request leaves no slot and no connection behind, at every await point and for every behaviour of its
+//! dependencies.
 //!
-//! A future can be dropped wherever it waits: when a client goes away, when a deadline comes first,
-//! when somebody else's branch of a `select!` wins. So each combination of behaviours is run again and
-//! again, dropped the first time that it waits, the second time, and so on, until it comes to its end
-//! before it is dropped.
+//! A future can be dropped at any await: when a client disconnects, when a deadline passes, or when another branch of a
+//! `select!` completes. So each combination of behaviours is repeated: dropped at the first await, the second, and so
+//! on, until the request completes before it is dropped.
 
 mod counter;
 mod relay;
@@ -27,13 +26,13 @@ use rds_admission::time::Deadline;
 use secret::{Secret, Vault};
 use server::Server;
 
-/// The time that a request has. Its lease lasts 5 seconds longer.
+/// Time limit of a request. Its lease lasts 5 seconds longer.
 const TIME: Duration = Duration::from_secs(20);
 
-/// How long a slot and a connection may take to come back: much less than the lease.
+/// Limit for releasing the slot and closing the connection: much less than the lease.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// What one request meets.
+/// Behaviour of one request's dependencies.
 #[derive(Clone, Copy, Debug)]
 struct Behaviour {
     acquire: Acquire,
@@ -42,20 +41,20 @@ struct Behaviour {
     release: Release,
 }
 
-/// How the statement fares.
+/// Result of the statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Statement {
     Works,
-    /// It works, after a while in which the server notices nothing of a client that goes away.
+    /// It succeeds after a delay in which the server does not notice a client that disconnects.
     TakesLong,
     Fails,
 }
 
-/// What takes long.
+/// Duration of a long statement.
 const LONG: Duration = Duration::from_millis(100);
 
-/// All combinations that a request can tell apart: without a slot it reads no secret, without a
-/// session it runs no statement.
+/// Returns all distinct combinations: without a slot a request reads no secret, without a session it runs no
+/// statement.
 fn behaviours() -> Vec<Behaviour> {
     let mut all = Vec::new();
     for release in Release::ALL {
@@ -72,14 +71,14 @@ fn behaviours() -> Vec<Behaviour> {
     all
 }
 
-/// Everything that a request needs, shared by all.
-struct Scene {
+/// The dependencies that all requests share.
+struct RunContext {
     server: Server,
     vault: Vault,
     gates: Arc<Gates>,
 }
 
-impl Scene {
+impl RunContext {
     async fn new() -> Self {
         let server = Server::start().await;
         let vault = Vault::open().await;
@@ -87,8 +86,7 @@ impl Scene {
         Self { server, vault, gates }
     }
 
-    /// Runs a request and drops it when it waits for the `points`th time. True when it came to its
-    /// end before.
+    /// Runs a request and drops it at its `points`th await. Returns whether it completed before.
     async fn drop_at(&self, behaviour: Behaviour, points: u32) -> bool {
         let database = match behaviour.statement {
             Statement::Fails => "information_schema",
@@ -110,7 +108,7 @@ impl Scene {
         until(employees.count(Deadline::within(TIME)), points).await
     }
 
-    /// Waits until the slot and the connection are back.
+    /// Waits until the slot is released and the connection closed.
     async fn settles(&self) {
         let mut observer = self.server.observer().await;
         let settled = async {
@@ -127,7 +125,7 @@ impl Scene {
     }
 }
 
-/// Polls `future` until it has waited `points` times, or has come to its end, which is told.
+/// Polls `future` until it was pending `points` times. Returns whether it completed before.
 async fn until(future: impl Future, points: u32) -> bool {
     let mut future = pin!(future);
     let mut waited = 0;
@@ -143,16 +141,16 @@ async fn until(future: impl Future, points: u32) -> bool {
 
 #[tokio::test]
 async fn a_request_that_is_dropped_leaves_nothing_behind() {
-    let scene = Scene::new().await;
+    let context = RunContext::new().await;
     let (mut tried, mut combinations) = (0, 0);
     for behaviour in behaviours() {
         combinations += 1;
         for points in 1.. {
-            let ended = scene.drop_at(behaviour, points).await;
-            scene.settles().await;
-            assert_eq!(scene.gates.too_soon(), 0, "{behaviour:?}, dropped at {points}");
+            let ended = context.drop_at(behaviour, points).await;
+            context.settles().await;
+            assert_eq!(context.gates.too_soon(), 0, "{behaviour:?}, dropped at {points}");
             if ended {
-                // One that waits nowhere would not have been tried.
+                // A request without await points would not be tested.
                 assert!(points > 2, "{behaviour:?} waits at {} points only", points - 1);
                 break;
             }

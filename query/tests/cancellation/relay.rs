@@ -1,5 +1,4 @@
-//! A relay before the server, that passes the server's end on late: whoever does not wait for it is
-//! caught.
+//! A relay in front of the server that forwards the server's close late, to detect callers that do not wait for it.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How late.
+/// Delay of the close.
 const LATE: Duration = Duration::from_millis(10);
 
 /// The relay.
@@ -19,7 +18,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// A relay to `server`, a port of this machine.
+    /// Starts a relay to the port `server` of this machine.
     pub(crate) async fn to(server: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -38,7 +37,7 @@ impl Relay {
         self.port
     }
 
-    /// The connections whose clients have not been told yet that the server has ended them.
+    /// Returns the number of connections whose close was not yet forwarded to the client.
     pub(crate) fn open(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.open)
     }
@@ -46,15 +45,15 @@ impl Relay {
 
 async fn pass_on(mut client: TcpStream, server: u16, open: Arc<AtomicUsize>) {
     let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await.expect("the server");
-    // An error is an end like another.
+    // An error also ends the connection.
     let _ = end_of(&mut client, &mut server).await;
     drop(server);
     tokio::time::sleep(LATE).await;
-    // Before the client can know.
+    // Before the client can notice the close.
     open.fetch_sub(1, Ordering::SeqCst);
 }
 
-/// Carries both ways until the server has ended; the client may have before, and still hears.
+/// Copies in both directions until the server closes. The client may stop sending before, and still receives.
 async fn end_of(client: &mut TcpStream, server: &mut TcpStream) -> std::io::Result<()> {
     let (mut client_reads, mut client_writes) = client.split();
     let (mut server_reads, mut server_writes) = server.split();

@@ -1,4 +1,4 @@
-//! Secrets Manager, as far as `GetSecretValue` goes, over HTTP.
+//! An HTTP fake of `GetSecretValue` of Secrets Manager.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What a request finds.
+/// State of the secret at the start of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Secret {
     /// The instance has read it before.
@@ -22,9 +22,9 @@ pub(crate) enum Secret {
     New,
     /// The instance has read it before, and since then the password has changed.
     Outdated,
-    /// The same, and the secret calls the new one still pending.
+    /// The same, and the new password is still `AWSPENDING`.
     Rotating,
-    /// It can't be read.
+    /// It cannot be read.
     Failing,
 }
 
@@ -33,10 +33,10 @@ impl Secret {
         [Self::Kept, Self::New, Self::Outdated, Self::Rotating, Self::Failing];
 }
 
-/// What is answered, the first time and then.
+/// Answers, last one first. The final one repeats.
 type Answers = Arc<Mutex<Vec<Option<Value>>>>;
 
-/// The service.
+/// The fake service.
 pub(crate) struct Vault {
     endpoint: String,
     answers: Answers,
@@ -52,7 +52,7 @@ impl Vault {
         Self { endpoint, answers }
     }
 
-    /// Answers from now on as `secret` says; `right` is what lets in.
+    /// Sets the answers for `secret`. `right` has the valid credentials.
     pub(crate) fn hold(&self, secret: Secret, right: &Value) {
         let mut wrong = right.clone();
         wrong["password"] = json!("of yesterday");

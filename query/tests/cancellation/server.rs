@@ -1,4 +1,4 @@
-//! A real server with the article's table, behind a relay that is slow to say that it has ended.
+//! A real server with the table of the AWS article, behind a relay that forwards the close late.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -30,7 +30,7 @@ impl Server {
         Self { mariadb, relay, _folder: folder }
     }
 
-    /// How many connections are open, as their clients see it.
+    /// Returns the number of connections that are open from the view of their clients.
     pub(crate) fn open(&self) -> Arc<AtomicUsize> {
         self.relay.open()
     }
@@ -39,7 +39,7 @@ impl Server {
         self.mariadb.database()
     }
 
-    /// The secret that lets into `database`.
+    /// Returns a secret with valid credentials for `database`.
     pub(crate) fn secret(&self, database: &str) -> Value {
         let admin = self.mariadb.admin();
         json!({
@@ -52,7 +52,7 @@ impl Server {
         Conn::new(self.mariadb.observer_opts()).await.expect("an observer")
     }
 
-    /// The connections of the service that the server knows of, logged in or not.
+    /// Returns the number of the service's connections on the server, logged in or not.
     pub(crate) async fn connections(&self, observer: &mut Conn) -> u64 {
         let count = format!(
             "SELECT COUNT(*) FROM information_schema.processlist \

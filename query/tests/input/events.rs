@@ -1,11 +1,11 @@
-//! Events: any bytes, any JSON, and API Gateway's events that went wrong on the way.
+//! Generates events: any bytes, any JSON, and damaged API Gateway events.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
-/// What a fuzzer starts from too.
+/// Also the fuzzer's seeds.
 const EVENTS: &[&str] = &[
     include_str!("../../../verification/fuzz/seeds/event/rest.json"),
     include_str!("../../../verification/fuzz/seeds/event/rest_root.json"),
@@ -51,7 +51,7 @@ const TEXTS: &[&str] = &[
     "\u{e9}",
 ];
 
-/// Where a text of the event may be another: what the query looks at, and what makes a URL.
+/// JSON pointers to replace values at: fields that the function reads, and parts of the URL.
 const PLACES: &[&str] = &[
     "/httpMethod",
     "/path",
@@ -76,7 +76,7 @@ const PLACES: &[&str] = &[
     "/requestContext",
 ];
 
-/// Any event.
+/// Generates an event.
 pub(crate) fn event() -> impl Strategy<Value = Vec<u8>> {
     let wrong = || (select(EVENTS), vec((place(), value()), 0..4)).prop_map(changed);
     prop_oneof![
@@ -87,7 +87,7 @@ pub(crate) fn event() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// The event with other values in some places. One that is not there is made, where its parent is.
+/// Replaces values of the event. A missing field is added if its parent exists.
 fn changed((event, changes): (&str, Vec<(&str, Value)>)) -> Vec<u8> {
     let mut event: Value = serde_json::from_str(event).unwrap_or_default();
     for (place, value) in changes {
@@ -99,7 +99,7 @@ fn changed((event, changes): (&str, Vec<(&str, Value)>)) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-/// A byte that is another, or the last one that arrived.
+/// Replaces one byte, or truncates the event there.
 fn damaged((mut event, at, byte, cut): (Vec<u8>, Index, u8, bool)) -> Vec<u8> {
     let at = at.index(event.len());
     event[at] = byte;

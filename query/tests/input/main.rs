@@ -1,4 +1,4 @@
-//! Whatever the query is sent, it answers by the contract, and asks for a slot only when it is to count.
+//! For any event the function answers as the contract requires, and requests a slot only in order to count.
 
 mod events;
 mod property;
@@ -29,7 +29,7 @@ fn the_events_that_are_tried_meet_every_fate() {
     assert_eq!(fates, BTreeSet::from(all));
 }
 
-/// These are what a client sends; a URL can't be made of any.
+/// The client controls these values. None forms a valid URL.
 #[test]
 fn a_request_whose_url_is_none_is_answered_all_the_same() {
     let headers = [("X-Forwarded-Proto", "1"), ("Host", "a b"), ("Host", "[")];

@@ -1,4 +1,4 @@
-//! What holds for every event, whoever makes it up: the tests beside this file, or a fuzzer.
+//! Property that holds for every event. Used by the tests beside this file and by a fuzz target.
 
 use std::collections::HashMap;
 use std::future::ready;
@@ -25,12 +25,12 @@ use rds_admission::wire::{
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-/// What became of an event.
+/// Result of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
-    /// It was not one of API Gateway's.
+    /// It was not an API Gateway event.
     NoEvent,
-    /// A slot was asked for; the counter refuses all.
+    /// A slot was requested; the counter rejects all requests.
     Refused,
     /// Another path.
     NotFound,
@@ -38,7 +38,7 @@ pub(crate) enum Fate {
     MethodNotAllowed,
 }
 
-/// A counter that refuses, and counts how often it is asked.
+/// A counter that rejects all requests, and counts them.
 #[derive(Clone, Default)]
 struct Refusing(Arc<AtomicU32>);
 
@@ -66,25 +66,24 @@ impl Backend for Refusing {
     }
 }
 
-/// One for all events: a fuzzer tries thousands in a second.
+/// Shared by all events: a fuzzer runs thousands per second.
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_time().build().expect("a runtime"));
 
-/// Never asked, since there is never a slot.
+/// Never called, because no slot is granted.
 static SECRETS: LazyLock<Client> = LazyLock::new(|| {
     let config = Config::builder().behavior_version(BehaviorVersion::latest());
     Client::from_conf(config.region(Region::new("us-east-1")).build())
 });
 
-/// The query asks for a slot if the event is a GET on one of its two paths, and otherwise does not;
-/// either way the answer is one of the contract's.
+/// Checks that exactly a GET of one of the two paths requests a slot, and that the answer follows the contract.
 ///
 /// # Panics
-/// When it does not.
+/// When the property is violated.
 pub(crate) fn holds(event: &[u8]) -> Fate {
     let Ok(event) = serde_json::from_slice::<LambdaRequest>(event) else { return Fate::NoEvent };
     let Some((fate, headers)) = expected(&event) else { return Fate::NoEvent };
-    counted_is_told_as_asked(&headers);
+    a_count_has_one_of_two_content_types(&headers);
 
     let counter = Refusing::default();
     let admission =
@@ -97,13 +96,13 @@ pub(crate) fn holds(event: &[u8]) -> Fate {
     let answer = RUNTIME.block_on(answered).expect("an answer");
     let answer = serde_json::to_value(answer).expect("an answer that API Gateway can read");
 
-    let asked = counter.0.load(Ordering::SeqCst);
-    assert_eq!(asked, u32::from(fate == Fate::Refused));
+    let requests = counter.0.load(Ordering::SeqCst);
+    assert_eq!(requests, u32::from(fate == Fate::Refused));
     is_of_the_contract(fate, &answer);
     fate
 }
 
-/// What shall become of an event, and the headers of its request.
+/// Returns the expected result of an event, and the headers of its request.
 fn expected(event: &LambdaRequest) -> Option<(Fate, HeaderMap)> {
     let (method, path, stage, headers) = match event {
         LambdaRequest::ApiGatewayV1(event) => {
@@ -138,7 +137,7 @@ fn expected(event: &LambdaRequest) -> Option<(Fate, HeaderMap)> {
     Some((fate, headers.clone()))
 }
 
-/// The path that a resource was found for, if it can be told: each `{name}` in it is one of these.
+/// Returns the path of a resource with each `{name}` replaced from `names`, if all are there.
 fn found(resource: &str, names: &HashMap<String, String>) -> Option<String> {
     let mut path = String::new();
     for part in resource.strip_prefix('/')?.split('/') {
@@ -153,8 +152,8 @@ fn found(resource: &str, names: &HashMap<String, String>) -> Option<String> {
     Some(path)
 }
 
-/// Whatever a client says that it accepts, it is told the count in one of two ways.
-fn counted_is_told_as_asked(headers: &HeaderMap) {
+/// Checks that a count is answered as HTML or JSON, whatever the `Accept` header.
+fn a_count_has_one_of_two_content_types(headers: &HeaderMap) {
     let response = Answer::Counted(3).response(headers).expect("a response");
     assert_eq!(response.status(), StatusCode::OK);
     let kind = response.headers()[header::CONTENT_TYPE].to_str().expect("text");

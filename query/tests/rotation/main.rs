@@ -1,4 +1,4 @@
-//! A password that is changed under a warm instance: what is kept, what is read, and what is tried.
+//! A password rotation during the life of a warm instance: what is cached, read and tried.
 
 #[path = "../../../shared/tests/support/hold.rs"]
 mod hold;
@@ -28,7 +28,7 @@ use vault::{Pending, Vault, Versions};
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
 
-/// A secret with this password, for a server that need not be there.
+/// Returns a secret with this password, for a server that need not exist.
 fn secret(password: &str) -> Value {
     json!({"username": "admin", "password": password, "host": "192.0.2.1"})
 }
@@ -51,7 +51,7 @@ async fn kept(cache: &SecretCache) -> Arc<Credentials> {
     cache.get().await.expect("credentials")
 }
 
-/// What comes after `refused`.
+/// Returns the secret to try after `refused`.
 async fn next(cache: &SecretCache, refused: &[Arc<Credentials>]) -> Option<Arc<Credentials>> {
     cache.alternative_to(refused).await.expect("an answer")
 }
@@ -79,10 +79,10 @@ async fn the_pending_password_is_tried_when_the_current_one_was_refused() {
     assert!(has(&two, "two") && has(&kept(&cache).await, "two"));
     assert_eq!(vault.reads(), [CURRENT, CURRENT, PENDING]);
 
-    // It becomes the current one: nothing is to be read.
+    // It becomes the current one: no read is needed.
     vault.hold(current("two"));
     assert!(has(&kept(&cache).await, "two"));
-    // The rotation is given up instead: the current one is tried again.
+    // The rotation is cancelled instead: the current one is tried again.
     vault.hold(current("one"));
     assert!(has(&next(&cache, &[two]).await.expect("another"), "one"));
     assert_eq!(vault.reads(), [CURRENT]);
@@ -129,7 +129,7 @@ fn options() -> SessionOptions {
     SessionOptions { tls: Tls::Off, ..SessionOptions::default() }
 }
 
-/// A server, and a secret that leads to it.
+/// A server and its secret.
 struct Database {
     mariadb: MariaDb,
     vault: Vault,
@@ -160,14 +160,14 @@ impl Database {
         Ok(())
     }
 
-    /// Does what only an administrator may.
+    /// Runs a statement as the administrator.
     async fn administer(&self, sql: &str) {
         let mut observer = Conn::new(self.mariadb.observer_opts()).await.expect("an observer");
         observer.query_drop(sql).await.expect("done");
         observer.disconnect().await.expect("disconnected");
     }
 
-    /// How many logins the server has refused.
+    /// Returns the number of logins that the server has refused.
     async fn refused(&self) -> u64 {
         let mut observer = Conn::new(self.mariadb.observer_opts()).await.expect("an observer");
         let status = "SHOW GLOBAL STATUS LIKE 'Access_denied_errors'";
@@ -192,7 +192,7 @@ async fn a_login_follows_a_rotation_and_keeps_what_lets_in() {
     database.log_in(&cache).await.expect("a session");
     assert_eq!(vault.reads(), [CURRENT, CURRENT, PENDING]);
     database.log_in(&cache).await.expect("a session");
-    // The old password was tried twice (`Session::open` says why).
+    // The old password was tried twice (see `Session::open`).
     assert_eq!((vault.reads().len(), database.refused().await), (0, 2));
 }
 
@@ -215,7 +215,7 @@ async fn a_password_that_is_wrong_for_good_is_tried_twice_and_given_up() {
     let current = Some(database.secret("wrong"));
     database.vault.hold(Versions { current, pending: wrong });
     let cache = database.vault.cache();
-    // Two passwords, each of them twice (`Session::open` says why).
+    // Two passwords, each of them twice (see `Session::open`).
     for refused in [4, 8] {
         let error = database.log_in(&cache).await.expect_err("nothing lets in");
         assert!(matches!(&error, LoginError::Session(e) if e.is_access_denied()), "{error:?}");
@@ -226,7 +226,7 @@ async fn a_password_that_is_wrong_for_good_is_tried_twice_and_given_up() {
     database.log_in(&cache).await.expect("a session");
 }
 
-/// An instance with slots that it may keep, and the connections that its requests run in.
+/// Sessions that keep their slots, with the connections of their requests.
 struct Instance(Sessions);
 
 impl Instance {
@@ -271,7 +271,7 @@ async fn a_session_that_was_kept_goes_on_and_the_login_after_it_has_the_new_pass
     assert!(replaced.held.resumed.is_some_and(|resumed| resumed.replaced), "{:?}", replaced.held);
     assert_eq!(vault.reads(), [CURRENT, PENDING]);
 
-    // By now it is the current one: nothing is to be read.
+    // By now it is the current one: no read is needed.
     vault.hold(Versions { current: Some(database.secret("new")), pending: Pending::No });
     assert_eq!(instance.connection().await.value, replaced.value);
     assert!(vault.reads().is_empty());

@@ -1,4 +1,4 @@
-//! A secret that leads to another server, database or account than it did, or was wrong and is mended.
+//! A secret that changes to another server, database or account, or is corrected.
 
 use std::future::poll_fn;
 use std::net::TcpListener;
@@ -22,20 +22,20 @@ use crate::room::Room;
 use crate::vault::{Pending, Vault, Versions};
 use crate::{CURRENT, Database, has, kept, options, secret};
 
-/// A database that every account may see.
+/// A database that every account can access.
 const ELSEWHERE: &str = "information_schema";
 
 fn only(current: Value) -> Versions {
     Versions { current: Some(current), pending: Pending::No }
 }
 
-/// The same secret with another value of `field`.
+/// Returns the secret with another value of `field`.
 fn with(mut secret: Value, field: &str, value: Value) -> Value {
     secret[field] = value;
     secret
 }
 
-/// A port of this machine that nobody listens at.
+/// Returns a local port without a listener.
 fn unused_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
@@ -66,7 +66,7 @@ async fn whatever_was_wrong_in_the_secret_a_login_follows_when_it_is_mended() {
     }
 }
 
-/// Nothing is heard of the old server, as when its network drops what is sent to it.
+/// The old server does not answer, as when its network drops packets.
 #[tokio::test]
 async fn after_a_login_that_was_not_answered_the_next_one_goes_by_the_mended_secret() {
     let database = Database::start().await;
@@ -77,10 +77,10 @@ async fn after_a_login_that_was_not_answered_the_next_one_goes_by_the_mended_sec
     let cache = vault.cache();
     let slot = Slot::outside_the_pool(Deadline::within(Duration::from_secs(30)));
     let options = SessionOptions { connect_timeout: Duration::from_millis(100), ..options() };
-    let late = Session::log_in(&slot, &options, &cache).await.expect_err("nobody answers");
+    let late = Session::log_in(&slot, &options, &cache).await.expect_err("no answer");
     let timeout = matches!(late, LoginError::Session(SessionError::ConnectTimeout { .. }));
     assert!(timeout, "{late:?}");
-    // The slot is not held any longer for a read that could not be followed.
+    // The slot is not held for a read that comes too late to be used.
     assert_eq!(vault.reads(), [CURRENT]);
 
     vault.hold(only(database.right()));
@@ -107,10 +107,10 @@ async fn a_database_that_is_down_costs_few_reads() {
     vault.hold(only(with(database.right(), "port", json!(unused_port()))));
     let cache = vault.cache();
     for _ in 0..20 {
-        let failed = database.log_in(&cache).await.expect_err("nobody is there");
+        let failed = database.log_in(&cache).await.expect_err("no listener");
         assert!(matches!(failed, LoginError::Session(_)), "{failed:?}");
     }
-    // The first, three at once, and what a slow machine has time for.
+    // The first, three at once, and more on a slow machine.
     let reads = vault.reads();
     assert!((2..10).contains(&reads.len()), "{reads:?}");
     assert!(reads.iter().all(|label| label == CURRENT), "{reads:?}");
@@ -128,7 +128,7 @@ async fn a_password_that_stays_wrong_costs_few_reads_and_is_followed_when_it_is_
         let LoginError::Session(denied) = denied else { panic!("{denied:?}") };
         assert!(denied.is_access_denied(), "{denied:?}");
     }
-    // Eight for each of the first three, and of those that a slow machine has time for.
+    // Eight for each of the first three logins, and more on a slow machine.
     let reads = vault.reads().len();
     assert!((20..LOGINS * 4).contains(&reads), "{reads}");
 
@@ -150,7 +150,7 @@ async fn what_is_too_old_is_read_again_and_used_on_when_it_cant_be() {
     assert!(has(&kept(&cache).await, "two"));
     assert_eq!(vault.reads(), [CURRENT; 2]);
 
-    // Secrets Manager is out of reach: nothing fails, and it is not asked for each request.
+    // Secrets Manager is unreachable: nothing fails, and it is not called for each request.
     vault.hold(Versions::default());
     for _ in 0..5 {
         assert!(has(&kept(&cache).await, "two"));
@@ -159,7 +159,7 @@ async fn what_is_too_old_is_read_again_and_used_on_when_it_cant_be() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_secret_that_another_reads_again() {
+async fn a_reader_does_not_wait_for_a_refresh_by_another() {
     let vault = Vault::open(only(secret("one"))).await;
     let cache = vault.cache().with_max_age(Duration::ZERO);
     kept(&cache).await;
@@ -183,8 +183,8 @@ async fn why_a_secret_could_not_be_read_again_is_logged() {
     vault.hold(only(json!({"username": "admin", "password": "hunter2"})));
     let (used, lines) = logged(kept(&cache)).await;
     assert!(has(&used, "one"));
-    let told = lines.iter().find(|line| line.contains("could not be read again"));
-    assert!(told.is_some_and(|line| line.contains("not an object with host")), "{lines:?}");
+    let logged = lines.iter().find(|line| line.contains("could not be read again"));
+    assert!(logged.is_some_and(|line| line.contains("not an object with host")), "{lines:?}");
     assert!(!lines.concat().contains("hunter2"), "{lines:?}");
 }
 
@@ -197,11 +197,11 @@ async fn a_session_that_was_kept_ends_when_the_secret_leads_to_another_database(
     vault.hold(only(here.clone()));
     let admission = Admission::new(Arc::new(Room), "Prod_MySQL".parse().expect("a name"));
     let warm = Warm::new(Seconds(20), Warm::BELOW).expect("a time");
-    // Too old at once.
+    // Expires at once.
     let cache = vault.cache().with_max_age(Duration::ZERO);
     let sessions = Sessions::new(admission, cache, options());
     let sessions = sessions.keeping(warm);
-    let asked = async || {
+    let request = async || {
         let deadline = Deadline::within(Duration::from_secs(10));
         let ask = "SELECT CONNECTION_ID(), DATABASE()";
         let ask = async |session: &mut Session| session.query_first::<(u64, String)>(ask).await;
@@ -209,16 +209,16 @@ async fn a_session_that_was_kept_ends_when_the_secret_leads_to_another_database(
         let value = value.expect("a session").expect("an answer").expect("a row");
         (value, held)
     };
-    asked().await;
-    let ((first, _), held) = asked().await;
+    request().await;
+    let ((first, _), held) = request().await;
     assert!(matches!(held.outcome, ReleaseOutcome::Kept), "{held:?}");
 
     // A new password does not matter to a session that is open.
     vault.hold(only(with(here.clone(), "password", json!("of tomorrow"))));
-    assert_eq!(asked().await.0.0, first);
+    assert_eq!(request().await.0.0, first);
 
     vault.hold(only(with(here, "dbname", json!(ELSEWHERE))));
-    let ((moved, name), held) = asked().await;
+    let ((moved, name), held) = request().await;
     assert_eq!((moved == first, name.as_str()), (false, ELSEWHERE));
     assert!(held.resumed.is_some_and(|resumed| resumed.replaced), "{held:?}");
     // The old one was closed before the new one was opened.

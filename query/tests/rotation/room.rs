@@ -1,4 +1,4 @@
-//! A counter that has room for everybody.
+//! A counter that never rejects.
 
 use std::future::ready;
 use std::num::NonZeroU32;
@@ -11,10 +11,10 @@ use rds_admission::wire::{
     RenewRequest,
 };
 
-/// Grants and renews whatever it is asked for, in a pool that is nearly empty.
+/// Grants and renews every request, in a pool that is nearly empty.
 pub(crate) struct Room;
 
-/// Holders go by their own clocks.
+/// Not read: holders time their leases with their own clocks.
 const EXPIRES_AT: UnixSeconds = UnixSeconds(0);
 
 fn nearly_empty() -> FillLevel {

@@ -1,4 +1,4 @@
-//! Secrets Manager, as far as `GetSecretValue` by its label goes, over HTTP.
+//! An HTTP fake of `GetSecretValue` of Secrets Manager, with version stages.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,14 +16,14 @@ use rds_admission::secret::SecretCache;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What the labels stand for.
+/// Values of the version stages.
 #[derive(Clone, Default)]
 pub(crate) struct Versions {
     pub(crate) current: Option<Value>,
     pub(crate) pending: Pending,
 }
 
-/// What `AWSPENDING` stands for.
+/// Value of `AWSPENDING`.
 #[derive(Clone, Default)]
 pub(crate) enum Pending {
     #[default]
@@ -35,12 +35,12 @@ pub(crate) enum Pending {
 #[derive(Default)]
 struct Inner {
     versions: Versions,
-    /// What comes in their place after so many reads.
+    /// Versions that replace the current ones after this number of reads.
     then: Option<(usize, Versions)>,
     reads: Vec<String>,
 }
 
-/// The service.
+/// The fake service.
 pub(crate) struct Vault {
     endpoint: String,
     inner: Arc<Mutex<Inner>>,
@@ -64,12 +64,12 @@ impl Vault {
         lock(&self.inner).versions = versions;
     }
 
-    /// Holds these when it has been read so often from now on.
+    /// Switches to `versions` after this number of reads.
     pub(crate) fn hold_after(&self, reads: usize, versions: Versions) {
         lock(&self.inner).then = Some((reads, versions));
     }
 
-    /// The labels that have been read since this was asked last.
+    /// Returns the stages that were read since the last call.
     pub(crate) fn reads(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.inner).reads)
     }
@@ -86,10 +86,10 @@ impl Vault {
     }
 }
 
-async fn answer(State(inner): State<Arc<Mutex<Inner>>>, asked: Bytes) -> Response {
-    let asked: Value = serde_json::from_slice(&asked).expect("JSON");
+async fn answer(State(inner): State<Arc<Mutex<Inner>>>, request: Bytes) -> Response {
+    let request: Value = serde_json::from_slice(&request).expect("JSON");
     let mut inner = lock(&inner);
-    let label = asked["VersionStage"].as_str().unwrap_or("AWSCURRENT").to_owned();
+    let label = request["VersionStage"].as_str().unwrap_or("AWSCURRENT").to_owned();
     let value = match (label.as_str(), &inner.versions) {
         ("AWSCURRENT", versions) => versions.current.clone().map(Some),
         (_, Versions { pending: Pending::Value(value), .. }) => Some(Some(value.clone())),
