@@ -1,15 +1,16 @@
-//! The counter, without Lambda.
+//! The counter, independent of Lambda.
 
 use rds_admission::controller::{Controller, Decision};
 use rds_admission::pool::PoolName;
-use rds_admission::store::SlotStore;
+use rds_admission::store::{SlotStore, StoreError};
 use rds_admission::time::Clock;
-use rds_admission::wire::{Answer, Request};
+use rds_admission::wire::{Answer, InvalidRequest, Request, error_type};
+use thiserror::Error;
 
-use crate::known::KnownPools;
-use crate::{CounterError, Limiter};
+use crate::Limiter;
+use crate::metrics::KnownPools;
 
-/// A controller behind a limit of what is decided in a second.
+/// A controller behind a rate limit.
 #[derive(Debug)]
 pub struct Counter<S, C> {
     controller: Controller<S, C>,
@@ -18,19 +19,19 @@ pub struct Counter<S, C> {
 }
 
 impl<S: SlotStore + 'static, C: Clock + 'static> Counter<S, C> {
-    /// A counter that answers as `controller` does, within the limits of `limiter` for those that may be refused
-    /// without the table being asked.
+    /// Returns a counter that answers with `controller`. Acquires above the rate of `limiter` are rejected without a
+    /// table request, unless they may be repetitions.
     #[must_use]
     pub fn new(controller: Controller<S, C>, limiter: Limiter) -> Self {
         Self { controller, limiter, known: KnownPools::default() }
     }
 
-    /// Where it decides.
+    /// Returns the store.
     pub fn store(&self) -> &S {
         self.controller.store()
     }
 
-    /// The pools that the table is known to hold.
+    /// Returns the pools that the table is known to have.
     pub(crate) fn known(&self) -> &KnownPools {
         &self.known
     }
@@ -38,9 +39,9 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Counter<S, C> {
     /// Answers one request.
     ///
     /// # Errors
-    /// [`CounterError`]; no slot may then be presumed.
+    /// [`CounterError`]; the caller must not assume that it holds a slot.
     pub async fn answer(&self, request: &Request) -> Result<Decision<Answer>, CounterError> {
-        if let Some(pool) = wants_a_slot(request)
+        if let Some(pool) = acquired_pool(request)
             && let Err(wait) = self.limiter.check(pool)
             && let Some(rejection) = self.controller.reject_rate_limited(request, wait)
         {
@@ -50,9 +51,35 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Counter<S, C> {
     }
 }
 
-fn wants_a_slot(request: &Request) -> Option<&PoolName> {
+fn acquired_pool(request: &Request) -> Option<&PoolName> {
     match request {
         Request::LegacyAcquire { .. } | Request::Acquire(_) => Some(request.pool()),
         _ => None,
+    }
+}
+
+/// A request that failed: the caller must not assume that it holds a slot.
+#[derive(Debug, Error)]
+pub enum CounterError {
+    /// The payload is not a valid request. Nothing was changed.
+    #[error(transparent)]
+    InvalidRequest(#[from] InvalidRequest),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The answer could not be serialised.
+    #[error("the answer can't be written as JSON")]
+    Answer(#[from] serde_json::Error),
+}
+
+impl CounterError {
+    /// Returns the Lambda error's `errorType`.
+    #[must_use]
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => error_type::INVALID_REQUEST,
+            Self::Store(StoreError::UnknownPool(_)) => error_type::UNKNOWN_POOL,
+            Self::Store(_) | Self::Answer(_) => error_type::STORE_UNAVAILABLE,
+        }
     }
 }

@@ -17,22 +17,22 @@ use crate::{Counter, CounterError};
 /// Serves invocations until Lambda ends the instance.
 ///
 /// # Errors
-/// When the Runtime API can't be reached.
+/// When the Runtime API is unreachable.
 pub async fn run<S: SlotStore + 'static, C: Clock + 'static>(
     counter: Counter<S, C>,
 ) -> Result<(), Error> {
     let counter = &counter;
-    // Boxed: the nested futures of the SDK are deeper than the compiler follows by default.
+    // Boxed: the nested futures of the SDK are deeper than the compiler's default limit.
     lambda_runtime::run(service_fn(move |event| Box::pin(invocation(counter, event)))).await
 }
 
-/// One invocation, and the one line that is logged of it: all of the function but the Runtime API.
+/// Answers one invocation and logs one line about it.
 ///
-/// The payload is taken as it comes. Lambda lets any JSON through, also such as no [`Value`] holds, and
-/// the runtime would answer that with an error of its own.
+/// Takes the payload unparsed: Lambda accepts JSON that [`Value`] can't represent, and the runtime would answer it with
+/// an error of its own.
 ///
 /// # Errors
-/// A [`CounterError`] by its type and message; `InternalError`.
+/// A [`CounterError`] as its type and message, or `InternalError` after a panic.
 pub async fn invocation<S: SlotStore + 'static, C: Clock + 'static>(
     counter: &Counter<S, C>,
     event: LambdaEvent<Box<RawValue>>,
@@ -53,7 +53,7 @@ pub async fn invocation<S: SlotStore + 'static, C: Clock + 'static>(
         Err(panicked) => {
             let (outcome, cause) = (Panicked::OUTCOME, panicked.to_string());
             tracing::error!(request_id, pool, op, outcome, cause, micros, "decision");
-            // What it was for is said to whoever asks the log.
+            // Only the log has the cause.
             let error_message = "the counter itself failed".to_owned();
             return Err(Diagnostic { error_type: INTERNAL_ERROR.to_owned(), error_message });
         }
@@ -79,20 +79,20 @@ pub async fn invocation<S: SlotStore + 'static, C: Clock + 'static>(
                 metrics,
                 "decision"
             );
-            serde_json::to_value(answer).map_err(|error| told(&error.into()))
+            serde_json::to_value(answer).map_err(|error| into_diagnostic(&error.into()))
         }
         Err(error) => {
             let (error_type, cause) = (error.error_type(), chain(&error));
             tracing::error!(request_id, pool, op, outcome = error_type, cause, micros, "decision");
-            Err(told(&error))
+            Err(into_diagnostic(&error))
         }
     }
 }
 
-/// The Lambda error's `errorType` when the counter panicked. What was decided by then is not known.
+/// The Lambda error's `errorType` after a panic. A slot may have been granted.
 const INTERNAL_ERROR: &str = "InternalError";
 
-/// What the invoker hears of an error.
-fn told(error: &CounterError) -> Diagnostic {
+/// Converts an error to the Lambda error that the invoker receives.
+fn into_diagnostic(error: &CounterError) -> Diagnostic {
     Diagnostic { error_type: error.error_type().to_owned(), error_message: error.to_string() }
 }

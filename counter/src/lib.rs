@@ -1,15 +1,12 @@
-//! The counter: the one place where slots are decided about, one invoke a decision.
+//! The counter Lambda: answers one request per invocation.
 //!
-//! [`Counter::answer`] is the whole function, but for Lambda: a payload in, a payload or a
-//! [`CounterError`] out. [`lambda`] puts it behind the Lambda Runtime API.
+//! [`Counter::answer`] does not depend on Lambda: it takes a request and returns an answer or a [`CounterError`].
+//! [`lambda`] serves it on the Lambda Runtime API.
 
 mod counter;
-mod error;
-mod known;
 pub mod lambda;
 mod limiter;
 mod metrics;
 
-pub use counter::Counter;
-pub use error::CounterError;
+pub use counter::{Counter, CounterError};
 pub use limiter::Limiter;

@@ -1,4 +1,4 @@
-//! A flood is answered here, without spending the table's write units.
+//! The rate limit that keeps a burst of acquires from using up the table's write units.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -10,11 +10,11 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use rds_admission::pool::PoolName;
 
-/// Limits the acquires that one instance decides for one pool in a second.
+/// Limits the acquires per second that one instance decides for each pool.
 ///
-/// A refused acquire costs a write unit like a granted one, and an item takes 1,000 of them a second
+/// A rejected acquire costs a write unit like a granted one, and an item takes 1,000 of them a second
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>),
-/// from which the releases must live. Acquires that may repeat an earlier one count, and are decided all the same:
+/// which the releases need too. Acquires that may repeat an earlier attempt count, but are never rejected here:
 /// [`reject_rate_limited`](rds_admission::controller::Controller::reject_rate_limited).
 pub struct Limiter<C: Clock = DefaultClock> {
     quotas: RateLimiter<PoolName, DashMapStateStore<PoolName>, C, NoOpMiddleware<C::Instant>>,
@@ -22,7 +22,7 @@ pub struct Limiter<C: Clock = DefaultClock> {
 }
 
 impl Limiter {
-    /// Lets `decisions` through a second for each pool, evenly but for a burst of as many.
+    /// Allows `decisions` acquires per second for each pool, and a burst of the same number.
     #[must_use]
     pub fn per_second(decisions: NonZeroU32) -> Self {
         Self::with_clock(decisions, DefaultClock::default())
@@ -30,19 +30,19 @@ impl Limiter {
 }
 
 impl<C: Clock + Clone> Limiter<C> {
-    /// Pools remembered before those that were quiet are forgotten: callers name pools as they like.
+    /// Above this number of pools, those with a full quota are removed: callers choose the names.
     const MOST_POOLS: usize = 1_000;
 
-    /// The same, by another clock.
+    /// Like [`per_second`](Limiter::per_second), with another clock.
     pub fn with_clock(decisions: NonZeroU32, clock: C) -> Self {
         let quota = Quota::per_second(decisions);
         Self { quotas: RateLimiter::dashmap_with_clock(quota, clock.clone()), clock }
     }
 
-    /// Whether another acquire may be decided for `pool` now.
+    /// Counts an acquire for `pool` against its quota.
     ///
     /// # Errors
-    /// The time until one may.
+    /// The time until the next one is allowed, when the quota is used up.
     pub fn check(&self, pool: &PoolName) -> Result<(), Duration> {
         if self.quotas.len() > Self::MOST_POOLS {
             self.quotas.retain_recent();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn pools_that_were_quiet_are_forgotten() {
+    fn idle_pools_are_removed() {
         let clock = FakeRelativeClock::default();
         let limiter = Limiter::with_clock(NonZeroU32::new(10).expect("not 0"), clock.clone());
         for n in 0..=Limiter::<FakeRelativeClock>::MOST_POOLS {

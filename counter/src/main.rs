@@ -1,4 +1,4 @@
-//! The counter Lambda: reads its environment, builds its parts, runs.
+//! The counter Lambda's entry point: reads the environment and serves invocations.
 
 use std::num::NonZeroU32;
 use std::process::ExitCode;
@@ -28,8 +28,8 @@ async fn serve() -> Result<(), lambda_runtime::Error> {
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let store = DynamoStore::new(aws::table_client(&config), table, SystemClock);
-    let dice = StdRng::from_rng(&mut rand::rng());
+    let rng = StdRng::from_rng(&mut rand::rng());
     let limiter = Limiter::per_second(decisions);
-    let controller = Controller::with_anonymous_lease(store, SystemClock, dice, anonymous_lease);
+    let controller = Controller::with_anonymous_lease(store, SystemClock, rng, anonymous_lease);
     lambda::run(Counter::new(controller, limiter)).await
 }

@@ -1,5 +1,7 @@
-//! What an answered request measures.
+//! The metrics of an answered request.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rds_admission::controller::Decision;
@@ -7,7 +9,26 @@ use rds_admission::pool::PoolName;
 use rds_admission::telemetry::{Metric, Metrics};
 use rds_admission::wire::{AcquireAnswer, Answer, Reason, RenewAnswer};
 
-use crate::known::KnownPools;
+/// The pools that the table is known to have, as far as this instance has seen.
+#[derive(Debug, Default)]
+pub(crate) struct KnownPools(Mutex<HashSet<PoolName>>);
+
+impl KnownPools {
+    fn remember(&self, pool: &PoolName) {
+        let mut known = self.lock();
+        if !known.contains(pool) {
+            known.insert(pool.clone());
+        }
+    }
+
+    fn contains(&self, pool: &PoolName) -> bool {
+        self.lock().contains(pool)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<PoolName>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Returns the metrics of a decision about `pool` that took `took`.
 ///
@@ -69,7 +90,7 @@ mod tests {
         Decision { answer, in_use: None, max_connections: None, requests: RequestCounts::default() }
     }
 
-    /// The same with this many of 62 slots in use.
+    /// A decision that saw `in_use` of 62 slots in use.
     fn seen(in_use: u32, answer: Answer) -> Decision<Answer> {
         Decision { in_use: Some(in_use), max_connections: Some(62), ..decision(answer) }
     }
@@ -116,7 +137,7 @@ mod tests {
         Answer::Sweep(SweepAnswer { expired, in_use, max_connections, standard_limit, draining })
     }
 
-    /// The metrics of a decision, by names.
+    /// Returns a decision's metrics by name.
     fn of(decision: &Decision<Answer>, known: &KnownPools) -> Vec<(&'static str, f64)> {
         let pool = "Prod_MySQL".parse().expect("a name");
         let metrics = metrics(&pool, decision, TOOK, known);
@@ -125,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_is_counted_with_what_it_took_over_and_how_full_the_pool_is() {
+    fn a_grant_counts_takeovers_and_the_pools_utilisation() {
         let granted = seen(31, granted(2));
         let expected = [
             ("SlotsGranted", 1.0),
@@ -151,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn every_outcome_but_a_look_has_a_metric_of_its_own() {
+    fn every_outcome_but_a_status_has_its_own_metric() {
         let known = KnownPools::default();
         let names = |answer| of(&decision(answer), &known);
         let latency = ("DecisionLatency", 4.25);
@@ -167,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_that_the_table_has_not_told_of_is_not_metrics() {
+    fn a_throttled_pool_that_the_table_may_not_have_is_not_counted() {
         let known = KnownPools::default();
         let throttled = decision(refused(Reason::Throttled));
         assert_eq!(of(&throttled, &known), []);
@@ -176,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_counter_measures_what_is_listed_as_the_counters() {
+    fn the_counter_emits_exactly_the_metrics_listed_as_its_own() {
         let answers = [
             granted(1),
             refused(Reason::Full),

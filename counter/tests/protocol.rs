@@ -19,7 +19,7 @@ struct World {
 }
 
 impl World {
-    /// A pool of the template's size, and a counter that decides so many acquires before it must rest.
+    /// A pool of the template's size, and a counter with this rate limit.
     async fn deciding(decisions: u32) -> Self {
         let clock = Arc::new(FakeClock::at(UnixSeconds(1_764_000_000)));
         let store = MemoryStore::new(Arc::clone(&clock));

@@ -1,4 +1,4 @@
-//! A counter and its pool, in whichever state a payload may find it.
+//! A counter and its pool, in each state that a payload may meet.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, LazyLock};
@@ -17,16 +17,16 @@ pub(crate) static POOL: LazyLock<PoolName> =
 
 const START: UnixSeconds = UnixSeconds(1_764_000_000);
 
-/// How the pool stands before the payload comes. It has 4 slots, one of them for class priority.
+/// The pool's state before the payload. It has 4 slots, one of them for class priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Filling {
     /// Slots are free.
     Room,
-    /// All are out.
+    /// All are held.
     Full,
-    /// All are out, and some of the leases have expired.
+    /// All are held, and some of the leases have expired.
     Expired,
-    /// Some of the leases have expired, and the pool is being emptied.
+    /// Some of the leases have expired, and the pool is draining.
     Draining,
 }
 
@@ -34,8 +34,7 @@ impl Filling {
     /// All of them.
     pub(crate) const ALL: [Self; 4] = [Self::Room, Self::Full, Self::Expired, Self::Draining];
 
-    /// The leases that are out, and whether each has expired. `Zk3v9Qa1` is the one that most
-    /// payloads name.
+    /// The leases, and whether each has expired. Most payloads name `Zk3v9Qa1`.
     fn leases(self) -> &'static [(&'static str, bool)] {
         match self {
             Self::Room => &[("~anonym1", false), ("Zk3v9Qa1", false)],
@@ -56,7 +55,7 @@ impl Filling {
 /// A counter of a pool in memory.
 pub(crate) type World = Counter<MemoryStore<Arc<FakeClock>>, Arc<FakeClock>>;
 
-/// A counter of a pool that is filled so, and the time.
+/// Returns a counter whose pool has this filling, and the time.
 pub(crate) async fn world(filling: Filling) -> (World, UnixSeconds) {
     let clock = Arc::new(FakeClock::at(START));
     let store = MemoryStore::new(Arc::clone(&clock));
@@ -72,7 +71,7 @@ pub(crate) async fn world(filling: Filling) -> (World, UnixSeconds) {
     }
     clock.advance(Seconds(20));
     let now = clock.now();
-    // More than can be asked: whether a flood is throttled is not what is tried here.
+    // High enough that nothing is throttled.
     let limiter = Limiter::per_second(NonZeroU32::new(1_000_000).expect("not 0"));
     (Counter::new(Controller::new(store, clock, StdRng::seed_from_u64(7)), limiter), now)
 }
