@@ -1,4 +1,4 @@
-//! What a controller asks the table for, and what it does not: on an embedded DynamoDB.
+//! The requests that a controller sends to an embedded DynamoDB.
 
 mod support;
 
@@ -25,7 +25,7 @@ type TestController = Controller<DynamoStore<Arc<FakeClock>>, Arc<FakeClock>>;
 
 const TTL: Seconds = Seconds(35);
 
-/// What an instance costs that decides so many times.
+/// The counts of a decision without a request.
 const NOTHING: RequestCounts = RequestCounts { writes: 0, peeks: 0 };
 
 async fn world() -> (Dynamo, Arc<FakeClock>, TestController) {
@@ -50,7 +50,7 @@ fn refused(decision: &Decision<AcquireAnswer>) -> Option<Reason> {
     }
 }
 
-/// Takes all standard slots, by another instance, and has this one find out.
+/// Acquires all standard slots through another instance, and lets this one see it.
 async fn fill(controller: &TestController) -> Vec<LeaseId> {
     let leases: Vec<_> = std::iter::repeat_with(lease).take(60).collect();
     for lease in &leases {
@@ -64,7 +64,7 @@ async fn fill(controller: &TestController) -> Vec<LeaseId> {
     leases
 }
 
-/// Asks until there is a slot, which what is remembered allows within 10 s.
+/// Retries until a slot is granted; the cache allows it within 10 s.
 async fn eventually(controller: &TestController) -> Decision<AcquireAnswer> {
     let granted = async {
         loop {
@@ -75,10 +75,10 @@ async fn eventually(controller: &TestController) -> Decision<AcquireAnswer> {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), granted).await.expect("it is found out")
+    tokio::time::timeout(Duration::from_secs(60), granted).await.expect("granted in time")
 }
 
-/// A rush, in which few of many get a slot.
+/// Creates contention: few of many callers get a slot.
 async fn rush(controller: &TestController) {
     for _ in 0..200 {
         acquire(controller, lease(), true).await;
@@ -86,7 +86,7 @@ async fn rush(controller: &TestController) {
 }
 
 #[tokio::test]
-async fn a_quiet_pool_is_asked_directly() {
+async fn an_uncontended_pool_is_attempted_without_a_peek() {
     let (_dynamo, _, controller) = world().await;
     for _ in 0..60 {
         let asked = acquire(&controller, lease(), true).await;
@@ -98,7 +98,7 @@ async fn a_quiet_pool_is_asked_directly() {
 }
 
 #[tokio::test]
-async fn in_a_rush_most_are_refused_for_nothing_and_the_others_for_a_look() {
+async fn under_contention_most_are_rejected_without_a_request_and_the_others_after_a_peek() {
     let (dynamo, _, controller) = world().await;
     fill(&controller).await;
     dynamo.capacity.take();
@@ -116,24 +116,24 @@ async fn in_a_rush_most_are_refused_for_nothing_and_the_others_for_a_look() {
 }
 
 #[tokio::test]
-async fn callers_that_want_to_look_at_the_same_moment_share_a_look() {
+async fn concurrent_callers_share_a_peek() {
     let (dynamo, _, controller) = world().await;
     fill(&controller).await;
     dynamo.capacity.take();
     let all = join_all((0..50).map(|_| acquire(&controller, lease(), true))).await;
     let looks: u32 = all.iter().map(|asked| asked.requests.peeks).sum();
     assert!(all.iter().all(|asked| refused(asked) == Some(Reason::Full)));
-    // They were all there before the first answer.
+    // All of them arrived before the first answer.
     assert_eq!((looks, dynamo.capacity.take().1), (1, 1));
 }
 
 #[tokio::test]
-async fn who_goes_away_takes_no_look_and_no_slot_from_the_others() {
+async fn a_dropped_caller_takes_no_peek_and_no_slot_from_the_others() {
     let (_dynamo, _, controller) = world().await;
     let leases = fill(&controller).await;
     controller.release(&pool(), leases[0], None).await.expect("an answer");
     let mut first = Box::pin(acquire(&controller, lease(), true));
-    // It has asked for the look, and goes away.
+    // The caller that sent the peek is dropped.
     assert!(futures::poll!(&mut first).is_pending());
     let others = join_all((0..20).map(|_| acquire(&controller, lease(), true)));
     drop(first);
@@ -146,7 +146,7 @@ async fn who_goes_away_takes_no_look_and_no_slot_from_the_others() {
 }
 
 #[tokio::test]
-async fn a_repeated_acquire_is_not_refused_from_memory() {
+async fn a_repeated_acquire_is_not_rejected_from_the_cache() {
     let (_dynamo, _, controller) = world().await;
     let granted = fill(&controller).await;
     rush(&controller).await;
@@ -160,7 +160,7 @@ async fn a_repeated_acquire_is_not_refused_from_memory() {
 }
 
 #[tokio::test]
-async fn the_attempt_tells_a_repeated_acquire() {
+async fn the_attempt_number_marks_a_repeated_acquire() {
     let (_dynamo, _, controller) = world().await;
     let held = fill(&controller).await[0];
     rush(&controller).await;
@@ -181,7 +181,7 @@ async fn the_attempt_tells_a_repeated_acquire() {
 }
 
 #[tokio::test]
-async fn priority_is_not_refused_from_memory() {
+async fn priority_is_not_rejected_from_the_cache() {
     let (_dynamo, _, controller) = world().await;
     fill(&controller).await;
     rush(&controller).await;
@@ -192,7 +192,7 @@ async fn priority_is_not_refused_from_memory() {
 }
 
 #[tokio::test]
-async fn who_is_refused_while_a_pool_drains_is_told_so() {
+async fn a_draining_pool_rejects_with_that_reason() {
     let (_dynamo, _, controller) = world().await;
     controller.store().drain(&pool()).await.expect("the pool");
     for _ in 0..100 {
@@ -218,7 +218,7 @@ async fn an_expired_lease_is_a_free_slot() {
 const THROTTLED: &str =
     r#"{"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}"#;
 
-/// Has the table throttle every request while it is on.
+/// Throttles every request to the table while it is on.
 #[derive(Debug, Clone, Default)]
 struct Throttle(Arc<AtomicBool>);
 
@@ -243,7 +243,7 @@ impl Intercept for Throttle {
 }
 
 #[tokio::test]
-async fn what_the_table_throttles_is_refused_at_once_and_asked_for_less() {
+async fn a_throttled_acquire_is_rejected_at_once_and_later_ones_send_fewer_requests() {
     let (dynamo, clock, _) = world().await;
     let throttle = Throttle::default();
     let config = dynamo.client.config().to_builder().interceptor(throttle.clone()).build();
@@ -255,7 +255,7 @@ async fn what_the_table_throttles_is_refused_at_once_and_asked_for_less() {
     dynamo.capacity.take();
     let asked = acquire(&controller, lease(), true).await;
     assert_eq!(refused(&asked), Some(Reason::Throttled));
-    assert_eq!(dynamo.capacity.take().1, 1, "it is not tried again");
+    assert_eq!(dynamo.capacity.take().1, 1, "it is not retried");
     let mut for_nothing = 0;
     for _ in 0..400 {
         let asked = acquire(&controller, lease(), true).await;

@@ -1,4 +1,4 @@
-//! An answer that is lost, and a repetition that is throttled: nobody hears "refused" who may hold a slot.
+//! Lost answers and throttled repetitions: a caller that may hold a slot is never rejected.
 
 mod support;
 
@@ -36,21 +36,21 @@ use tokio::net::TcpListener;
 
 const TTL: Seconds = Seconds(35);
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// It is done, and the answer is lost.
+    /// Executed; the answer is lost.
     Lost,
-    /// It is done, and there is no answer.
+    /// Executed; no answer comes.
     Silent,
-    /// Nothing is done.
+    /// Not executed.
     Throttled,
-    /// It is done, and answered.
+    /// Executed and answered.
     Answered,
 }
 use Fate::{Answered, Lost, Silent, Throttled};
 
-/// What becomes of one request after the other; those after them are answered.
+/// The outcomes of the next requests; any further ones are answered.
 #[derive(Debug, Clone, Default)]
 struct Fates(Arc<Mutex<VecDeque<Fate>>>);
 
@@ -68,7 +68,7 @@ fn soon() -> Deadline {
     Deadline::within(Duration::from_secs(20))
 }
 
-// The way to the table.
+// Requests to the table.
 
 /// Decides about the writes of a table's client.
 #[derive(Debug, Clone, Default)]
@@ -191,14 +191,14 @@ async fn a_repeated_call_that_is_throttled_is_not_refused() {
             Err(error) => assert!(!fate.is_empty(), "{error:?}"),
         }
     }
-    // When the table serves again, it hears of its lease.
+    // When the table serves again, the same lease is granted.
     let again = controller.acquire(&pool(), held, TTL, Class::Standard, false).await;
     assert!(matches!(again.expect("a decision").answer, AcquireAnswer::Granted(_)));
     assert_eq!(in_use(&controller).await, 1);
 }
 
 #[tokio::test]
-async fn who_decides_itself_gives_back_what_is_in_doubt() {
+async fn a_table_backend_releases_a_lease_in_doubt() {
     let (_dynamo, fates, controller) = table().await;
     let admission = Admission::new(Arc::new(controller.clone()), pool());
     fates.are(&[Lost, Throttled]);
@@ -208,10 +208,10 @@ async fn who_decides_itself_gives_back_what_is_in_doubt() {
 }
 
 #[tokio::test]
-async fn an_anonymous_slot_in_doubt_is_given_back_by_who_alone_knows_its_lease() {
+async fn an_anonymous_slot_in_doubt_is_released_by_the_controller() {
     for fate in [&[Lost, Throttled][..], &[Lost, Lost, Lost]] {
         let mut left = 1;
-        // A machine that does something else for a moment takes the time for it away: not every time.
+        // A busy machine may exceed the release's time limit, but not every time.
         for _ in 0..5 {
             let (_dynamo, fates, controller) = table().await;
             fates.are(fate);
@@ -237,9 +237,9 @@ async fn settles_at_none(in_use: impl AsyncFn() -> u32) {
     tokio::time::timeout(Duration::from_secs(10), settled).await.expect("the slot comes back");
 }
 
-// The way to the counter.
+// Requests to the counter.
 
-/// Lambda, with a counter that decides in memory: what becomes of the invokes that acquire.
+/// Lambda with a counter in memory; `fates` are the outcomes of the acquires.
 struct Lambda {
     counter: InMemory,
     fates: Fates,
@@ -248,7 +248,7 @@ struct Lambda {
 }
 
 impl Lambda {
-    /// Is asked by a client that waits for an answer for so long.
+    /// Starts with a client whose attempts time out after `patience`.
     async fn start(patience: Duration) -> Self {
         let counter = InMemory::new().await;
         let (fates, releases) = (Fates::default(), Arc::new(Mutex::new(0)));
@@ -261,7 +261,7 @@ impl Lambda {
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let routes = Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke));
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        // What the service has, but for its patience.
+        // The service's configuration, except for the timeout.
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience).build();
         let config = aws_sdk_lambda::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -314,7 +314,7 @@ async fn invoked(
     }
 }
 
-/// A second where some answer never comes; where each does, longer than a slow machine takes.
+/// 1 s if some answer never comes, else longer than a slow machine needs.
 fn patience(fates: &[Fate]) -> Duration {
     Duration::from_secs(if fates.contains(&Silent) { 1 } else { 10 })
 }
@@ -363,7 +363,7 @@ async fn an_invoke_that_was_throttled_each_time_decided_nothing_and_costs_no_rel
     let refused = admission.hold(soon(), async |_| panic!("without a slot")).await;
     let Err(AdmissionError::Unavailable { source }) = refused else { panic!("{refused:?}") };
     assert!(matches!(source, BackendError::Throttled { .. }), "{source:?}");
-    // Of a caller that repeats by itself, an earlier call may have been decided.
+    // If the caller repeats by itself, an earlier attempt may have been decided.
     for (attempt, certain) in [(Some(1), true), (Some(2), false), (None, false)] {
         lambda.fates.are(&[Throttled; 4]);
         let attempt = attempt.and_then(std::num::NonZeroU32::new);

@@ -1,4 +1,4 @@
-//! The session against a real MariaDB: it does not outlive its lease, and the slot waits for it.
+//! Sessions on a real MariaDB: none outlives its lease, and the slot is released after the session is closed.
 
 #[path = "support/certificates.rs"]
 mod certificates;
@@ -61,7 +61,7 @@ async fn the_limits_shrink_as_the_lease_runs_out() {
 }
 
 #[tokio::test]
-async fn the_server_ends_a_session_that_says_nothing() {
+async fn the_server_ends_an_idle_session() {
     let server = Server::plain().await;
     let options = SessionOptions { idle: Seconds(1), ..plain() };
     let mut session =
@@ -77,7 +77,7 @@ async fn the_server_ends_a_session_that_says_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_with_limits_of_its_own_for_transactions_goes_by_the_sessions() {
+async fn the_sessions_limits_replace_the_servers_for_transactions() {
     let server = Server::plain().await;
     let mut observer = server.observer().await;
     for limit in ["idle_transaction", "idle_readonly_transaction", "idle_write_transaction"] {
@@ -95,7 +95,7 @@ async fn a_server_with_limits_of_its_own_for_transactions_goes_by_the_sessions()
 }
 
 #[tokio::test]
-async fn a_limit_is_one_for_all_that_a_packet_brings() {
+async fn one_limit_covers_a_whole_packet() {
     let server = Server::plain().await;
     let mut observer = server.observer().await;
     let loops = "CREATE PROCEDURE demodb2.loops() BEGIN DECLARE i INT DEFAULT 0; \
@@ -133,7 +133,7 @@ async fn a_slot_is_one_connection() {
 }
 
 #[tokio::test]
-async fn a_clone_of_a_slot_that_is_back_opens_no_connection() {
+async fn a_clone_of_a_released_slot_opens_no_connection() {
     let server = Server::plain().await;
     let counter = InMemory::new().await;
     let admission = Admission::new(Arc::new(counter.clone()), support::pool());
@@ -152,7 +152,7 @@ async fn a_session_whose_statement_was_abandoned_takes_no_other() {
         Session::open(&slot(30), &plain(), &server.credentials()).await.expect("a session");
     let sleeps = session.query_first::<u8>("SELECT SLEEP(1)");
     tokio::time::timeout(Duration::from_millis(200), sleeps).await.expect_err("it sleeps");
-    // What the server says next is 0, the answer to the first.
+    // The server's next answer is 0, to the first statement.
     let next = session.query_first::<u8>("SELECT 7").await;
     assert!(matches!(next, Err(SessionError::Statement { .. })), "{next:?}");
 }
@@ -226,7 +226,7 @@ async fn no_connection_is_opened_when_the_lease_is_nearly_over() {
 }
 
 #[tokio::test]
-async fn a_full_server_and_a_wrong_password_are_told_apart() {
+async fn a_full_server_and_a_wrong_password_are_distinct_errors() {
     // MariaDB's shortest.
     let ten = NonZeroU32::new(10).expect("not 0");
     let server = Server::start(|options, _| options.max_connections(ten)).await;
@@ -249,14 +249,14 @@ async fn nothing_that_is_shown_of_a_session_is_secret() {
     let server = Server::plain().await;
     let credentials = server.credentials();
     let session = Session::open(&slot(30), &plain(), &credentials).await.expect("a session");
-    let wrong = Credentials { username: "nobody".to_owned(), ..credentials.clone() };
+    let wrong = Credentials { username: "unknown".to_owned(), ..credentials.clone() };
     let error = Session::open(&slot(30), &plain(), &wrong).await.expect_err("it is refused");
     let shown = format!("{session:?} {error:?} {} {credentials:?}", chain(&error));
     assert!(!shown.contains(server.mariadb.admin().password()), "{shown}");
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_is_a_failure_and_not_a_refusal() {
+async fn an_unreachable_server_is_a_failure_and_not_a_refusal() {
     let server = Server::plain().await;
     let gone = server.credentials();
     server.mariadb.stop().await.expect("stopped");
@@ -265,7 +265,7 @@ async fn nobody_at_the_address_is_a_failure_and_not_a_refusal() {
     drop(server.folder);
 }
 
-/// A server with this name in its certificate, and how to trust it.
+/// Starts a server with `name` in its certificate, and returns the options that trust it.
 async fn encrypting(name: &str) -> (Server, SessionOptions) {
     let mut ca = PathBuf::new();
     let server = Server::start(|options, folder| {
@@ -311,7 +311,7 @@ async fn a_certificate_is_for_the_name_that_was_connected_to() {
     let named = Session::open(&slot(30), &trusted, &by("localhost")).await.expect("a session");
     named.close().await;
 
-    // The same server, also trusted, and the address of the line's near end: not the name in the certificate.
+    // The same trusted server by its address, which is not the name in the certificate.
     let other = Session::open(&slot(30), &trusted, &by("127.0.0.1")).await;
     let other = other.expect_err("it is refused");
     assert!(matches!(other, SessionError::Connect { .. }), "{other:?}");

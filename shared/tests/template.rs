@@ -1,5 +1,4 @@
-//! The dashboard and the alarms of the template watch what the functions measure: no more, for that would
-//! never have a value, and no less.
+//! The template's dashboard and alarms show exactly the metrics that the functions emit.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +6,7 @@ use rds_admission::telemetry::{DIMENSION, Metric, NAMESPACE};
 use saphyr::{LoadableYamlNode, Yaml};
 use serde_json::Value;
 
-/// Metrics that Lambda has of every function
+/// Metrics that Lambda emits for every function
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>).
 const LAMBDAS_OWN: [&str; 5] =
     ["Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"];
@@ -38,7 +37,7 @@ fn resources<'t>(template: &'t Yaml<'t>, kind: &str) -> Vec<(&'t str, &'t Yaml<'
         .collect()
 }
 
-/// A text, under whatever function of CloudFormation.
+/// Returns a text, with or without an intrinsic function around it.
 fn text<'t>(node: &'t Yaml<'t>) -> &'t str {
     node.get_tagged_node().unwrap_or(node).as_str().expect("a text")
 }
@@ -65,7 +64,7 @@ fn alarms(template: &Yaml<'_>) -> Vec<Watched> {
     resources(template, "AWS::CloudWatch::Alarm").into_iter().map(|(_, it)| watched(it)).collect()
 }
 
-/// The dashboard, without what only some stacks have.
+/// The dashboard, without the parts under a condition.
 fn dashboard(template: &Yaml<'_>) -> Value {
     let dashboards = resources(template, "AWS::CloudWatch::Dashboard");
     let [(_, dashboard)] = dashboards[..] else { panic!("one dashboard: {dashboards:?}") };
@@ -97,7 +96,7 @@ fn ours(watched: &[Watched]) -> BTreeSet<&str> {
     ours.map(|metric| metric.name.as_str()).collect()
 }
 
-/// What is wrong with a metric, if anything.
+/// Returns what is wrong with a metric, if anything.
 fn complaint(metric: &Watched) -> Option<String> {
     let of_a_function = |value: &str| {
         let function = value.strip_prefix("${AWS::StackName}-");
@@ -147,7 +146,7 @@ fn every_alarm_says_what_it_means_and_can_tell_somebody() {
     let template = &Yaml::load_from_str(&template).expect("YAML")[0];
     for (name, alarm) in resources(template, "AWS::CloudWatch::Alarm") {
         let description = text(&alarm["AlarmDescription"]);
-        // CloudWatch takes no more.
+        // CloudWatch's maximum.
         assert!((60..=1024).contains(&description.len()), "{name}: {description}");
         for actions in ["AlarmActions", "OKActions"] {
             let choice = alarm[actions].get_tagged_node().and_then(Yaml::as_vec);
@@ -178,7 +177,7 @@ fn a_metric_that_nobody_measures_is_noticed() {
         Watched { dimension: "pool".to_owned(), ..right.clone() },
         Watched { value: "PoolName".to_owned(), ..right },
         Watched { name: "Error".to_owned(), ..lambdas.clone() },
-        Watched { value: "${AWS::StackName}-nobody".to_owned(), ..lambdas },
+        Watched { value: "${AWS::StackName}-unknown".to_owned(), ..lambdas },
     ] {
         assert!(complaint(&wrong).is_some(), "{wrong:?}");
     }

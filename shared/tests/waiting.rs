@@ -1,4 +1,4 @@
-//! Waiting for a slot, and deciding about it oneself: the scope on a controller in this process.
+//! Waiting for a slot with a controller in this process.
 
 mod support;
 
@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 type Direct = Controller<DynamoStore<SystemClock>, SystemClock>;
 
-/// A pool of so many slots in so many items, and an instance that decides for itself.
+/// A pool with `slots` slots in `shards` shards, and a controller.
 async fn world(slots: u32, shards: u32) -> (Dynamo, Direct) {
     let dynamo = Dynamo::start().await;
     let store = DynamoStore::new(dynamo.client.clone(), TABLE, SystemClock);
@@ -40,7 +40,7 @@ async fn in_use(controller: &Direct) -> u32 {
 }
 
 #[tokio::test]
-async fn who_decides_itself_holds_a_slot_as_others_do() {
+async fn a_table_backend_grants_and_releases_slots() {
     let (_dynamo, controller) = world(30, 3).await;
     let admission = Admission::new(Arc::new(controller.clone()), pool());
     for _ in 0..10 {
@@ -53,10 +53,10 @@ async fn who_decides_itself_holds_a_slot_as_others_do() {
 }
 
 #[tokio::test]
-async fn a_slot_is_given_back_to_the_item_it_is_from() {
+async fn a_slot_is_released_in_the_shard_that_granted_it() {
     let (dynamo, controller) = world(30, 3).await;
     let admission = Admission::new(Arc::new(controller), pool());
-    // The first answer tells how many items there are.
+    // The first answer shows the number of shards.
     admission.hold(soon(), async |_| ()).await.expect("a slot");
     for _ in 0..10 {
         dynamo.capacity.take();
@@ -66,7 +66,7 @@ async fn a_slot_is_given_back_to_the_item_it_is_from() {
 }
 
 #[tokio::test]
-async fn who_waits_gets_the_slot_that_comes_free() {
+async fn a_waiting_caller_gets_the_slot_that_is_released() {
     let (_dynamo, controller) = world(1, 1).await;
     let held = lease();
     controller
@@ -78,16 +78,16 @@ async fn who_waits_gets_the_slot_that_comes_free() {
         Admission::new(Arc::new(controller.clone()), pool()).waiting(Duration::from_secs(20));
     let (refused, was_refused) = oneshot::channel();
     let free = async {
-        // Somebody waits by now, or is about to.
+        // The other caller waits by now, or is about to.
         was_refused.await.expect("it was refused");
         controller.release(&pool(), held, None).await.expect("an answer");
     };
     let waiting = async {
-        // Without patience, it is refused.
+        // A caller that does not wait is rejected.
         let hasty = Admission::new(Arc::new(controller.clone()), pool());
         let hasty = hasty.hold(soon(), async |_| ()).await;
         assert!(matches!(hasty, Err(AdmissionError::Rejected(_))));
-        refused.send(()).expect("somebody listens");
+        refused.send(()).expect("a receiver");
         admission.hold(soon(), async |_| ()).await
     };
     let (admitted, ()) = tokio::join!(waiting, free);
@@ -96,7 +96,7 @@ async fn who_waits_gets_the_slot_that_comes_free() {
 }
 
 #[tokio::test]
-async fn who_waits_in_vain_is_refused_when_the_time_is_over() {
+async fn a_waiting_caller_is_rejected_when_its_time_is_over() {
     let (dynamo, controller) = world(1, 1).await;
     controller
         .store()
@@ -109,11 +109,11 @@ async fn who_waits_in_vain_is_refused_when_the_time_is_over() {
     let refused = admission.hold(soon(), async |_| ()).await;
     let Err(AdmissionError::Rejected(refused)) = refused else { panic!("{refused:?}") };
     assert_eq!(refused.reason, Reason::Full);
-    assert!(dynamo.capacity.take().1 > 1, "it has asked again");
+    assert!(dynamo.capacity.take().1 > 1, "it has tried again");
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_pool_that_drains() {
+async fn a_draining_pool_is_not_waited_for() {
     let (dynamo, controller) = world(1, 1).await;
     controller.store().drain(&pool()).await.expect("the pool");
     dynamo.capacity.take();

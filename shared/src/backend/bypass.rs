@@ -60,7 +60,7 @@ mod tests {
     use crate::time::{FakeClock, Seconds, UnixSeconds};
 
     #[tokio::test]
-    async fn everybody_is_granted_for_as_long_as_they_ask() {
+    async fn every_request_is_granted_for_its_ttl() {
         let bypass = Bypass::new(FakeClock::at(UnixSeconds(1_000)));
         let pool: PoolName = "Prod_MySQL".parse().expect("a name");
         let lease: LeaseId = "Zk3v9Qa1".parse().expect("an id");

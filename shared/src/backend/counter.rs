@@ -67,7 +67,7 @@ impl Backend for LambdaBackend {
             {
                 sent = self.invoke(repeated.payload(), None, &tries).await;
             }
-            // Before a later attempt, the caller has sent others.
+            // A later attempt follows others, which may have been decided.
             parse(sent, request.is_first_attempt() && tries.were_all_throttled())
         })
     }
@@ -89,7 +89,7 @@ impl Backend for LambdaBackend {
     }
 }
 
-/// Reads the answer out of an invoke. `throttled`: an error of throttling means that nothing was decided.
+/// Parses the answer to an invocation. `throttled`: a throttling error means that nothing was decided.
 fn parse<A: DeserializeOwned>(
     sent: Result<InvokeOutput, SdkError<InvokeError>>,
     throttled: bool,

@@ -6,13 +6,14 @@ use thiserror::Error;
 
 use crate::env::{self, EnvError};
 
-/// The backends that there are.
+/// The kinds of backend.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum BackendKind {
     /// The counter Lambda decides (`LambdaBackend`). Its log and metrics have the decisions.
     #[default]
     Counter,
-    /// This process decides by writing to the table ([`Controller`](crate::controller::Controller)), and measures its decisions itself.
+    /// This process decides by writing to the table ([`Controller`](crate::controller::Controller)), and emits the
+    /// metrics of its decisions itself.
     Table,
     /// Every request is granted ([`Bypass`](super::Bypass)): the database is not protected.
     Bypass,
@@ -78,7 +79,7 @@ impl BackendKind {
 #[error("must be \"counter\" or \"table\"")]
 pub struct InvalidBackendKind;
 
-/// Parses a value of `ADMISSION_VIA`; bypassing is none.
+/// Parses a value of `ADMISSION_VIA`, which can't select the bypass.
 impl FromStr for BackendKind {
     type Err = InvalidBackendKind;
 
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_two_ways_and_the_counter_is_the_usual_one() {
+    fn there_are_two_ways_and_the_counter_is_the_default() {
         assert_eq!(BackendKind::default(), BackendKind::Counter);
         assert_eq!("counter".parse(), Ok(BackendKind::Counter));
         assert_eq!("table".parse(), Ok(BackendKind::Table));

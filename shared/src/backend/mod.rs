@@ -67,12 +67,12 @@ pub enum BackendError {
         message: String,
     },
     /// The table request of a backend in this process failed.
-    #[error("the table could not be asked")]
+    #[error("the request to the table failed")]
     Table {
         /// The store's error.
         source: StoreError,
     },
-    /// The counter's answer is not of the protocol.
+    /// The counter's answer is not valid.
     #[error("the counter's answer can't be read")]
     Answer {
         /// The parser's error.

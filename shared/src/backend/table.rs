@@ -8,8 +8,8 @@ use crate::wire::{
     AcquireAnswer, AcquireRequest, ReleaseAnswer, ReleaseRequest, RenewAnswer, RenewRequest,
 };
 
-/// Saves the invoke of the counter. The same conditional writes give the same guarantees, but this process remembers
-/// a pool by its own requests only, of which it has fewer than a counter that serves many.
+/// Saves the invocation of the counter. The same conditional writes give the same guarantees, but this process caches
+/// only what its own requests have seen, which are fewer than the counter's.
 impl<S: SlotStore + 'static, C: Clock + 'static> Backend for Controller<S, C> {
     fn kind(&self) -> BackendKind {
         BackendKind::Table

@@ -53,7 +53,7 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
         } else {
             self.acquire_from_table(wanted, new, &mut requests).await
         };
-        let mut answer = match decided {
+        let answer = match decided {
             Ok(answer) => answer,
             Err(error @ (StoreError::Throttled { .. } | StoreError::InDoubt { .. })) => {
                 self.parts.caches.throttled(pool, self.parts.now());
@@ -71,10 +71,7 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
                 return Err(error);
             }
         };
-        let snapshot = self.cache(pool).lock().rejection.snapshot();
-        let (in_use, max_connections) =
-            snapshot.map(|snapshot| (snapshot.in_use, snapshot.max_connections)).unzip();
-        answer.set_usage(in_use, max_connections);
+        let (in_use, max_connections) = self.usage(pool);
         Ok(Decision { answer, in_use, max_connections, requests })
     }
 
@@ -215,14 +212,15 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
         let now = self.parts.now();
         let snapshot = PoolSnapshot::of(&seen, Class::Standard, self.parts.clock.now());
         cache.lock().rejection.attempted(number, now, lease, grant.is_some(), snapshot);
+        let (in_use, max_connections) = self.usage(pool);
         Ok(match grant {
             Some(Grant { expires_at, taken_over }) => {
                 Attempt::Granted(AcquireAnswer::Granted(Granted {
                     lease,
                     expires_at,
                     shard: (seen.shards > NonZeroU32::MIN).then_some(shard.number()),
-                    in_use: 0,
-                    max_connections: 0,
+                    in_use: in_use.unwrap_or_default(),
+                    max_connections: max_connections.unwrap_or_default(),
                     taken_over,
                     fill_level: seen.fill_level(),
                 }))
@@ -239,7 +237,14 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
 
     fn reject(&self, pool: &PoolName, reason: Reason) -> AcquireAnswer {
         let retry_after = self.retry_after(pool);
-        AcquireAnswer::Refused(Refused { reason, retry_after, in_use: None, max_connections: None })
+        let (in_use, max_connections) = self.usage(pool);
+        AcquireAnswer::Refused(Refused { reason, retry_after, in_use, max_connections })
+    }
+
+    /// Returns the leases held in the whole pool and its slots, as last seen.
+    fn usage(&self, pool: &PoolName) -> (Option<u32>, Option<u32>) {
+        let snapshot = self.cache(pool).lock().rejection.snapshot();
+        snapshot.map(|snapshot| (snapshot.in_use, snapshot.max_connections)).unzip()
     }
 
     fn shards(&self, pool: &PoolName) -> NonZeroU32 {

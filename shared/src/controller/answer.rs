@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::Controller;
 use crate::pool::{Class, LeaseId, PoolName};
-use crate::store::{Renewed, SlotStore, StoreError, Swept};
+use crate::store::{Released, Renewed, SlotStore, StoreError, Swept};
 use crate::time::Clock;
 use crate::wire::{
     AcquireAnswer, AcquireRequest, Answer, Reason, Refused, ReleaseAnswer, ReleaseRequest,
@@ -17,7 +17,7 @@ use crate::wire::{
 /// counter's own timeout is 5 s, of which three table requests without an answer take 4.7 s.
 const LOST_ACQUIRE_RELEASE: Duration = Duration::from_millis(250);
 
-/// An answer with what it cost and how full the pool was.
+/// An answer, its cost, and the pool's usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision<A> {
     /// The answer.
@@ -56,7 +56,7 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     /// Answers one request.
     ///
     /// # Errors
-    /// [`StoreError`]; no slot may then be presumed.
+    /// [`StoreError`]; the caller must not assume that it holds a slot.
     pub async fn answer(&self, request: &Request) -> Result<Decision<Answer>, StoreError> {
         match request {
             Request::LegacyAcquire { pool } => {
@@ -151,9 +151,10 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     }
 }
 
-impl From<crate::store::Released> for ReleaseAnswer {
-    fn from(released: crate::store::Released) -> Self {
-        Self { released: released.released, in_use: released.in_use }
+impl From<Released> for ReleaseAnswer {
+    fn from(released: Released) -> Self {
+        let Released { released, in_use } = released;
+        Self { released, in_use }
     }
 }
 

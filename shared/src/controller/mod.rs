@@ -1,9 +1,8 @@
-//! Deciding: who gets a slot, and what the table is asked for that.
+//! Decides which requests get a slot.
 //!
-//! A [`Controller`] answers every [`Request`](crate::wire::Request). The counter Lambda is one behind an
-//! invoke; a function that may use the table itself can run one of its own
-//! ([`client`](crate::client)). Any number of them decide about the same pools, and none knows of another:
-//! what holds them together is the condition in each write.
+//! A [`Controller`] answers every [`Request`](crate::wire::Request). The counter Lambda runs one; a function with access
+//! to the table can run its own ([`backend`](crate::backend)). Any number of controllers share a pool without knowing
+//! each other: the condition in each write keeps the limits.
 //!
 //! What a controller caches of a pool ([`rejection`](crate::pool::rejection)) only ever rejects an acquire, or
 //! chooses the shard to try first. Only a conditional write grants a slot.
@@ -26,13 +25,13 @@ use crate::store::{Released, Renewed, SlotStore, StoreError};
 use crate::time::{Clock, FreezeAwareInstant, Seconds};
 use cache::PoolCaches;
 
-/// Decides about the pools of a store.
+/// Answers requests about the pools of a store.
 #[derive(Debug)]
 pub struct Controller<S, C> {
     parts: Arc<Parts<S, C>>,
 }
 
-/// What is shared with peeks in flight.
+/// The parts that peeks in flight share.
 #[derive(Debug)]
 struct Parts<S, C> {
     store: S,
@@ -44,44 +43,43 @@ struct Parts<S, C> {
 }
 
 impl<S, C> Clone for Controller<S, C> {
-    /// The same controller, with the same caches.
+    /// Returns a controller that shares the store and the caches.
     fn clone(&self) -> Self {
         Self { parts: Arc::clone(&self.parts) }
     }
 }
 
 impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
-    /// A controller that decides in `store`, tells expired leases by `clock`, and draws ids, chances and
-    /// delays from `rng`.
+    /// Returns a controller for `store`. `clock` decides which leases have expired; `rng` draws ids, chances and
+    /// delays.
     pub fn new(store: S, clock: C, rng: StdRng) -> Self {
         Self::with_anonymous_lease(store, clock, rng, ANONYMOUS_LEASE)
     }
 
-    /// The same with another lease for callers that can't say how long they live.
+    /// Like [`new`](Self::new), with another lease duration for the article's callers, which don't choose one.
     pub fn with_anonymous_lease(store: S, clock: C, rng: StdRng, anonymous_lease: Seconds) -> Self {
         let (caches, begun) = (PoolCaches::default(), FreezeAwareInstant::now());
         let rng = Mutex::new(rng);
         Self { parts: Arc::new(Parts { store, clock, caches, rng, begun, anonymous_lease }) }
     }
 
-    /// Where it decides.
+    /// Returns the store.
     #[must_use]
     pub fn store(&self) -> &S {
         &self.parts.store
     }
 
-    /// When a caller that is refused without the table being asked may come back.
+    /// Returns a random delay after which a rejected caller should retry.
     #[must_use]
     pub fn retry_after(&self, pool: &PoolName) -> Duration {
         let rng = &mut *self.parts.rng();
         self.parts.caches.retry_after(pool, rng)
     }
 
-    /// Gives the slot of `lease` back. Who knows the `shard` that it was granted in saves the search, where
-    /// the pool is split.
+    /// Releases the slot of `lease`. In a split pool, the `shard` that granted it saves a search.
     ///
     /// # Errors
-    /// [`StoreError`]; the lease may still be out.
+    /// [`StoreError`]; the lease may still be held.
     pub async fn release(
         &self,
         pool: &PoolName,
@@ -92,35 +90,35 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
         if let Err(StoreError::Throttled { .. }) = released {
             self.parts.caches.throttled(pool, self.parts.now());
         }
-        let back = released?;
-        Ok(Released { in_use: self.in_use_after(pool, lease, shard, back), ..back })
+        let released = released?;
+        Ok(Released { in_use: self.in_use_after(pool, lease, shard, released), ..released })
     }
 
-    /// The leases out of the whole pool, of which one shard has answered.
+    /// Returns the leases held in the whole pool after a release in one shard.
     fn in_use_after(
         &self,
         pool: &PoolName,
         lease: LeaseId,
         shard: Option<u32>,
-        back: Released,
+        released: Released,
     ) -> u32 {
         let shards = shards_of(&self.parts.store, pool);
         let whole = shards == NonZeroU32::MIN;
-        let Some(cache) = self.parts.caches.get(pool, shards) else { return back.in_use };
+        let Some(cache) = self.parts.caches.get(pool, shards) else { return released.in_use };
         let cache = &mut cache.lock().rejection;
         if let Some(number) = shard.or(whole.then_some(0)) {
-            cache.released(number as usize, self.parts.now(), lease, back.in_use);
+            cache.released(number as usize, self.parts.now(), lease, released.in_use);
         }
         match cache.snapshot() {
             Some(snapshot) if !whole => snapshot.in_use,
-            _ => back.in_use,
+            _ => released.in_use,
         }
     }
 
-    /// Makes `lease` last for `ttl` from now. As [`release`](Self::release) with its `shard`.
+    /// Extends `lease` to `ttl` from now. In a split pool, the `shard` that granted it saves a search.
     ///
     /// # Errors
-    /// [`StoreError`]; the lease then lasts as long as before.
+    /// [`StoreError`]; the lease may not have been extended.
     pub async fn renew(
         &self,
         pool: &PoolName,
@@ -132,13 +130,13 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
     }
 }
 
-/// The shards of a pool; one, before the first was seen.
+/// Returns the number of shards of a pool; 1 until a response has shown it.
 fn shards_of<S: SlotStore>(store: &S, pool: &PoolName) -> NonZeroU32 {
     store.known_shards(pool).unwrap_or(NonZeroU32::MIN)
 }
 
 impl<S, C> Parts<S, C> {
-    /// The time since this controller began, frozen or not.
+    /// Returns the time since this controller was created, including time frozen.
     fn now(&self) -> Duration {
         self.begun.elapsed()
     }

@@ -29,7 +29,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The outcome as it is logged; of a rejection, the reason.
+    /// Returns the outcome for the log; for a rejection, its reason.
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl Answer {
         }
     }
 
-    /// Expired leases that a grant replaced, or that a sweep removed.
+    /// Returns the number of expired leases that a grant replaced or a sweep removed.
     #[must_use]
     pub fn taken_over(&self) -> u32 {
         match self {
@@ -79,7 +79,7 @@ fn legacy_release<S: Serializer>(answer: &ReleaseAnswer, to: S) -> Result<S::Ok,
 
 /// The answer to an acquire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Flat", into = "Flat")]
+#[serde(try_from = "AcquireAnswerJson", into = "AcquireAnswerJson")]
 pub enum AcquireAnswer {
     /// `"granted": true`.
     Granted(Granted),
@@ -87,69 +87,53 @@ pub enum AcquireAnswer {
     Refused(Refused),
 }
 
-impl AcquireAnswer {
-    /// Sets the pool's usage as last seen; a grant that saw none has zeros.
-    pub(crate) fn set_usage(&mut self, in_use: Option<u32>, max_connections: Option<u32>) {
-        match self {
-            Self::Granted(granted) => {
-                granted.in_use = in_use.unwrap_or_default();
-                granted.max_connections = max_connections.unwrap_or_default();
-            }
-            Self::Refused(refused) => {
-                (refused.in_use, refused.max_connections) = (in_use, max_connections);
-            }
-        }
-    }
-}
-
-/// A lease that is out.
+/// A granted lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted {
     /// Its id.
     pub lease: LeaseId,
-    /// When it expires, by the counter's clock.
+    /// When it expires, by the clock of the backend.
     pub expires_at: UnixSeconds,
-    /// Which of the pool's shards it is in, where it has several. Who says it again at a release or a renewal
-    /// saves the search.
+    /// The shard that holds it, if the pool is split. A release or renewal that names it saves a search.
     pub shard: Option<u32>,
-    /// Leases out now.
+    /// Leases held in the pool, as last seen; 0 if not known.
     pub in_use: u32,
-    /// Slots of the pool.
+    /// Slots of the pool; 0 if not known.
     pub max_connections: u32,
-    /// Expired leases that were replaced to make room for it. Not said where there were none.
+    /// Expired leases that the grant replaced. Omitted in JSON if 0.
     pub taken_over: u32,
-    /// How full the pool is, or that shard of it, by the write that granted the lease. While the pool drains
-    /// it is not told, and neither is it by a counter that knows of no kept slots: then none may be.
+    /// The fill level of the pool, or of that shard, after the write that granted the lease. `None` while the pool
+    /// drains, and from a counter that does not support warm slots: a slot must then not be kept warm.
     pub fill_level: Option<FillLevel>,
 }
 
-/// A refusal that was decided: try again later.
+/// A rejection: retry later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// Why.
     pub reason: Reason,
-    /// When another try makes sense.
+    /// How long to wait before a retry.
     pub retry_after: Duration,
-    /// Leases out now, where the decision looked.
+    /// Leases held in the pool, as last seen.
     pub in_use: Option<u32>,
-    /// Slots of the pool, where the decision looked.
+    /// Slots of the pool, as last seen.
     pub max_connections: Option<u32>,
 }
 
-/// Why a slot was refused.
+/// Why an acquire was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reason {
-    /// All slots of the caller's class are out.
+    /// All slots of the caller's class are held.
     Full,
-    /// More was asked in a second than the counter decides.
+    /// The counter's rate limit is exceeded, or the table throttled the request.
     Throttled,
-    /// The pool is being emptied.
+    /// The pool is draining.
     Draining,
 }
 
 impl Reason {
-    /// The reason as it stands on the wire.
+    /// Returns the reason as in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -160,10 +144,10 @@ impl Reason {
     }
 }
 
-/// The answer as it stands on the wire: one object whose fields depend on `granted`.
+/// An [`AcquireAnswer`] as JSON: one object whose fields depend on `granted`.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Flat {
+struct AcquireAnswerJson {
     granted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease: Option<LeaseId>,
@@ -185,7 +169,7 @@ struct Flat {
     fill_level: Option<FillLevel>,
 }
 
-impl From<AcquireAnswer> for Flat {
+impl From<AcquireAnswer> for AcquireAnswerJson {
     fn from(answer: AcquireAnswer) -> Self {
         match answer {
             AcquireAnswer::Granted(granted) => Self {
@@ -218,28 +202,28 @@ impl From<AcquireAnswer> for Flat {
     }
 }
 
-impl TryFrom<Flat> for AcquireAnswer {
+impl TryFrom<AcquireAnswerJson> for AcquireAnswer {
     type Error = &'static str;
 
-    fn try_from(flat: Flat) -> Result<Self, &'static str> {
-        Ok(if flat.granted {
+    fn try_from(json: AcquireAnswerJson) -> Result<Self, &'static str> {
+        Ok(if json.granted {
             Self::Granted(Granted {
-                lease: flat.lease.ok_or("lease is missing")?,
-                expires_at: flat.expires_at.ok_or("expiresAt is missing")?,
-                shard: flat.shard,
-                in_use: flat.in_use.ok_or("inUse is missing")?,
-                max_connections: flat.max_connections.ok_or("maxConnections is missing")?,
-                taken_over: flat.taken_over.unwrap_or_default(),
-                fill_level: flat.fill_level,
+                lease: json.lease.ok_or("lease is missing")?,
+                expires_at: json.expires_at.ok_or("expiresAt is missing")?,
+                shard: json.shard,
+                in_use: json.in_use.ok_or("inUse is missing")?,
+                max_connections: json.max_connections.ok_or("maxConnections is missing")?,
+                taken_over: json.taken_over.unwrap_or_default(),
+                fill_level: json.fill_level,
             })
         } else {
             Self::Refused(Refused {
-                reason: flat.reason.ok_or("reason is missing")?,
+                reason: json.reason.ok_or("reason is missing")?,
                 retry_after: Duration::from_millis(
-                    flat.retry_after_ms.ok_or("retryAfterMs is missing")?,
+                    json.retry_after_ms.ok_or("retryAfterMs is missing")?,
                 ),
-                in_use: flat.in_use,
-                max_connections: flat.max_connections,
+                in_use: json.in_use,
+                max_connections: json.max_connections,
             })
         })
     }
@@ -249,9 +233,9 @@ impl TryFrom<Flat> for AcquireAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseAnswer {
-    /// Whether this call gave the slot back; false when it was back already.
+    /// Whether this request released the slot; false if it was released already.
     pub released: bool,
-    /// Leases out now.
+    /// Leases held now.
     pub in_use: u32,
 }
 
@@ -259,18 +243,18 @@ pub struct ReleaseAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RenewAnswer {
-    /// Whether the lease lives on. If not, the holder must drop its connection at once.
+    /// Whether the lease was extended. If not, the holder must close its connection at once.
     pub renewed: bool,
-    /// When it expires then.
+    /// When it expires, if it was extended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<UnixSeconds>,
-    /// How full the pool is, or the shard of it that holds the lease; not told while it drains.
+    /// The fill level of the pool, or of the shard that holds the lease. `None` while the pool drains.
     #[serde(rename = "filling", default, skip_serializing_if = "Option::is_none")]
     pub fill_level: Option<FillLevel>,
 }
 
 impl RenewAnswer {
-    /// The lease is over.
+    /// The answer for a lease that is no longer held.
     pub const LOST: Self = Self { renewed: false, expires_at: None, fill_level: None };
 }
 
@@ -278,32 +262,32 @@ impl RenewAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusAnswer {
-    /// Leases out, expired ones included.
+    /// Leases held, including expired ones.
     pub in_use: u32,
     /// Slots of the pool.
     pub max_connections: u32,
     /// Slots that class `standard` may take.
     pub standard_limit: u32,
-    /// Leases out that have expired, and that the next caller who needs one takes over.
+    /// Expired leases, which acquires may take over.
     pub expired: u32,
-    /// Whether the pool is being emptied, so that no slot is granted.
+    /// Whether the pool is draining: no slot is granted.
     #[serde(default)]
     pub draining: bool,
 }
 
-/// The answer to a sweep: how the pool stands after it.
+/// The answer to a sweep: the state of the pool after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SweepAnswer {
-    /// Expired leases that were taken away.
+    /// Expired leases that were removed.
     pub expired: u32,
-    /// Leases out now.
+    /// Leases held now.
     pub in_use: u32,
     /// Slots of the pool.
     pub max_connections: u32,
     /// Slots that class `standard` may take.
     pub standard_limit: u32,
-    /// Whether the pool is being emptied.
+    /// Whether the pool is draining.
     pub draining: bool,
 }
 
@@ -316,7 +300,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_look_as_the_protocol_says() {
+    fn answers_have_the_protocols_fields() {
         let granted = AcquireAnswer::Granted(Granted {
             lease: "Zk3v9Qa1".parse().expect("an id"),
             expires_at: UnixSeconds(1_764_000_000),
@@ -362,14 +346,14 @@ mod tests {
     }
 
     #[test]
-    fn a_status_of_a_counter_that_knows_no_draining_is_read() {
+    fn a_status_without_draining_is_parsed() {
         let text = json!({"inUse": 1, "maxConnections": 62, "standardLimit": 60, "expired": 0});
         let status: StatusAnswer = serde_json::from_value(text).expect("an answer");
         assert!(!status.draining);
     }
 
     #[test]
-    fn half_an_answer_is_none() {
+    fn an_answer_with_missing_fields_is_an_error() {
         for half in [json!({"granted": true}), json!({"granted": false}), json!({}), json!(true)] {
             assert!(serde_json::from_value::<AcquireAnswer>(half).is_err());
         }

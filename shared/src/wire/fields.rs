@@ -8,12 +8,12 @@ use crate::time::Seconds;
 
 const POOL: &str = "RDBMSName";
 
-/// The fields of a payload, read one by one. An error names the field.
+/// The fields of a payload. Each error names the field.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'p>(pub(super) &'p Map<String, Value>);
 
 impl<'p> Fields<'p> {
-    /// There are none but `op`, the pool's and these.
+    /// Fails when there is a field besides `op`, the pool's and `these`.
     pub(super) fn only(self, these: &[&str]) -> Result<(), InvalidRequest> {
         let is_known = |field: &&String| {
             ["op", POOL].contains(&field.as_str()) || these.contains(&field.as_str())
@@ -48,7 +48,7 @@ impl<'p> Fields<'p> {
         in_range.ok_or_else(|| InvalidRequest::new(FIELD, problem()))
     }
 
-    /// A whole number from `least` on, if there is one.
+    /// Returns a whole number of at least `least`, if the field is present.
     pub(super) fn whole(
         self,
         field: &'static str,

@@ -1,8 +1,7 @@
-//! What is said to the counter: the payload of an invoke, and of its answer.
+//! The counter's protocols: payloads of invocations and of their answers.
 //!
-//! Two protocols share the one function. The article's (`incrementCounter`, bare `true` or `false`) is
-//! kept to the letter for the clients that speak it; the lease protocol (`op`) is what the library
-//! speaks.
+//! The article's protocol (`incrementCounter`, answered with bare `true` or `false`) is kept for its existing clients.
+//! The library uses the lease protocol (`op`).
 
 mod answer;
 mod fields;
@@ -14,12 +13,12 @@ pub use answer::{
 };
 pub use request::{AcquireRequest, InvalidRequest, ReleaseRequest, RenewRequest, Request};
 
-/// The types of Lambda error that the counter answers with, as `errorType`.
+/// The counter's own values of a Lambda error's `errorType`.
 pub mod error_type {
     /// The payload is not a request; the message names the field. Nothing was changed.
     pub const INVALID_REQUEST: &str = "InvalidRequest";
-    /// There is no such pool.
+    /// The pool does not exist.
     pub const UNKNOWN_POOL: &str = "UnknownPool";
-    /// The table did not answer, or not sensibly. Whether something was changed is not known.
+    /// The table did not answer, or its answer was unusable. The request may have taken effect.
     pub const STORE_UNAVAILABLE: &str = "StoreUnavailable";
 }

@@ -1,4 +1,4 @@
-//! Requests: parsed strictly, so that what is misspelt is refused and not guessed at.
+//! Requests, parsed strictly: a misspelt field is an error.
 
 use std::num::NonZeroU32;
 
@@ -9,7 +9,7 @@ use super::fields::Fields;
 use crate::pool::{Class, LeaseId, PoolName};
 use crate::time::Seconds;
 
-/// A payload that is not a request.
+/// A payload that is not a valid request.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{field}: {problem}")]
 pub struct InvalidRequest {
@@ -25,7 +25,7 @@ impl InvalidRequest {
     }
 }
 
-/// A field's name as it may stand in an answer: a caller's text is not repeated at any length.
+/// Truncates a caller's field name for an error message.
 fn shortened(field: &str) -> String {
     const LONGEST: usize = 64;
     if field.chars().count() <= LONGEST {
@@ -155,11 +155,11 @@ impl RenewRequest {
 }
 
 impl Request {
-    /// Reads the payload of an invoke as it comes.
+    /// Parses the payload of an invocation.
     ///
     /// # Errors
-    /// [`InvalidRequest`], as [`parse`](Self::parse). It names `payload` where the text is not JSON, or is
-    /// JSON that no [`Value`] holds: nested too deep, a number out of range, half a surrogate pair.
+    /// [`InvalidRequest`], as for [`parse`](Self::parse). It names `payload` when the text is not JSON, or is JSON that
+    /// [`Value`] can't represent: nested too deep, a number out of range, half a surrogate pair.
     pub fn from_json(payload: &[u8]) -> Result<Self, InvalidRequest> {
         let value: Value = serde_json::from_slice(payload).map_err(|unreadable| {
             InvalidRequest::new("payload", format!("can't be read as JSON: {unreadable}"))
@@ -167,11 +167,10 @@ impl Request {
         Self::parse(&value)
     }
 
-    /// Reads the payload of an invoke.
+    /// Parses a payload.
     ///
     /// # Errors
-    /// [`InvalidRequest`] names the first field that is missing, of the wrong type, out of range or
-    /// not known.
+    /// [`InvalidRequest`] names the first field that is missing, of the wrong type, out of range or unknown.
     pub fn parse(payload: &Value) -> Result<Self, InvalidRequest> {
         let Value::Object(fields) = payload else {
             return Err(InvalidRequest::new("payload", "must be a JSON object"));
@@ -230,7 +229,7 @@ impl Request {
         }
     }
 
-    /// The article's callers may send further fields: its sample does not look at them.
+    /// Ignores further fields, as the article's sample does.
     fn parse_article(flag: &Value, fields: Fields<'_>) -> Result<Self, InvalidRequest> {
         let increment = match flag {
             Value::Bool(flag) => Some(*flag),
