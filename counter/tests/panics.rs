@@ -1,4 +1,4 @@
-//! A decision that panics is an error of the function's, and a line in the log.
+//! A decision that panics becomes a Lambda error and a log line.
 
 #[path = "../../shared/tests/support/log.rs"]
 mod log;

@@ -1,4 +1,4 @@
-//! The counter's two protocols, on a store in memory and a clock that stands still.
+//! The counter's two protocols, on a store in memory and a fake clock.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -228,7 +228,7 @@ async fn a_call_that_may_be_repeated_is_asked_of_the_table_however_many_there_ar
     let world = World::deciding(1).await;
     let attempts = [None, Some(2), Some(3), Some(u32::MAX)];
     for n in 0..40 {
-        // The first try was granted, and its answer lost.
+        // The first attempt was granted, and its answer lost.
         let mut call = acquire(n, 35);
         if let Some(attempt) = attempts[n as usize % attempts.len()] {
             call["attempt"] = json!(attempt);

@@ -1,4 +1,4 @@
-//! Whatever the counter is sent, it answers or refuses; what it refuses changes nothing.
+//! The counter answers or refuses every payload; a refused one changes nothing.
 
 mod payloads;
 mod property;

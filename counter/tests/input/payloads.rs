@@ -1,11 +1,10 @@
-//! Payloads: any bytes, any JSON, and requests that went wrong on the way.
+//! Payloads: arbitrary bytes, arbitrary JSON, and damaged requests.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// A request as the texts of its fields and values: what no JSON value holds, a field that is there
-/// twice say, can be written down so.
+/// A request as the texts of its fields and values. It can have what a JSON value can't, such as a duplicate field.
 type Fields = Vec<(String, String)>;
 
 /// The requests of both protocols.
@@ -25,7 +24,7 @@ const POOL: (&str, &str) = ("RDBMSName", "\"Prod_MySQL\"");
 const LEASE: (&str, &str) = ("lease", "\"Zk3v9Qa1\"");
 const TTL: (&str, &str) = ("ttlSeconds", "35");
 
-/// Values that are on an edge of something.
+/// Edge cases of values.
 const ODD: &[&str] = &[
     "null",
     "true",
@@ -59,18 +58,18 @@ const ODD: &[&str] = &[
     r#"{"op":"status"}"#,
 ];
 
-/// What goes wrong with a request.
+/// A change to a request.
 #[derive(Debug, Clone)]
 enum Mishap {
-    /// A field gets lost.
+    /// Removes a field.
     Lost(Index),
-    /// A field gets another value.
+    /// Changes a field's value.
     Value(Index, String),
-    /// A field's name is written otherwise.
+    /// Changes the case of a field's name.
     Case(Index),
-    /// A field is added, perhaps a second time.
+    /// Adds a field, perhaps a duplicate.
     Added(String, String),
-    /// A request of another kind gets mixed in.
+    /// Adds the fields of another request.
     Mixed(&'static [(&'static str, &'static str)]),
 }
 
@@ -85,7 +84,7 @@ pub(crate) fn payload() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A byte that is another, or the last one that arrived.
+/// Changes a byte, and may cut the text off before it.
 fn damaged((text, at, byte, cut): (String, Index, u8, bool)) -> Vec<u8> {
     let mut bytes = text.into_bytes();
     let at = at.index(bytes.len());
