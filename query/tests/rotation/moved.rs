@@ -203,9 +203,10 @@ async fn a_session_that_was_kept_ends_when_the_secret_leads_to_another_database(
     let sessions = sessions.keeping(warm);
     let request = async || {
         let deadline = Deadline::within(Duration::from_secs(10));
-        let ask = "SELECT CONNECTION_ID(), DATABASE()";
-        let ask = async |session: &mut Session| session.query_first::<(u64, String)>(ask).await;
-        let Admitted { value, held } = sessions.hold(deadline, ask).await.expect("a slot");
+        let statement = "SELECT CONNECTION_ID(), DATABASE()";
+        let work =
+            async |session: &mut Session| session.query_first::<(u64, String)>(statement).await;
+        let Admitted { value, held } = sessions.hold(deadline, work).await.expect("a slot");
         let value = value.expect("a session").expect("an answer").expect("a row");
         (value, held)
     };

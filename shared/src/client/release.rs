@@ -9,27 +9,27 @@ use crate::pool::{LeaseId, PoolName};
 use crate::time::Deadline;
 use crate::wire::ReleaseRequest;
 
-/// How long a release in the background is tried: long enough for a passing fault, and short enough not to add load to
-/// a lasting one.
+/// Time limit of a release in the background: long enough for a transient fault, short enough not to add load to a
+/// lasting one.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long a holder waits for the server to roll back, or to end a connection that was abandoned in a statement. The
-/// release then goes on in the background.
+/// release then continues in the background.
 const SERVER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Time kept for the holder's log line and answer when a release fails until the deadline.
 const ANSWER_RESERVE: Duration = Duration::from_millis(200);
 
-/// Pause before the first repetition of a failed release. It doubles with each.
+/// Pause before the first retry of a failed release. Doubles with each retry.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// What became of a slot at the end of its scope.
+/// Outcome of a slot at the end of its scope.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReleaseOutcome {
     /// It was released.
     Released,
-    /// It had been released, or taken over, before.
+    /// It had already been released or taken over.
     AlreadyBack,
     /// It is kept with its connection for the next work ([`sessions`](crate::sessions)).
     Kept,
@@ -75,7 +75,7 @@ impl ReleaseGuard {
         Self { backend, request, slot: None, deadline, armed: true }
     }
 
-    /// The slot is granted, in `shard` of a split pool: the release has to wait for its connection.
+    /// Records the granted slot and its shard. The release then waits for its connection to close.
     pub(crate) fn granted(&mut self, slot: Slot, shard: Option<u32>) {
         self.slot = Some(slot);
         self.request.shard = shard;
@@ -85,7 +85,7 @@ impl ReleaseGuard {
         self.deadline = deadline;
     }
 
-    /// Nothing is to be released: the acquire is known not to have been granted.
+    /// Cancels the release, because the acquire was certainly not granted.
     pub(crate) fn disarm(mut self) {
         self.armed = false;
     }

@@ -1,4 +1,4 @@
-//! What a holder logs and measures of its slot.
+//! The report on a slot, for logs and metrics.
 
 use std::time::Duration;
 
@@ -19,21 +19,21 @@ pub struct Reported<T, E> {
 pub struct SlotReport {
     /// The grant, with the usage of the pool at that time.
     pub granted: Granted,
-    /// Time to get the slot, the wait for one included.
+    /// Time to acquire the slot, including the wait.
     pub acquire: Duration,
     /// Time of the request that was granted.
     pub decision: Duration,
-    /// Rejections before that, of a caller that waits.
+    /// Rejected attempts before the grant.
     pub refusals: u32,
     /// Time of the work.
     pub work: Duration,
     /// Time to release the slot, or to reset its session and keep it.
     pub release: Duration,
-    /// What became of the slot.
+    /// Outcome of the slot.
     pub outcome: ReleaseOutcome,
     /// How the work resumed a kept session, if it did.
     pub resumed: Option<Resumed>,
-    /// Whether a kept slot turned out to be lost, so that this is another one.
+    /// Whether the lease of a kept slot was lost, so that another slot was acquired.
     pub lost: bool,
 }
 

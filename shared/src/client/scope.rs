@@ -36,11 +36,11 @@ pub(crate) struct HeldSlot {
     pub(crate) guard: ReleaseGuard,
     /// Time of the request that was granted.
     pub(crate) decision: Duration,
-    /// Rejections before that.
+    /// Rejected attempts before the grant.
     pub(crate) refusals: u32,
 }
 
-/// Why work did not run to its end.
+/// Why work did not complete.
 pub(crate) enum Interrupted {
     Panicked(Box<dyn Any + Send>),
     OutOfTime,
@@ -77,23 +77,23 @@ pub enum Phase {
     Work,
 }
 
-/// Why work was not run, or not to its end.
+/// Why work did not run, or did not complete.
 #[derive(Debug, Error)]
 pub enum AdmissionError {
-    /// No slot was granted; carries when to try again. The work was not run.
+    /// The request was rejected; carries when to try again. The work did not run.
     #[error("no slot: {}", .0.reason.as_str())]
     Rejected(Refused),
-    /// The backend gave no answer. The work was not run.
+    /// The backend did not answer. The work did not run.
     #[error("admission is not available")]
     Unavailable {
         /// The backend's error.
         #[from]
         source: BackendError,
     },
-    /// The deadline came first. Work that was running was dropped.
+    /// The deadline passed. Running work was dropped.
     #[error("out of time ({phase:?})")]
     OutOfTime {
-        /// In which part.
+        /// Part of the scope.
         phase: Phase,
     },
 }
