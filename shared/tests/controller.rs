@@ -267,3 +267,16 @@ async fn a_throttled_acquire_is_rejected_at_once_and_later_ones_send_fewer_reque
     throttle.0.store(false, Ordering::SeqCst);
     eventually(&controller).await;
 }
+
+#[tokio::test]
+async fn a_rejection_in_this_process_is_what_the_wire_carries() {
+    let (_dynamo, _, controller) = world().await;
+    fill(&controller).await;
+    for _ in 0..20 {
+        let rejected = acquire(&controller, lease(), true).await.answer;
+        let AcquireAnswer::Refused(rejected) = rejected else { panic!("{rejected:?}") };
+        let json = serde_json::to_value(AcquireAnswer::Refused(rejected.clone())).expect("JSON");
+        let read: AcquireAnswer = serde_json::from_value(json).expect("an answer");
+        assert!(matches!(read, AcquireAnswer::Refused(read) if read == rejected), "{rejected:?}");
+    }
+}

@@ -27,7 +27,7 @@ pub type BackendFuture<'a, A> = Pin<Box<dyn Future<Output = Result<A, BackendErr
 /// Acquires, renews and releases slots.
 ///
 /// Every method fails with a [`BackendError`]. A request whose answer was lost may be sent again with the same lease
-/// id; only the counter backend does so itself.
+/// id; the counter and the table backend do so themselves.
 pub trait Backend: Send + Sync {
     /// Returns which of the backends this is.
     fn kind(&self) -> BackendKind;

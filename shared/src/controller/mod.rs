@@ -69,11 +69,13 @@ impl<S: SlotStore + 'static, C: Clock + 'static> Controller<S, C> {
         &self.parts.store
     }
 
-    /// Returns a random delay after which a rejected caller should retry.
+    /// Returns a random delay after which a rejected caller should retry, in whole milliseconds: what the wire
+    /// carries, and what `Retry-After` is rounded up from, whichever backend decides.
     #[must_use]
     pub fn retry_after(&self, pool: &PoolName) -> Duration {
         let rng = &mut *self.parts.rng();
-        self.parts.caches.retry_after(pool, rng)
+        let delay = self.parts.caches.retry_after(pool, rng);
+        Duration::from_millis(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Releases the slot of `lease`. In a split pool, the `shard` that granted it saves a search.

@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::time::{Deadline, FreezeAwareInstant};
 
 /// An idle session is closed this long before the server would end it, or at half of its time if that is
-/// earlier.
+/// later.
 const REAP_EARLY: Duration = Duration::from_secs(1);
 
 /// Longest sleep of the reaper. A session that was held and put back may be due earlier than the last one.

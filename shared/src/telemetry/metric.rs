@@ -75,7 +75,7 @@ metrics! {
     RejectedFull: Counter, Count,
         "Acquires rejected because no slot of the caller's class was free.";
     RejectedThrottled: Counter, Count,
-        "Acquires rejected by the counter's rate limit.";
+        "Acquires rejected by the counter's rate limit, or because the table throttles.";
     RejectedDraining: Counter, Count,
         "Acquires rejected because the pool is draining.";
     SlotsReleased: Counter, Count,

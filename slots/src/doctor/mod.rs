@@ -13,6 +13,7 @@ use rds_admission::store::{SlotStore, StoreError};
 use crate::args::DoctorArgs;
 use crate::error::Error;
 use crate::output::Output;
+use crate::status::Status;
 use crate::table::Table;
 use checks::Inputs;
 use report::Report;
@@ -38,13 +39,14 @@ pub(crate) async fn doctor(
         Ok(probe) => probe.finish().await,
         Err(error) => Err(error),
     };
-    let status = pool.as_ref().ok().map(|pool| table.status_of(pool));
+    let now = table.now();
+    let status = pool.as_ref().ok().map(|pool| Status::new(&table.pool, pool, now));
     let plan = Plan {
         sized_for: NonZeroU32::new(args.max_connections),
         reserved: args.reserved,
         priority: args.priority_slots,
     };
-    let inputs = Inputs { pool, now: table.now(), server, plan };
+    let inputs = Inputs { pool, now, server, plan };
     let report = Report::new(checks::all(&inputs), status, inputs.server.as_ref().ok());
     output.print(&report, &report)?;
     Ok(report.healthy)
