@@ -21,13 +21,7 @@ pub(crate) fn metrics(
         Err(Failure::Admission(error)) => Some(error),
         _ => None,
     };
-    let slot = count.slot.as_ref();
-    let metrics = Metrics::new(pool.clone()).refused(refusal);
-    match backend {
-        BackendKind::Counter => metrics.wanted(slot, error),
-        BackendKind::Table => metrics.decided(slot, error).wanted(slot, error),
-        BackendKind::Bypass => metrics.count(Metric::BypassedRequests, 1),
-    }
+    Metrics::new(pool.clone()).refused(refusal).admission(backend, count.slot.as_ref(), error)
 }
 
 /// Returns the metrics of a request that panicked: only whether it bypassed admission.

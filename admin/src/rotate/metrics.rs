@@ -21,11 +21,7 @@ pub(super) fn metrics(pool: &PoolName, step: &Step, backend: BackendKind) -> Met
         Err(RotateError::Admission(error)) => Some(error),
         _ => None,
     };
-    let slot = step.slot.as_ref();
-    let metrics = Metrics::new(pool.clone()).refused(refusal);
-    let metrics =
-        if backend == BackendKind::Table { metrics.decided(slot, error) } else { metrics };
-    metrics.wanted(slot, error)
+    Metrics::new(pool.clone()).refused(refusal).admission(backend, step.slot.as_ref(), error)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value, json};
 
 use super::Metric;
+use crate::backend::BackendKind;
 use crate::client::{AdmissionError, ReleaseOutcome, SlotReport};
 use crate::pool::PoolName;
 #[cfg(feature = "mysql")]
@@ -107,9 +108,24 @@ impl Metrics {
         }
     }
 
-    /// Adds what every holder measures of its slot, given the report or the error of admission.
+    /// Adds the metrics of one admission by `backend`, given the report on the slot or the error. A process that
+    /// decides by writing to the table has its decisions in no other log; a bypassed request has no slot to measure.
     #[must_use]
-    pub fn wanted(self, slot: Option<&SlotReport>, error: Option<&AdmissionError>) -> Self {
+    pub fn admission(
+        self,
+        backend: BackendKind,
+        slot: Option<&SlotReport>,
+        error: Option<&AdmissionError>,
+    ) -> Self {
+        match backend {
+            BackendKind::Counter => self.wanted(slot, error),
+            BackendKind::Table => self.decided(slot, error).wanted(slot, error),
+            BackendKind::Bypass => self.count(Metric::BypassedRequests, 1),
+        }
+    }
+
+    /// Adds what every holder measures of its slot, given the report or the error of admission.
+    fn wanted(self, slot: Option<&SlotReport>, error: Option<&AdmissionError>) -> Self {
         match (slot, error) {
             (Some(slot), _) => {
                 let time = (slot.work + slot.release).as_secs_f64() * 1_000.0;
@@ -128,8 +144,7 @@ impl Metrics {
 
     /// Adds what the counter would have measured, for a process that decides itself, as far as the report or the
     /// error shows it. `docs/metrics.md` lists what it does not show.
-    #[must_use]
-    pub fn decided(self, slot: Option<&SlotReport>, error: Option<&AdmissionError>) -> Self {
+    fn decided(self, slot: Option<&SlotReport>, error: Option<&AdmissionError>) -> Self {
         let Some(slot) = slot else {
             let Some(AdmissionError::Rejected(refused)) = error else { return self };
             let Refused { reason, in_use, max_connections, .. } = refused;
